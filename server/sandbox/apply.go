@@ -1,0 +1,138 @@
+package sandbox
+
+import (
+	"slices"
+
+	"github.com/stellar/go-stellar-sdk/xdr"
+)
+
+// An applied transaction and what came of it.
+type applied struct {
+	tx     *transaction
+	result xdr.TransactionResult
+}
+
+// succeeded says whether the operations took effect.
+func succeeded(r xdr.TransactionResult) bool {
+	return r.Result.Code == xdr.TransactionResultCodeTxSuccess || r.Result.Code == xdr.TransactionResultCodeTxFeeBumpInnerSuccess
+}
+
+// applyAll applies transactions in their order: first every fee is taken, then
+// each one runs. expected holds the recorded results when replaying, which
+// spares the signatures of what succeeded; nil else. It returns the fees taken.
+func applyAll(v *view, m moment, perOperation int64, txs []*transaction, expected []xdr.TransactionResult) ([]applied, int64) {
+	var fees int64
+	out := make([]applied, len(txs))
+	for i, t := range txs {
+		out[i] = applied{tx: t}
+		var fee int64
+		if payer := v.edit(t.feeSource); payer != nil {
+			fee = min(t.charge(perOperation), payer.balance)
+			payer.balance -= fee
+			payer.modified = m.ledger
+		}
+		out[i].result.FeeCharged = xdr.Int64(fee)
+		fees += fee
+	}
+	for i, t := range txs {
+		trusted := expected != nil && succeeded(expected[i])
+		code, ops := t.apply(v, m, trusted)
+		innerFee := min(t.innerFee, perOperation*int64(max(1, len(t.operations))))
+		out[i].result = t.result(code, ops, int64(out[i].result.FeeCharged), innerFee)
+	}
+	return out, fees
+}
+
+// apply runs one transaction whose fee has been taken.
+func (t *transaction) apply(ledger *view, m moment, trusted bool) (xdr.TransactionResultCode, []xdr.OperationResult) {
+	perOperation := int64(baseFee)
+	if t.feeBump {
+		dropPreAuthorized(ledger, m, t.feeSource, t.hash)
+		perOperation = 0
+	}
+	c := t.checker(trusted)
+	code, reached := t.common(ledger, m, c, perOperation, true)
+	if reached >= pastSequence {
+		source := ledger.edit(t.source)
+		source.sequence, source.seqLedger, source.seqTime = t.sequence, m.ledger, m.latest
+		source.modified = m.ledger
+	}
+	if reached < pastAuth {
+		return code, nil
+	}
+
+	// All signatures are counted before the first operation: it may change
+	// who signs.
+	results := t.blankResults()
+	allAuthorized := true
+	if reached == passed {
+		for i, op := range t.operations {
+			if result, ok := t.authorized(ledger, op, c); !ok {
+				results[i], allAuthorized = result, false
+			}
+		}
+	}
+	for _, op := range t.operations {
+		dropPreAuthorized(ledger, m, t.sourceOf(op), t.innerHash)
+	}
+	dropPreAuthorized(ledger, m, t.source, t.innerHash)
+	switch {
+	case reached != passed:
+		return code, nil
+	case !allAuthorized:
+		return xdr.TransactionResultCodeTxFailed, results
+	case !c.allUsed():
+		return xdr.TransactionResultCodeTxBadAuthExtra, nil
+	}
+
+	// Operations run even after one failed, so that each gets its result.
+	work := ledger.child()
+	code = xdr.TransactionResultCodeTxSuccess
+	for i, op := range t.operations {
+		v := work.child()
+		result, ok := t.run(v, m, op)
+		results[i] = result
+		if ok {
+			v.into(work)
+		} else {
+			code = xdr.TransactionResultCodeTxFailed
+		}
+	}
+	if code == xdr.TransactionResultCodeTxSuccess {
+		work.into(ledger)
+	}
+	return code, results
+}
+
+func (t *transaction) run(v *view, m moment, op xdr.Operation) (xdr.OperationResult, bool) {
+	source := t.sourceOf(op)
+	if v.account(source) == nil {
+		return outer(xdr.OperationResultCodeOpNoAccount), false
+	}
+	if result, ok := t.wellFormed(op); !ok {
+		return result, false
+	}
+	rule := rules[op.Body.Type]
+	s := &step{view: v, ledger: m.ledger, source: source}
+	code := rule.apply(s, op.Body)
+	if s.refused != 0 {
+		return outer(s.refused), false
+	}
+	return inner(rule.result(code)), code == 0
+}
+
+// dropPreAuthorized removes the one-time signer that named this transaction.
+func dropPreAuthorized(v *view, m moment, id accountID, hash [32]byte) {
+	a := v.account(id)
+	if a == nil {
+		return
+	}
+	names := func(s signer) bool {
+		return s.key.Type == xdr.SignerKeyTypeSignerKeyTypePreAuthTx && *s.key.PreAuthTx == hash
+	}
+	if slices.ContainsFunc(a.signers, names) {
+		a = v.edit(id)
+		a.signers = slices.DeleteFunc(slices.Clone(a.signers), names)
+		a.modified = m.ledger
+	}
+}

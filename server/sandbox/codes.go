@@ -1,0 +1,84 @@
+package sandbox
+
+import (
+	"strings"
+	"unicode"
+
+	"github.com/stellar/go-stellar-sdk/xdr"
+)
+
+// Horizon's names for result codes are the XDR ones in snake case, but for
+// these.
+var renamed = map[string]string{
+	"tx_no_account":               "tx_no_source_account",
+	"tx_bad_min_seq_age_or_gap":   "tx_bad_minseq_age_or_gap",
+	"op_no_account":               "op_no_source_account",
+	"CreateAccount/already_exist": "op_already_exists",
+}
+
+// codesOf names a result's codes as Horizon does.
+func codesOf(r xdr.TransactionResult) resultCodes {
+	codes := resultCodes{Transaction: transactionCode(r.Result.Code)}
+	if pair := r.Result.InnerResultPair; pair != nil {
+		codes.Inner = transactionCode(pair.Result.Result.Code)
+	}
+	ops, _ := r.OperationResults()
+	for _, op := range ops {
+		codes.Operations = append(codes.Operations, operationCode(op))
+	}
+	return codes
+}
+
+func transactionCode(code xdr.TransactionResultCode) string {
+	return rename(snake(strings.TrimPrefix(code.String(), "TransactionResultCode")))
+}
+
+func operationCode(r xdr.OperationResult) string {
+	if r.Code != xdr.OperationResultCodeOpInner {
+		return rename(snake(strings.TrimPrefix(r.Code.String(), "OperationResultCode")))
+	}
+	code, ok := innerCode(*r.Tr)
+	if !ok {
+		return "op_success"
+	}
+	// PaymentResultCodePaymentNoTrust: the kind, then its code.
+	kind, name, _ := strings.Cut(code, "ResultCode")
+	name = snake(strings.TrimPrefix(name, kind))
+	if special, ok := renamed[kind+"/"+name]; ok {
+		return special
+	}
+	return "op_" + name
+}
+
+// innerCode is the XDR name of an operation's own result code.
+func innerCode(tr xdr.OperationResultTr) (string, bool) {
+	switch tr.Type {
+	case xdr.OperationTypeCreateAccount:
+		return tr.CreateAccountResult.Code.String(), true
+	case xdr.OperationTypePayment:
+		return tr.PaymentResult.Code.String(), true
+	case xdr.OperationTypeChangeTrust:
+		return tr.ChangeTrustResult.Code.String(), true
+	case xdr.OperationTypeSetOptions:
+		return tr.SetOptionsResult.Code.String(), true
+	}
+	return "", false
+}
+
+func rename(name string) string {
+	if special, ok := renamed[name]; ok {
+		return special
+	}
+	return name
+}
+
+func snake(camel string) string {
+	var b strings.Builder
+	for i, r := range camel {
+		if unicode.IsUpper(r) && i > 0 {
+			b.WriteByte('_')
+		}
+		b.WriteRune(unicode.ToLower(r))
+	}
+	return b.String()
+}

@@ -1,0 +1,38 @@
+// Package sandbox is a small Stellar: a ledger with the network's own rules,
+// speaking Horizon's HTTP API, with a friendbot. It serves `windlass dev`,
+// `windlass sandbox` and the tests, so that an anchor can be built and run
+// with no account anywhere.
+//
+// It holds the ledger's state and rules, the queue of pending transactions,
+// the log on disk and the HTTP API. It must not know anything of anchors: no
+// other package of this module is imported, and clients reach it over HTTP as
+// they would any Horizon.
+//
+// How a transaction travels:
+//
+//	http.go, submit.go   POST /transactions            decode, answer, wait
+//	queue.go             the pending ones               one per source account
+//	validate.go          is it valid now?               signatures, bounds, fee
+//	network.go           the clock closes a ledger      select, apply, store
+//	apply.go             fees, sequence numbers, then the operations
+//	rules.go, op_….go    the table of operations
+//	log.go               the ledger on disk, fsynced    before anyone is told
+//	history.go           what GET (resources.go) and the streams read
+//
+// Rules follow stellar-core (protocol 19, with the queue rule of version 20
+// and later: one pending transaction per source account), answers follow a
+// recorded Horizon 24.
+//
+// # Limitations
+//
+//   - Operations: create account, payment, change trust, set options. All
+//     others are refused with op_not_supported. No sponsorship.
+//   - No effects, offers, trades, assets, claimable balances, liquidity pools,
+//     paths; no listing of all accounts. Their paths answer 404.
+//   - result_meta_xdr and fee_meta_xdr are valid XDR that tell no changes.
+//   - History is kept in memory as well as in the log, and never trimmed;
+//     start replays the whole log. No snapshots.
+//   - The header's bucketListHash is a chained hash over the changed accounts
+//     instead of stellar-core's bucket list.
+//   - No rate limit (the 429 of a real Horizon) and no outages on demand.
+package sandbox

@@ -1,0 +1,236 @@
+package sandbox
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"slices"
+	"sort"
+	"time"
+
+	"github.com/stellar/go-stellar-sdk/xdr"
+)
+
+// A closedLedger is one ledger of history: enough for its header.
+type closedLedger struct {
+	seq        uint32
+	closeTime  int64 // seconds since 1970
+	hash       [32]byte
+	txSetHash  [32]byte
+	resultHash [32]byte
+	stateHash  [32]byte
+	feePool    int64
+	maxOps     uint32
+	perOp      int64 // the base fee charged, above baseFee in a surge
+	txs        []*closedTransaction
+}
+
+// A closedTransaction is one transaction of history. It never changes, so it
+// may be read without a lock.
+type closedTransaction struct {
+	ledger  uint32
+	order   uint32 // 1-based
+	time    int64  // when the ledger closed
+	ops     uint32
+	success bool
+	feeBump bool
+	hash    [32]byte
+	inner   [32]byte // equal to hash unless it is a fee bump
+	raw     []byte   // envelope
+	result  []byte   // XDR
+	charged int64
+	bid     int64
+}
+
+// A position is a place in the total order of ledgers, transactions and
+// operations (SEP-35): 32 bits of ledger, 20 of transaction, 12 of operation.
+type position int64
+
+func at(ledger, order, op uint32) position {
+	return position(int64(ledger)<<32 | int64(order)<<12 | int64(op))
+}
+
+func (p position) ledger() uint32 { return uint32(p >> 32) }
+func (p position) order() uint32  { return uint32(p>>12) & 0xfffff }
+func (p position) op() uint32     { return uint32(p) & 0xfff }
+
+// A history is all ledgers, with what is needed to find things in them.
+type history struct {
+	passphrase string
+	ledgers    []*closedLedger // from 1, without gaps
+	byHash     map[[32]byte]position
+	// Everything an account takes part in, ascending.
+	txsOf map[accountID][]position
+	opsOf map[accountID][]position
+	// All of the network's, ascending.
+	txs, ops []position
+}
+
+func newHistory(passphrase string) *history {
+	return &history{
+		passphrase: passphrase,
+		byHash:     make(map[[32]byte]position),
+		txsOf:      make(map[accountID][]position),
+		opsOf:      make(map[accountID][]position),
+	}
+}
+
+func (h *history) last() *closedLedger { return h.ledgers[len(h.ledgers)-1] }
+
+// ledger finds one by its number, nil if it is not closed.
+func (h *history) ledger(seq uint32) *closedLedger {
+	if seq == 0 || int(seq) > len(h.ledgers) {
+		return nil
+	}
+	return h.ledgers[seq-1]
+}
+
+func (c *closedTransaction) closedAt() time.Time { return time.Unix(c.time, 0).UTC() }
+
+func (h *history) at(p position) *closedTransaction {
+	return h.ledger(p.ledger()).txs[p.order()-1]
+}
+
+// transaction finds one by its hash; a fee bump also by the inner hash.
+func (h *history) transaction(hash [32]byte) *closedTransaction {
+	p, ok := h.byHash[hash]
+	if !ok {
+		return nil
+	}
+	return h.at(p)
+}
+
+// knows says whether the account ever took part in a transaction.
+func (h *history) knows(id accountID) bool { return len(h.txsOf[id]) > 0 }
+
+// add appends a ledger.
+func (h *history) add(l *closedLedger, txs []applied) {
+	h.ledgers = append(h.ledgers, l)
+	for i, a := range txs {
+		t := l.txs[i]
+		p := at(l.seq, t.order, 0)
+		h.byHash[t.hash] = p
+		// An inner transaction that failed without using up its sequence
+		// number may land again: keep the one that succeeded.
+		if before := h.transaction(t.inner); before == nil || !before.success {
+			h.byHash[t.inner] = p
+		}
+		h.txs = append(h.txs, p)
+		concerned := map[accountID]bool{a.tx.source: true, a.tx.feeSource: true}
+		for j, op := range a.tx.operations {
+			q := at(l.seq, t.order, uint32(j+1))
+			h.ops = append(h.ops, q)
+			for _, id := range a.tx.participants(op) {
+				concerned[id] = true
+				h.opsOf[id] = append(h.opsOf[id], q)
+			}
+		}
+		for id := range concerned {
+			h.txsOf[id] = append(h.txsOf[id], p)
+		}
+	}
+}
+
+// participants lists each account an operation concerns once.
+func (t *transaction) participants(op xdr.Operation) []accountID {
+	ids := []accountID{t.sourceOf(op)}
+	if rule, known := rules[op.Body.Type]; known {
+		for _, id := range rule.participants(op.Body) {
+			if !slices.Contains(ids, id) {
+				ids = append(ids, id)
+			}
+		}
+	}
+	return ids
+}
+
+// decode reads a recorded transaction again.
+func (h *history) decode(c *closedTransaction) *transaction {
+	t, err := decode(c.raw, h.passphrase)
+	if err != nil {
+		panic(fmt.Sprintf("sandbox: a transaction of ledger %d cannot be read again: %v", c.ledger, err))
+	}
+	return t
+}
+
+// page picks up to limit positions after the cursor, or before it when
+// descending, for which keep holds.
+func page(all []position, cursor position, descending bool, limit int, keep func(position) bool) []position {
+	var out []position
+	if descending {
+		for i := sort.Search(len(all), func(i int) bool { return all[i] >= cursor }) - 1; i >= 0 && len(out) < limit; i-- {
+			if keep(all[i]) {
+				out = append(out, all[i])
+			}
+		}
+		return out
+	}
+	for i := sort.Search(len(all), func(i int) bool { return all[i] > cursor }); i < len(all) && len(out) < limit; i++ {
+		if keep(all[i]) {
+			out = append(out, all[i])
+		}
+	}
+	return out
+}
+
+// close makes the record of a ledger from what was applied. The header's hash
+// chains it to the one before.
+func (h *history) close(m moment, maxOps uint32, perOp int64, txs []applied, v *view, before *state, fees int64) (*closedLedger, error) {
+	l := &closedLedger{
+		seq: m.ledger, closeTime: m.latest, maxOps: maxOps, perOp: perOp,
+		feePool: before.feePool + fees,
+	}
+	var previous [32]byte
+	if len(h.ledgers) > 0 {
+		previous = h.last().hash
+	}
+	set, results := sha256.New(), sha256.New()
+	set.Write(previous[:])
+	for i, a := range txs {
+		result, err := a.result.MarshalBinary()
+		if err != nil {
+			return nil, fmt.Errorf("encoding a result: %w", err)
+		}
+		set.Write(a.tx.raw)
+		results.Write(a.tx.hash[:])
+		results.Write(result)
+		l.txs = append(l.txs, &closedTransaction{
+			ledger: m.ledger, order: uint32(i + 1), time: m.latest, ops: uint32(len(a.tx.operations)),
+			success: succeeded(a.result), feeBump: a.tx.feeBump,
+			hash: a.tx.hash, inner: a.tx.innerHash, raw: a.tx.raw, result: result,
+			charged: int64(a.result.FeeCharged), bid: a.tx.fee,
+		})
+	}
+	l.txSetHash = [32]byte(set.Sum(nil))
+	l.resultHash = [32]byte(results.Sum(nil))
+	l.stateHash = v.digest(before.hash, l.feePool)
+	raw, err := l.header(previous).MarshalBinary()
+	if err != nil {
+		return nil, fmt.Errorf("encoding a header: %w", err)
+	}
+	l.hash = sha256.Sum256(raw)
+	return l, nil
+}
+
+func (l *closedLedger) header(previous [32]byte) xdr.LedgerHeader {
+	return xdr.LedgerHeader{
+		LedgerVersion:      protocolVersion,
+		PreviousLedgerHash: previous,
+		ScpValue:           xdr.StellarValue{TxSetHash: l.txSetHash, CloseTime: xdr.TimePoint(l.closeTime)},
+		TxSetResultHash:    l.resultHash,
+		BucketListHash:     l.stateHash,
+		LedgerSeq:          xdr.Uint32(l.seq),
+		TotalCoins:         totalCoins,
+		FeePool:            xdr.Int64(l.feePool),
+		BaseFee:            baseFee,
+		BaseReserve:        baseReserve,
+		MaxTxSetSize:       xdr.Uint32(l.maxOps),
+	}
+}
+
+// previousHash is the hash a ledger's header points to.
+func (h *history) previousHash(l *closedLedger) [32]byte {
+	if l.seq == 1 {
+		return [32]byte{}
+	}
+	return h.ledger(l.seq - 1).hash
+}

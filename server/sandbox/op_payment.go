@@ -1,0 +1,116 @@
+package sandbox
+
+import "github.com/stellar/go-stellar-sdk/xdr"
+
+func checkCreateAccount(source accountID, body xdr.OperationBody) int32 {
+	op := body.CreateAccountOp
+	if op.StartingBalance < 0 || idOf(op.Destination) == source {
+		return int32(xdr.CreateAccountResultCodeCreateAccountMalformed)
+	}
+	return 0
+}
+
+func applyCreateAccount(s *step, body xdr.OperationBody) int32 {
+	op := body.CreateAccountOp
+	id := idOf(op.Destination)
+	if s.account(id) != nil {
+		return int32(xdr.CreateAccountResultCodeCreateAccountAlreadyExist)
+	}
+	created := &account{
+		id:         id,
+		balance:    int64(op.StartingBalance),
+		sequence:   int64(s.ledger) << 32,
+		thresholds: [4]byte{1},
+		modified:   s.ledger,
+	}
+	if created.available() < 0 {
+		return int32(xdr.CreateAccountResultCodeCreateAccountLowReserve)
+	}
+	funder := s.edit(s.source)
+	if funder.available() < int64(op.StartingBalance) {
+		return int32(xdr.CreateAccountResultCodeCreateAccountUnderfunded)
+	}
+	funder.balance -= int64(op.StartingBalance)
+	funder.modified = s.ledger
+	s.put(created)
+	return 0
+}
+
+func checkPayment(_ accountID, body xdr.OperationBody) int32 {
+	op := body.PaymentOp
+	if op.Amount <= 0 || !assetOf(op.Asset).valid() {
+		return int32(xdr.PaymentResultCodePaymentMalformed)
+	}
+	return 0
+}
+
+func applyPayment(s *step, body xdr.OperationBody) int32 {
+	op := body.PaymentOp
+	to, what, amount := idOfMuxed(op.Destination), assetOf(op.Asset), int64(op.Amount)
+	if what.native() && to == s.source {
+		return 0
+	}
+	// An issuer takes its own asset back even after its account is gone.
+	if s.account(to) == nil && (what.native() || what.issuer != to) {
+		return int32(xdr.PaymentResultCodePaymentNoDestination)
+	}
+	switch s.credit(to, what, amount) {
+	case noLine:
+		return int32(xdr.PaymentResultCodePaymentNoTrust)
+	case notAuthorized:
+		return int32(xdr.PaymentResultCodePaymentNotAuthorized)
+	case outOfRange:
+		return int32(xdr.PaymentResultCodePaymentLineFull)
+	}
+	switch s.credit(s.source, what, -amount) {
+	case noLine:
+		return int32(xdr.PaymentResultCodePaymentSrcNoTrust)
+	case notAuthorized:
+		return int32(xdr.PaymentResultCodePaymentSrcNotAuthorized)
+	case outOfRange:
+		return int32(xdr.PaymentResultCodePaymentUnderfunded)
+	}
+	return 0
+}
+
+// What can come of changing a balance.
+type balanceChange int
+
+const (
+	changed balanceChange = iota
+	noLine
+	notAuthorized
+	outOfRange // below the reserve or zero, above the limit
+)
+
+// credit adds an amount, which may be negative, to an account's balance of an
+// asset. An issuer's own asset is without bounds and leaves no trace.
+func (s *step) credit(id accountID, what asset, amount int64) balanceChange {
+	if what.native() {
+		a := s.edit(id)
+		balance, ok := sum(a.balance, amount)
+		if !ok || amount < 0 && a.available() < -amount {
+			return outOfRange
+		}
+		a.balance, a.modified = balance, s.ledger
+		return changed
+	}
+	if what.issuer == id {
+		return changed
+	}
+	a := s.account(id)
+	if a == nil || a.line(what) == nil {
+		return noLine
+	}
+	line := *a.line(what)
+	if !line.authorized() {
+		return notAuthorized
+	}
+	balance, ok := sum(line.balance, amount)
+	if !ok || balance > line.limit && amount > 0 {
+		return outOfRange
+	}
+	line.balance, line.modified = balance, s.ledger
+	s.edit(id).setLine(line)
+	return changed
+}

@@ -1,0 +1,69 @@
+package sandbox
+
+import "github.com/stellar/go-stellar-sdk/xdr"
+
+func checkChangeTrust(source accountID, body xdr.OperationBody) int32 {
+	op := body.ChangeTrustOp
+	of, ok := assetToTrust(op.Line)
+	if !ok || !of.valid() || op.Limit < 0 || of.issuer == source {
+		return int32(xdr.ChangeTrustResultCodeChangeTrustMalformed)
+	}
+	return 0
+}
+
+// assetToTrust is false for lumens and pool shares, which no trust line of
+// this network holds.
+func assetToTrust(line xdr.ChangeTrustAsset) (asset, bool) {
+	if line.Type != xdr.AssetTypeAssetTypeCreditAlphanum4 && line.Type != xdr.AssetTypeAssetTypeCreditAlphanum12 {
+		return asset{}, false
+	}
+	return assetOf(line.ToAsset()), true
+}
+
+func applyChangeTrust(s *step, body xdr.OperationBody) int32 {
+	op := body.ChangeTrustOp
+	of, _ := assetToTrust(op.Line)
+	limit := int64(op.Limit)
+	source, issuer := s.edit(s.source), s.account(of.issuer)
+
+	if have := source.line(of); have != nil {
+		if limit < have.balance {
+			return int32(xdr.ChangeTrustResultCodeChangeTrustInvalidLimit)
+		}
+		if limit == 0 {
+			source.dropLine(of)
+			source.modified = s.ledger
+			return 0
+		}
+		if issuer == nil {
+			return int32(xdr.ChangeTrustResultCodeChangeTrustNoIssuer)
+		}
+		line := *have
+		line.limit, line.modified = limit, s.ledger
+		source.setLine(line)
+		return 0
+	}
+
+	if limit == 0 {
+		return int32(xdr.ChangeTrustResultCodeChangeTrustInvalidLimit)
+	}
+	if issuer == nil {
+		return int32(xdr.ChangeTrustResultCodeChangeTrustNoIssuer)
+	}
+	if source.subEntries() >= maxSubEntries {
+		return s.refuse(xdr.OperationResultCodeOpTooManySubentries)
+	}
+	if source.balance < source.minBalance(1) {
+		return int32(xdr.ChangeTrustResultCodeChangeTrustLowReserve)
+	}
+	line := trustline{asset: of, limit: limit, modified: s.ledger}
+	if issuer.flags&xdr.AccountFlagsAuthRequiredFlag == 0 {
+		line.flags |= xdr.TrustLineFlagsAuthorizedFlag
+	}
+	if issuer.flags&xdr.AccountFlagsAuthClawbackEnabledFlag != 0 {
+		line.flags |= xdr.TrustLineFlagsTrustlineClawbackEnabledFlag
+	}
+	source.setLine(line)
+	source.modified = s.ledger
+	return 0
+}

@@ -1,0 +1,229 @@
+package sandbox
+
+import (
+	"encoding/hex"
+	"strconv"
+	"strings"
+
+	"github.com/stellar/go-stellar-sdk/amount"
+	"github.com/stellar/go-stellar-sdk/xdr"
+)
+
+// Operations and, among them, payments: a path that ends in /payments lists
+// only those that pay.
+
+func (a *api) allOperations(r *request) ([]record, error) {
+	return a.operationRecords(r, a.history.ops, false)
+}
+
+func (a *api) operationsOfAccount(r *request) ([]record, error) {
+	id, err := a.knownAccount(r)
+	if err != nil {
+		return nil, err
+	}
+	return a.operationRecords(r, a.history.opsOf[id], false)
+}
+
+func (a *api) operationsOfLedger(r *request) ([]record, error) {
+	l, err := a.pathLedger(r)
+	if err != nil {
+		return nil, err
+	}
+	return a.operationRecords(r, within(a.history.ops, at(l.seq, 0, 0), at(l.seq+1, 0, 0)), false)
+}
+
+// operationsOfTransaction shows those of a failed one too.
+func (a *api) operationsOfTransaction(r *request) ([]record, error) {
+	t, _, err := a.pathTransaction(r)
+	if err != nil {
+		return nil, err
+	}
+	all := within(a.history.ops, at(t.ledger, t.order, 0), at(t.ledger, t.order+1, 0))
+	return a.operationRecords(r, all, true)
+}
+
+func (a *api) operationRecords(r *request, all []position, failedToo bool) ([]record, error) {
+	paymentsOnly := strings.HasSuffix(strings.TrimRight(r.URL.Path, "/"), "/payments")
+	read := a.newOperationReader(r)
+	keep := func(p position) bool {
+		if !failedToo && !r.page.includeFailed && !a.history.at(p).success {
+			return false
+		}
+		return !paymentsOnly || rules[read.operation(p).Body.Type].payment
+	}
+	var out []record
+	for _, p := range page(all, r.page.cursor, r.page.descending, r.page.limit, keep) {
+		body, err := read.resource(p, r.page.join)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, record{strconv.FormatInt(int64(p), 10), body})
+	}
+	return out, nil
+}
+
+func (a *api) operation(r *request) (any, error) {
+	n, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
+	if err != nil || n < 0 {
+		return nil, invalidField("id", "unparseable value")
+	}
+	p := position(n)
+	l := a.history.ledger(p.ledger())
+	if l == nil || p.order() == 0 || int(p.order()) > len(l.txs) || p.op() == 0 || p.op() > l.txs[p.order()-1].ops {
+		return nil, errNotFound
+	}
+	if r.page, err = a.pageOf(r, ""); err != nil {
+		return nil, err
+	}
+	return a.newOperationReader(r).resource(p, r.page.join)
+}
+
+// An operationReader reads operations out of history, decoding each of their
+// transactions once.
+type operationReader struct {
+	history *history
+	links   links
+	decoded map[*closedTransaction]*transaction
+	joined  map[*closedTransaction]*transactionBody
+}
+
+func (a *api) newOperationReader(r *request) *operationReader {
+	return &operationReader{
+		history: a.history, links: r.links,
+		decoded: make(map[*closedTransaction]*transaction),
+		joined:  make(map[*closedTransaction]*transactionBody),
+	}
+}
+
+func (o *operationReader) transaction(c *closedTransaction) *transaction {
+	t := o.decoded[c]
+	if t == nil {
+		t = o.history.decode(c)
+		o.decoded[c] = t
+	}
+	return t
+}
+
+func (o *operationReader) operation(p position) xdr.Operation {
+	return o.transaction(o.history.at(p)).operations[p.op()-1]
+}
+
+func (o *operationReader) resource(p position, join bool) (any, error) {
+	c := o.history.at(p)
+	t, op := o.transaction(c), o.operation(p)
+	b, err := o.base(p, c, t, op, join)
+	if err != nil {
+		return nil, err
+	}
+	source := t.envelope.SourceAccount()
+	if op.SourceAccount != nil {
+		source = *op.SourceAccount
+	}
+	switch op.Body.Type {
+	case xdr.OperationTypeCreateAccount:
+		d := createAccountBody{operationBody: b}
+		d.StartingBalance = amount.String(op.Body.CreateAccountOp.StartingBalance)
+		d.Funder, d.FunderMuxed, d.FunderMuxedID = muxed(source)
+		d.Account = op.Body.CreateAccountOp.Destination.Address()
+		return d, nil
+	case xdr.OperationTypePayment:
+		d := paymentBody{operationBody: b, assetBody: assetOf(op.Body.PaymentOp.Asset).resource()}
+		d.From, d.FromMuxed, d.FromMuxedID = muxed(source)
+		d.To, d.ToMuxed, d.ToMuxedID = muxed(op.Body.PaymentOp.Destination)
+		d.Amount = amount.String(op.Body.PaymentOp.Amount)
+		return d, nil
+	case xdr.OperationTypeChangeTrust:
+		line, _ := assetToTrust(op.Body.ChangeTrustOp.Line)
+		d := changeTrustBody{operationBody: b}
+		d.assetBody = line.resource()
+		d.Limit = amount.String(op.Body.ChangeTrustOp.Limit)
+		d.Trustee = line.issuer.String()
+		d.Trustor, d.TrustorMuxed, d.TrustorMuxedID = muxed(source)
+		return d, nil
+	case xdr.OperationTypeSetOptions:
+		return setOptionsResource(b, *op.Body.SetOptionsOp), nil
+	}
+	return b, nil
+}
+
+func (o *operationReader) base(p position, c *closedTransaction, t *transaction, op xdr.Operation, join bool) (operationBody, error) {
+	l := o.links
+	var b operationBody
+	b.ID = strconv.FormatInt(int64(p), 10)
+	b.PagingToken = b.ID
+	b.Successful = c.success
+	source := t.envelope.SourceAccount()
+	if op.SourceAccount != nil {
+		source = *op.SourceAccount
+	}
+	b.Source, b.SourceMuxed, b.SourceMuxedID = muxed(source)
+	b.Type = rules[op.Body.Type].name
+	b.TypeI = int32(op.Body.Type)
+	b.CreatedAt = c.closedAt()
+	b.TransactionHash = hex.EncodeToString(c.hash[:])
+	b.Links.Self = l.to("/operations/" + b.ID)
+	b.Links.Transaction = l.to("/transactions/" + b.TransactionHash)
+	b.Links.Effects = l.to("/operations/" + b.ID + "/effects")
+	b.Links.Succeeds = l.to("/effects?order=desc&cursor=" + b.ID)
+	b.Links.Precedes = l.to("/effects?order=asc&cursor=" + b.ID)
+	if join {
+		if o.joined[c] == nil {
+			tx, err := l.transaction(o.history, c, c.hash)
+			if err != nil {
+				return b, err
+			}
+			o.joined[c] = &tx
+		}
+		b.Transaction = o.joined[c]
+	}
+	return b, nil
+}
+
+func setOptionsResource(b operationBody, op xdr.SetOptionsOp) setOptionsBody {
+	d := setOptionsBody{
+		operationBody:   b,
+		MasterKeyWeight: optional(op.MasterWeight),
+		LowThreshold:    optional(op.LowThreshold),
+		MedThreshold:    optional(op.MedThreshold),
+		HighThreshold:   optional(op.HighThreshold),
+	}
+	if op.HomeDomain != nil {
+		d.HomeDomain = string(*op.HomeDomain)
+	}
+	if op.InflationDest != nil {
+		d.InflationDest = op.InflationDest.Address()
+	}
+	if op.Signer != nil {
+		d.SignerKey = op.Signer.Key.Address()
+		d.SignerWeight = optional(&op.Signer.Weight)
+	}
+	d.SetFlags, d.SetFlagNames = flagNames(flagsOf(op.SetFlags))
+	d.ClearFlags, d.ClearFlagNames = flagNames(flagsOf(op.ClearFlags))
+	return d
+}
+
+func optional(n *xdr.Uint32) *int {
+	if n == nil {
+		return nil
+	}
+	i := int(*n)
+	return &i
+}
+
+func flagNames(flags xdr.AccountFlags) (numbers []int, names []string) {
+	for _, f := range []struct {
+		flag xdr.AccountFlags
+		name string
+	}{
+		{xdr.AccountFlagsAuthRequiredFlag, "auth_required"},
+		{xdr.AccountFlagsAuthRevocableFlag, "auth_revocable"},
+		{xdr.AccountFlagsAuthImmutableFlag, "auth_immutable"},
+		{xdr.AccountFlagsAuthClawbackEnabledFlag, "auth_clawback_enabled"},
+	} {
+		if flags&f.flag != 0 {
+			numbers = append(numbers, int(f.flag))
+			names = append(names, f.name)
+		}
+	}
+	return numbers, names
+}

@@ -1,0 +1,247 @@
+package sandbox
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stellar/go-stellar-sdk/keypair"
+	"github.com/stellar/go-stellar-sdk/txnbuild"
+)
+
+// story fills a network with everything it knows and returns what it answers.
+func story(w *world) func(*world) string {
+	a, b, issuer := key("a"), key("b"), key("issuer")
+	w.fund("100", a, b, issuer)
+	w.ok(w.send(w.tx(a, ops(trust(usd(issuer), "1000")))))
+	w.ok(w.send(w.tx(issuer, ops(pay(a, "50", usd(issuer)), &txnbuild.SetOptions{
+		HomeDomain: txnbuild.NewHomeDomain("example.org"), Signer: &txnbuild.Signer{Address: b.Address(), Weight: 1},
+	}))))
+	w.send(w.tx(a, ops(pay(b, "5", usd(issuer))))) // fails
+	w.ok(w.send(w.bump(w.tx(a, ops(pay(b, "5", lumen))), issuer, 300)))
+	w.net.CloseLedger()
+	return func(w *world) string {
+		var out strings.Builder
+		for _, path := range []string{
+			"/ledgers?limit=200", "/transactions?include_failed=true&limit=200", "/payments?include_failed=true&limit=200", "/fee_stats",
+			"/accounts/" + a.Address(), "/accounts/" + b.Address(), "/accounts/" + issuer.Address(), "/accounts/" + a.Address() + "/operations",
+		} {
+			out.WriteString(strings.ReplaceAll(w.ok(w.get(path)).text, w.url, "HOST"))
+		}
+		return out.String()
+	}
+}
+
+func TestReopen(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	in := func(c *Config) { c.Dir = dir }
+	w := newWorld(t, in)
+	answers := story(w)
+	before := answers(w)
+	if _, err := Open(Config{Dir: dir, CloseEvery: -1}); err == nil || !strings.Contains(err.Error(), "in use") {
+		t.Errorf("a second one: %v", err)
+	}
+	if err := w.net.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	again := newWorld(t, in, func(c *Config) { c.MaxOps = 500 })
+	if after := answers(again); after != before {
+		t.Errorf("before:\n%s\nafter:\n%s", before, after)
+	}
+	again.ok(again.send(again.tx(key("a"), ops(pay(key("b"), "1", lumen)))))
+	if err := again.net.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(Config{Dir: dir, CloseEvery: -1, Passphrase: "another"}); err == nil {
+		t.Error("another network's ledgers were accepted")
+	}
+}
+
+// A crash leaves any part of the last ledger on the disk: what was told stays.
+func TestTornTail(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	w := newWorld(t, func(c *Config) { c.Dir = dir })
+	answers := story(w)
+	before := answers(w)
+	size := w.net.log.size
+	told := w.net.history.last().seq
+	w.ok(w.send(w.tx(key("a"), ops(pay(key("b"), "1", lumen)))))
+	if err := w.net.Close(); err != nil {
+		t.Fatal(err)
+	}
+	whole := must(os.ReadFile(filepath.Join(dir, logName)))
+
+	for _, tail := range [][]byte{
+		nil, whole[size : size+3], whole[size : size+int64(frameHeader)], whole[size : len(whole)-1],
+		append(bytes.Clone(whole[size:len(whole)-1]), whole[len(whole)-1]^1),
+		make([]byte, 4096), bytes.Repeat([]byte{0xff}, 100),
+	} {
+		dir := t.TempDir()
+		torn := append(bytes.Clone(whole[:size]), tail...)
+		if err := os.WriteFile(filepath.Join(dir, logName), torn, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		again := newWorld(t, func(c *Config) { c.Dir = dir })
+		if got := again.net.history.last().seq; got != told {
+			t.Errorf("with %d bytes of the next: ledger %d, want %d", len(tail), got, told)
+		}
+		if after := answers(again); after != before {
+			t.Errorf("with %d bytes of the next, after:\n%s", len(tail), after)
+		}
+		again.ok(again.send(again.tx(key("a"), ops(pay(key("b"), "1", lumen)))))
+	}
+
+	// Damage before the end is not forgotten about, wherever it is.
+	for at := range 40 {
+		at = at * int(size) / 40
+		damaged := bytes.Clone(whole)
+		damaged[at] ^= 0x10
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, logName), damaged, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := Open(Config{Dir: dir, CloseEvery: -1}); err == nil {
+			t.Errorf("damaged at byte %d, it was opened at ledger %d", at, n.latest().seq)
+			_ = n.Close()
+		}
+	}
+}
+
+// TestKill: another process is killed while it closes ledgers as fast as it
+// can; whatever it told is there afterwards.
+func TestKill(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	cmd := exec.Command(os.Args[0], "-test.run=^TestKilled$")
+	cmd.Env = append(os.Environ(), "SANDBOX_KILL="+dir)
+	out := must(cmd.StdoutPipe())
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var told []byte
+	buf := make([]byte, 4096)
+	for bytes.Count(told, []byte("\n")) < 40 {
+		n, err := out.Read(buf)
+		if err != nil {
+			t.Fatalf("it told %q, then: %v", told, err)
+		}
+		told = append(told, buf[:n]...)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	told = append(told, must(io.ReadAll(out))...)
+	_ = cmd.Wait()
+
+	w := newWorld(t, func(c *Config) { c.Dir = dir })
+	told = told[:bytes.LastIndexByte(told, '\n')]
+	for line := range strings.SplitSeq(string(told), "\n") {
+		var seq uint32
+		var hash string
+		if _, err := fmt.Sscan(line, &seq, &hash); err != nil {
+			continue // the test framework's own
+		}
+		if w.net.history.last().seq < seq {
+			t.Fatalf("ledger %d was told but is lost", seq)
+		}
+		w.ok(w.get("/transactions/" + hash))
+	}
+}
+
+// TestKilled is the process that TestKill kills.
+func TestKilled(t *testing.T) {
+	dir := os.Getenv("SANDBOX_KILL")
+	if dir == "" {
+		t.Skip("only as a child of TestKill")
+	}
+	w := newWorld(t, func(c *Config) { c.Dir = dir })
+	a := key("a")
+	w.fund("100", a)
+	for i := range 10_000 {
+		r := w.ok(w.send(w.tx(a, ops(pay(a, fmt.Sprint(i%9+1), lumen)))))
+		fmt.Println(r.at("ledger"), r.at("hash"))
+	}
+}
+
+// A ledger that cannot be stored is told to nobody.
+func TestDiskFails(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *Config) { c.Dir = t.TempDir() })
+	a := key("a")
+	w.fund("100", a)
+	tx := w.tx(a, ops(pay(a, "1", lumen)))
+	if r := w.async(tx); r.status != 201 {
+		t.Fatal(r.text)
+	}
+	good := w.net.log.file
+	bad := must(os.Open(good.Name())) // read only
+	defer bad.Close()
+	before := w.net.history.last().seq
+	w.net.log.file = bad
+	w.net.CloseLedger()
+	w.net.log.file = good
+	if w.net.history.last().seq != before || w.get("/transactions/"+w.hashOf(tx)).status != 404 {
+		t.Error("it was told")
+	}
+	w.net.CloseLedger()
+	w.ok(w.get("/transactions/" + w.hashOf(tx)))
+}
+
+func TestFriendbotInABurst(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *Config) { c.MaxOps = 20 }) // 20 channel accounts
+	var keys []*keypair.Full
+	for i := range 30 {
+		keys = append(keys, key(fmt.Sprint("burst", i)))
+	}
+	answers := make(chan reply, len(keys))
+	for i, k := range keys {
+		go func() {
+			if i%2 == 0 {
+				answers <- w.get("/friendbot?addr=" + k.Address())
+			} else {
+				answers <- w.post("/friendbot", url.Values{"addr": {k.Address()}})
+			}
+		}()
+	}
+	for range 2 {
+		w.settle(10)
+		w.net.CloseLedger()
+	}
+	for len(answers) < len(keys) {
+		w.net.CloseLedger()
+	}
+	for range keys {
+		w.ok(<-answers)
+	}
+	for _, k := range keys {
+		if got := w.get("/accounts/"+k.Address()).at("balances", 0, "balance"); got != "10000.0000000" {
+			t.Errorf("%s has %v", k.Address(), got)
+		}
+	}
+}
+
+// Two ask for the same account at once: one is told that it is funded.
+func TestFriendbotTwiceAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	answers := make(chan reply, 2)
+	for range 2 {
+		go func() { answers <- w.get("/friendbot?addr=" + key("twice").Address()) }()
+	}
+	w.settle(2)
+	w.net.CloseLedger()
+	x, y := <-answers, <-answers
+	if x.status+y.status != 600 {
+		t.Errorf("%d and %d", x.status, y.status)
+	}
+}

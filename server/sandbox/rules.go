@@ -1,0 +1,85 @@
+package sandbox
+
+import "github.com/stellar/go-stellar-sdk/xdr"
+
+// Which of an account's thresholds an operation needs; the index into
+// account.thresholds.
+const (
+	low = iota + 1
+	medium
+	high
+)
+
+// A rule is what the ledger knows of one kind of operation. Codes are those of
+// the operation's own result union in XDR, 0 is success.
+type rule struct {
+	// name is Horizon's.
+	name string
+	// threshold the source account's signatures must reach.
+	threshold func(xdr.OperationBody) int
+	// check refuses what is wrong whatever the ledger holds.
+	check func(source accountID, body xdr.OperationBody) int32
+	// apply changes the ledger through the step's view, all or nothing: what
+	// it did before failing is dropped.
+	apply func(s *step, body xdr.OperationBody) int32
+	// result wraps a code.
+	result func(code int32) xdr.OperationResultTr
+	// participants are the accounts concerned besides the source.
+	participants func(body xdr.OperationBody) []accountID
+	// payment: Horizon lists it under /payments.
+	payment bool
+}
+
+// A step is one operation being applied.
+type step struct {
+	*view
+	ledger uint32
+	source accountID
+	// refused, if not 0, stands in the result instead of apply's code.
+	refused xdr.OperationResultCode
+}
+
+// refuse fails the operation with a code that belongs to no kind of operation.
+func (s *step) refuse(code xdr.OperationResultCode) int32 {
+	s.refused = code
+	return -1
+}
+
+// rules is the table of operations. A new one is an entry here, its functions
+// in an op_ file, its code names in codes.go and its resource in
+// resource_operations.go.
+var rules = map[xdr.OperationType]rule{
+	xdr.OperationTypeCreateAccount: {
+		name: "create_account", threshold: always(medium), check: checkCreateAccount, apply: applyCreateAccount, payment: true,
+		result: func(code int32) xdr.OperationResultTr {
+			return xdr.OperationResultTr{Type: xdr.OperationTypeCreateAccount, CreateAccountResult: &xdr.CreateAccountResult{Code: xdr.CreateAccountResultCode(code)}}
+		},
+		participants: func(b xdr.OperationBody) []accountID { return []accountID{idOf(b.CreateAccountOp.Destination)} },
+	},
+	xdr.OperationTypePayment: {
+		name: "payment", threshold: always(medium), check: checkPayment, apply: applyPayment, payment: true,
+		result: func(code int32) xdr.OperationResultTr {
+			return xdr.OperationResultTr{Type: xdr.OperationTypePayment, PaymentResult: &xdr.PaymentResult{Code: xdr.PaymentResultCode(code)}}
+		},
+		participants: func(b xdr.OperationBody) []accountID { return []accountID{idOfMuxed(b.PaymentOp.Destination)} },
+	},
+	xdr.OperationTypeChangeTrust: {
+		name: "change_trust", threshold: always(medium), check: checkChangeTrust, apply: applyChangeTrust,
+		result: func(code int32) xdr.OperationResultTr {
+			return xdr.OperationResultTr{Type: xdr.OperationTypeChangeTrust, ChangeTrustResult: &xdr.ChangeTrustResult{Code: xdr.ChangeTrustResultCode(code)}}
+		},
+		participants: nobody,
+	},
+	xdr.OperationTypeSetOptions: {
+		name: "set_options", threshold: thresholdOfSetOptions, check: checkSetOptions, apply: applySetOptions,
+		result: func(code int32) xdr.OperationResultTr {
+			return xdr.OperationResultTr{Type: xdr.OperationTypeSetOptions, SetOptionsResult: &xdr.SetOptionsResult{Code: xdr.SetOptionsResultCode(code)}}
+		},
+		participants: nobody,
+	},
+}
+
+func always(level int) func(xdr.OperationBody) int {
+	return func(xdr.OperationBody) int { return level }
+}
+func nobody(xdr.OperationBody) []accountID { return nil }

@@ -1,0 +1,286 @@
+package sandbox
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
+	"maps"
+	"math"
+	"slices"
+
+	"github.com/stellar/go-stellar-sdk/strkey"
+	"github.com/stellar/go-stellar-sdk/xdr"
+)
+
+// Constants of the network, as on the public one.
+const (
+	baseFee         = 100                       // stroops per operation, the minimum
+	baseReserve     = 5_000_000                 // stroops, half a lumen
+	totalCoins      = 1_000_000_000_000_000_000 // stroops: 100 billion lumens
+	protocolVersion = 19
+	maxSubEntries   = 1000
+	maxSigners      = 20
+)
+
+// An accountID is an ed25519 public key.
+type accountID [32]byte
+
+// String is the G… address.
+func (id accountID) String() string { return strkey.MustEncode(strkey.VersionByteAccountID, id[:]) }
+
+func idOf(a xdr.AccountId) accountID         { return accountID(*a.Ed25519) }
+func idOfMuxed(m xdr.MuxedAccount) accountID { return idOf(m.ToAccountId()) }
+
+func (id accountID) signerKey() xdr.SignerKey {
+	key := xdr.Uint256(id)
+	return xdr.SignerKey{Type: xdr.SignerKeyTypeSignerKeyTypeEd25519, Ed25519: &key}
+}
+
+// An asset is comparable, unlike its XDR. The zero value is the lumen.
+type asset struct {
+	kind   xdr.AssetType
+	code   [12]byte // padded with zeros
+	issuer accountID
+}
+
+func assetOf(a xdr.Asset) asset {
+	switch a.Type {
+	case xdr.AssetTypeAssetTypeCreditAlphanum4:
+		return creditAsset(a.Type, a.AlphaNum4.AssetCode[:], a.AlphaNum4.Issuer)
+	case xdr.AssetTypeAssetTypeCreditAlphanum12:
+		return creditAsset(a.Type, a.AlphaNum12.AssetCode[:], a.AlphaNum12.Issuer)
+	}
+	return asset{kind: a.Type}
+}
+
+func creditAsset(kind xdr.AssetType, code []byte, issuer xdr.AccountId) asset {
+	a := asset{kind: kind, issuer: idOf(issuer)}
+	copy(a.code[:], code)
+	return a
+}
+
+func (a asset) native() bool { return a.kind == xdr.AssetTypeAssetTypeNative }
+
+// codeString is the code without its padding, "" for the lumen.
+func (a asset) codeString() string { return string(bytes.TrimRight(a.code[:], "\x00")) }
+
+// valid says whether the code is well-formed: letters and digits, then only
+// padding, 1–4 characters for alphanum4 and 5–12 for alphanum12.
+func (a asset) valid() bool {
+	if a.native() {
+		return true
+	}
+	code := a.codeString()
+	for _, c := range []byte(code) {
+		if !(c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z') {
+			return false
+		}
+	}
+	switch a.kind {
+	case xdr.AssetTypeAssetTypeCreditAlphanum4:
+		return len(code) >= 1
+	case xdr.AssetTypeAssetTypeCreditAlphanum12:
+		return len(code) >= 5
+	}
+	return false
+}
+
+func compareAssets(a, b asset) int {
+	return cmp.Or(bytes.Compare(a.code[:], b.code[:]), cmp.Compare(a.kind, b.kind), bytes.Compare(a.issuer[:], b.issuer[:]))
+}
+
+// An account is everything the ledger holds under one key: the account entry
+// and its trust lines. One that is reachable from a state or a view is never
+// changed: edit a copy from view.edit, whose slices are shared until replaced.
+type account struct {
+	id         accountID
+	balance    int64 // stroops
+	sequence   int64
+	seqLedger  uint32 // ledger and time of the last use of a sequence number
+	seqTime    int64
+	flags      xdr.AccountFlags
+	thresholds [4]byte // weight of the master key; low, medium, high
+	homeDomain string
+	inflation  *accountID
+	signers    []signer    // sorted by address
+	lines      []trustline // sorted by asset
+	modified   uint32      // ledger
+}
+
+type signer struct {
+	key    xdr.SignerKey
+	weight byte
+}
+
+type trustline struct {
+	asset          asset
+	balance, limit int64
+	flags          xdr.TrustLineFlags
+	modified       uint32
+}
+
+func (l trustline) authorized() bool {
+	return l.flags&xdr.TrustLineFlagsAuthorizedFlag != 0
+}
+
+func (a *account) subEntries() int { return len(a.lines) + len(a.signers) }
+
+// minBalance is the reserve that may not be spent, with `more` subentries.
+func (a *account) minBalance(more int) int64 {
+	return int64(2+a.subEntries()+more) * baseReserve
+}
+
+// available is what may be spent; negative if below the reserve.
+func (a *account) available() int64 { return a.balance - a.minBalance(0) }
+
+// line finds a trust line for reading, nil if there is none.
+func (a *account) line(of asset) *trustline {
+	if i, ok := slices.BinarySearchFunc(a.lines, of, byAsset); ok {
+		return &a.lines[i]
+	}
+	return nil
+}
+
+func byAsset(l trustline, a asset) int { return compareAssets(l.asset, a) }
+
+// setLine replaces or adds a trust line. The account must be an edit.
+func (a *account) setLine(l trustline) {
+	i, found := slices.BinarySearchFunc(a.lines, l.asset, byAsset)
+	a.lines = slices.Clone(a.lines)
+	if found {
+		a.lines[i] = l
+	} else {
+		a.lines = slices.Insert(a.lines, i, l)
+	}
+}
+
+// dropLine removes a trust line. The account must be an edit.
+func (a *account) dropLine(of asset) {
+	if i, ok := slices.BinarySearchFunc(a.lines, of, byAsset); ok {
+		a.lines = slices.Delete(slices.Clone(a.lines), i, i+1)
+	}
+}
+
+// weighted lists the keys that can sign for the account.
+func (a *account) weighted() []signer {
+	keys := slices.Clone(a.signers)
+	if a.thresholds[0] > 0 {
+		keys = append(keys, signer{a.id.signerKey(), a.thresholds[0]})
+	}
+	return keys
+}
+
+// A state is the ledger's content after some ledger closed.
+type state struct {
+	accounts map[accountID]*account
+	feePool  int64
+	hash     [32]byte // chained over all changes
+}
+
+// A view is a set of changes on top of another view or of a state: the
+// ledger's, a transaction's, an operation's. Dropping it undoes them.
+type view struct {
+	below   interface{ account(accountID) *account }
+	changed map[accountID]*account // nil value: the account is gone
+}
+
+func (s *state) account(id accountID) *account { return s.accounts[id] }
+
+// account loads an account for reading, nil if there is none.
+func (v *view) account(id accountID) *account {
+	if a, ok := v.changed[id]; ok {
+		return a
+	}
+	return v.below.account(id)
+}
+
+// edit loads an account for changing, nil if there is none.
+func (v *view) edit(id accountID) *account {
+	if a, ok := v.changed[id]; ok {
+		return a
+	}
+	a := v.below.account(id)
+	if a == nil {
+		return nil
+	}
+	c := *a
+	v.put(&c)
+	return &c
+}
+
+func (v *view) put(a *account) {
+	if v.changed == nil {
+		v.changed = make(map[accountID]*account)
+	}
+	v.changed[a.id] = a
+}
+
+// child starts a view on top of this one.
+func (v *view) child() *view { return &view{below: v} }
+
+// into moves the changes one view down.
+func (v *view) into(parent *view) {
+	for id, a := range v.changed {
+		if parent.changed == nil {
+			parent.changed = make(map[accountID]*account)
+		}
+		parent.changed[id] = a
+	}
+}
+
+// digest is the chained hash of the state once these changes are in.
+func (v *view) digest(previous [32]byte, feePool int64) [32]byte {
+	h := sha256.New()
+	h.Write(previous[:])
+	var buf []byte
+	buf = binary.BigEndian.AppendUint64(buf, uint64(feePool))
+	ids := slices.SortedFunc(maps.Keys(v.changed), func(a, b accountID) int { return bytes.Compare(a[:], b[:]) })
+	for _, id := range ids {
+		buf = append(buf, id[:]...)
+		buf = v.changed[id].appendTo(buf)
+	}
+	h.Write(buf)
+	return [32]byte(h.Sum(nil))
+}
+
+// appendTo writes the account in a form that differs whenever it differs.
+func (a *account) appendTo(b []byte) []byte {
+	if a == nil {
+		return append(b, 0)
+	}
+	be := binary.BigEndian
+	b = append(b, 1)
+	b = be.AppendUint64(b, uint64(a.balance))
+	b = be.AppendUint64(b, uint64(a.sequence))
+	b = be.AppendUint32(b, a.seqLedger)
+	b = be.AppendUint64(b, uint64(a.seqTime))
+	b = be.AppendUint32(b, uint32(a.flags))
+	b = append(b, a.thresholds[:]...)
+	b = be.AppendUint32(b, uint32(len(a.homeDomain)))
+	b = append(b, a.homeDomain...)
+	if a.inflation != nil {
+		b = append(b, a.inflation[:]...)
+	}
+	b = be.AppendUint32(b, uint32(len(a.signers)))
+	for _, s := range a.signers {
+		b = append(append(b, s.key.Address()...), s.weight)
+	}
+	b = be.AppendUint32(b, uint32(len(a.lines)))
+	for _, l := range a.lines {
+		b = append(b, byte(l.asset.kind))
+		b = append(append(b, l.asset.code[:]...), l.asset.issuer[:]...)
+		b = be.AppendUint64(b, uint64(l.balance))
+		b = be.AppendUint64(b, uint64(l.limit))
+		b = be.AppendUint32(b, uint32(l.flags))
+	}
+	return b
+}
+
+// sum adds two amounts of stroops and says whether the result is an amount.
+func sum(a, b int64) (int64, bool) {
+	if b > 0 && a > math.MaxInt64-b || b < 0 && a < math.MinInt64-b {
+		return 0, false
+	}
+	return a + b, a+b >= 0
+}
