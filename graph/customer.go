@@ -1,0 +1,357 @@
+package graph
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"windlass/server/anchor"
+	"windlass/server/language"
+	"windlass/server/rail"
+	"windlass/server/session"
+	"windlass/server/store"
+)
+
+// Transaction is the query of the same name.
+func (q query) Transaction(ctx context.Context, id string) (*anchor.Transaction, error) {
+	return q.own(ctx, id)
+}
+
+// Price works an amount out by the transaction's terms.
+func (q query) Price(ctx context.Context, id string, in anchor.Amount) (*Price, error) {
+	t, err := q.own(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	terms, err := q.offered(t)
+	if err != nil {
+		return nil, err
+	}
+	if err := terms.CheckAmount(t.Kind, in); err != nil {
+		return nil, err
+	}
+	p, err := terms.Price(t.Kind, in)
+	if err != nil {
+		return nil, err
+	}
+	return &Price{p.In, p.Out, Fee{p.Fee, t.In(), p.Lines}}, nil
+}
+
+// Transaction sends the transaction now and after every commit that touched it.
+// Changes that come faster than they are read are one.
+func (s subscription) Transaction(ctx context.Context, id string) (<-chan *anchor.Transaction, error) {
+	if err := allowed(ctx, id); err != nil {
+		return nil, err
+	}
+	// Watching begins before the first look, so that no change falls between.
+	changed, stop := s.Store.Watch(id)
+	t, err := s.own(ctx, id)
+	if err != nil {
+		stop()
+		return nil, err
+	}
+	states := make(chan *anchor.Transaction)
+	go func() {
+		defer close(states)
+		defer stop()
+		for {
+			select {
+			case states <- t:
+			case <-ctx.Done():
+				return
+			}
+			select {
+			case <-changed:
+			case <-ctx.Done():
+				return
+			}
+			var err error
+			if t, err = s.own(ctx, id); err != nil {
+				if ctx.Err() == nil {
+					s.Logger.ErrorContext(ctx, "graphql: a subscription ends", "transaction", id, "error", err)
+				}
+				return
+			}
+		}
+	}()
+	return states, nil
+}
+
+// errDone says that what was asked for is so already.
+var errDone = errors.New("done already")
+
+// change applies a rule to the caller's transaction and saves it, in one
+// update. The rule may run twice.
+func (m mutation) change(ctx context.Context, id string, rule func(*store.Tx, *anchor.Transaction, time.Time) error) (*anchor.Transaction, error) {
+	if err := allowed(ctx, id); err != nil {
+		return nil, err
+	}
+	var t *anchor.Transaction
+	err := m.Store.Update(ctx, session.FromContext(ctx).Actor(), func(tx *store.Tx) (err error) {
+		if t, err = tx.Transaction(id); err != nil {
+			return err
+		}
+		if err := m.recognise(tx, t); err != nil {
+			return err
+		}
+		if err := rule(tx, t, time.Now()); err != nil {
+			return err
+		}
+		return tx.SaveTransaction(t)
+	})
+	if t != nil {
+		speak(ctx, t)
+	}
+	if err != nil && !errors.Is(err, errDone) {
+		return nil, several(ctx, err)
+	}
+	return t, nil
+}
+
+// offered are the terms by which a transaction can still be entered.
+func (s *server) offered(t *anchor.Transaction) (*anchor.Terms, error) {
+	terms := s.terms[t.Asset]
+	if terms == nil || terms.OffChain != t.OffChain || !terms.Side(t.Kind).Enabled {
+		return nil, &anchor.Error{Kind: anchor.Conflict, Code: "not_offered", Message: "this is not offered at present"}
+	}
+	return terms, nil
+}
+
+// recognise accepts a customer whom we know: everybody is asked once. Where
+// nothing is asked, nobody needs to be known.
+func (s *server) recognise(tx *store.Tx, t *anchor.Transaction) error {
+	terms := s.terms[t.Asset]
+	if t.Reviewed || t.Status() != anchor.Incomplete || terms == nil {
+		return nil
+	}
+	c, err := tx.CustomerOf(t.Owner)
+	if err != nil && anchor.KindOf(err) != anchor.NotFound {
+		return err
+	}
+	if s.reviewOf(c, terms.Side(t.Kind).Fields) == anchor.ReviewAccepted {
+		t.Reviewed = true
+		if c != nil {
+			t.CustomerID = c.ID
+		}
+	}
+	return nil
+}
+
+// reviewOf is what the anchor thinks of a customer, nil if there is none yet,
+// as far as these questions go.
+func (s *server) reviewOf(c *anchor.Customer, fields []anchor.Field) anchor.Review {
+	switch {
+	case c == nil && len(fields) == 0 && s.AutoAccept:
+		return anchor.ReviewAccepted
+	case c == nil:
+		return anchor.ReviewNone
+	case c.Review == anchor.ReviewAccepted && len(c.Missing(fields)) > 0:
+		return anchor.ReviewNone // accepted by what other transactions ask
+	}
+	return c.Review
+}
+
+// given are answers by their names.
+func given(answers []*Answer) map[string]string {
+	all := make(map[string]string, len(answers))
+	for _, a := range answers {
+		all[a.Name] = a.Value
+	}
+	return all
+}
+
+// maxAnswers is more than any form asks.
+const maxAnswers = 100
+
+func tooMany(answers []*Answer) error {
+	if len(answers) > maxAnswers {
+		return &anchor.Error{Kind: anchor.Invalid, Field: "answers", Message: "these are more answers than we have questions"}
+	}
+	return nil
+}
+
+func alreadyAgreed() error {
+	return &anchor.Error{Kind: anchor.Conflict, Code: "already_agreed", Message: "this can no longer be changed"}
+}
+
+// Answer keeps what the customer says about themselves, for this transaction
+// and all to come.
+func (m mutation) Answer(ctx context.Context, id string, answers []*Answer) (*anchor.Transaction, error) {
+	if err := tooMany(answers); err != nil {
+		return nil, err
+	}
+	return m.change(ctx, id, func(tx *store.Tx, t *anchor.Transaction, now time.Time) error {
+		if t.Status() != anchor.Incomplete && t.Status() != anchor.PendingUser {
+			return alreadyAgreed()
+		}
+		terms, err := m.offered(t)
+		if err != nil {
+			return err
+		}
+		c, err := tx.CustomerOf(t.Owner)
+		if err != nil && anchor.KindOf(err) != anchor.NotFound {
+			return err
+		}
+		if err != nil {
+			owner := t.Owner
+			owner.Client = "" // the same person in every wallet
+			c = &anchor.Customer{ID: store.NewID(), Owner: owner, CreatedAt: now}
+		}
+		if c.Review == anchor.ReviewRejected {
+			return &anchor.Error{Kind: anchor.Forbidden, Code: "rejected", Message: language.Text(language.Match(t.Lang), "message.rejected", nil)}
+		}
+		if err := c.Answer(terms.Side(t.Kind).Fields, given(answers), now); err != nil {
+			return err
+		}
+		c.Lang, c.Review = t.Lang, anchor.ReviewPending
+		if m.AutoAccept {
+			c.Review = anchor.ReviewAccepted
+		}
+		t.CustomerID, t.Reviewed = c.ID, c.Review == anchor.ReviewAccepted
+		return tx.SaveCustomer(c)
+	})
+}
+
+// SetAmount enters the amount that goes in.
+func (m mutation) SetAmount(ctx context.Context, id string, in anchor.Amount) (*anchor.Transaction, error) {
+	return m.change(ctx, id, func(_ *store.Tx, t *anchor.Transaction, _ time.Time) error {
+		terms, err := m.offered(t)
+		if err != nil {
+			return err
+		}
+		return t.SetAmount(terms, in)
+	})
+}
+
+// ChooseMethod chooses how the bank side moves. Answers to a method are kept
+// with the transaction; those to another method are forgotten.
+func (m mutation) ChooseMethod(ctx context.Context, id, method string, answers []*Answer) (*anchor.Transaction, error) {
+	if err := tooMany(answers); err != nil {
+		return nil, err
+	}
+	return m.change(ctx, id, func(tx *store.Tx, t *anchor.Transaction, now time.Time) error {
+		if t.Status() != anchor.Incomplete {
+			return alreadyAgreed()
+		}
+		terms, err := m.offered(t)
+		if err != nil {
+			return err
+		}
+		chosen, ok := terms.Side(t.Kind).Method(method)
+		if !ok {
+			return &anchor.Error{Kind: anchor.Invalid, Code: "method_unknown", Field: "method", Message: "this way to pay is not offered"}
+		}
+		d, err := tx.Details(id)
+		if err != nil {
+			return err
+		}
+		answered, err := answered(chosen, d, given(answers), now)
+		if err != nil {
+			return err
+		}
+		t.Method, d.Answers = chosen.ID, answered
+		return tx.SetDetails(id, d)
+	})
+}
+
+// answered merges answers to a method's questions into those known before.
+func answered(m anchor.Method, known store.Details, answers map[string]string, now time.Time) (map[string]string, error) {
+	form := anchor.Customer{Fields: map[string]string{}} // merges and checks alike
+	for _, f := range m.Fields {
+		form.Fields[f.Name] = known.Answers[f.Name]
+	}
+	err := form.Answer(m.Fields, answers, now)
+	return form.Fields, err
+}
+
+// agreeTries is how often a reference or memo is drawn that was used before.
+const agreeTries = 5
+
+// Agree is the customer's yes to the summary. Saying it twice is saying it once.
+func (m mutation) Agree(ctx context.Context, id string, out anchor.Amount) (*anchor.Transaction, error) {
+	for try := 1; ; try++ {
+		how := anchor.Instructions{Reference: rail.NewReference(), Memo: randomMemo()}
+		t, err := m.change(ctx, id, func(tx *store.Tx, t *anchor.Transaction, now time.Time) error {
+			if !t.AgreedAt.IsZero() && t.AmountOut == out && t.Status() == anchor.PendingUserTransferStart {
+				return errDone
+			}
+			terms, err := m.offered(t)
+			if err != nil {
+				return err
+			}
+			if t.AmountsKnown && t.Status() == anchor.Incomplete {
+				// By today's terms, which may no longer be those that were shown.
+				if err := t.SetAmount(terms, t.AmountIn); err != nil {
+					return err
+				}
+			}
+			if t.AmountsKnown && t.AmountOut != out {
+				return &anchor.Error{Kind: anchor.Conflict, Code: "price_changed", Field: "amountOut",
+					Message: "the amounts are not those that were agreed to; look at them again"}
+			}
+			side := terms.Side(t.Kind)
+			if err := complete(tx, t, side); err != nil {
+				return err
+			}
+			how.AnchorAccount, how.Deadline = terms.Account, now.Add(side.Window)
+			return t.Agree(how, now)
+		})
+		e, _ := errors.AsType[*anchor.Error](err)
+		if e != nil && e.Code == "duplicate" && try < agreeTries {
+			continue
+		}
+		return t, err
+	}
+}
+
+// complete makes sure that the chosen method is offered still and all that it
+// asks is answered.
+func complete(tx *store.Tx, t *anchor.Transaction, side *anchor.Side) error {
+	if t.Method == "" {
+		return nil // which Agree refuses
+	}
+	chosen, ok := side.Method(t.Method)
+	d, err := tx.Details(t.ID)
+	if err != nil {
+		return err
+	}
+	if !ok || slices.ContainsFunc(chosen.Fields, func(f anchor.Field) bool { return f.Check(d.Answers[f.Name]) != nil }) {
+		return &anchor.Error{Kind: anchor.Conflict, Code: "method_missing", Field: "method", Message: "choose how to pay first"}
+	}
+	return nil
+}
+
+// MarkSent is the customer's word that the transfer is on its way.
+func (m mutation) MarkSent(ctx context.Context, id string) (*anchor.Transaction, error) {
+	return m.change(ctx, id, func(_ *store.Tx, t *anchor.Transaction, now time.Time) error {
+		if t.Kind == anchor.Deposit && t.Status() == anchor.PendingExternal {
+			return errDone
+		}
+		return t.Sent(now)
+	})
+}
+
+// Cancel calls it off before any money moved.
+func (m mutation) Cancel(ctx context.Context, id string) (*anchor.Transaction, error) {
+	return m.change(ctx, id, func(_ *store.Tx, t *anchor.Transaction, now time.Time) error {
+		if t.Status() == anchor.Expired && t.Note == "cancelled" {
+			return errDone
+		}
+		return t.Cancel(now)
+	})
+}
+
+// SetLanguage changes the language of page and messages.
+func (m mutation) SetLanguage(ctx context.Context, id, lang string) (*anchor.Transaction, error) {
+	if !slices.Contains(language.Languages, lang) {
+		return nil, &anchor.Error{Kind: anchor.Invalid, Code: "lang_unknown", Field: "lang", Message: "we do not speak this language yet"}
+	}
+	return m.change(ctx, id, func(_ *store.Tx, t *anchor.Transaction, _ time.Time) error {
+		if t.Lang == lang {
+			return errDone
+		}
+		t.Lang = lang
+		return nil
+	})
+}

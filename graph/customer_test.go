@@ -1,0 +1,286 @@
+package graph_test
+
+import (
+	"maps"
+	"strings"
+	"testing"
+	"time"
+
+	"windlass/graph"
+	"windlass/server/anchor"
+	"windlass/server/rail"
+	"windlass/server/store"
+)
+
+var ana = answers("first_name", "Ana", "last_name", "Díaz", "email_address", "ana@example.com")
+
+// a customer's step: what is sent, and what comes of it. A step without want is
+// to succeed.
+type takes struct {
+	name, query string
+	variables   map[string]any
+	want        string // problems, as told writes them
+	status      anchor.Status
+}
+
+func (w *world) walk(c caller, steps []takes) object {
+	w.t.Helper()
+	var last object
+	for _, s := range steps {
+		v := map[string]any{"id": c.transaction}
+		maps.Copy(v, s.variables)
+		data, problems := c.ask(s.query, v)
+		if got := told(problems); got != s.want {
+			w.t.Fatalf("%s: %q, want %q (%+v)", s.name, got, s.want, problems)
+		}
+		for _, p := range problems {
+			if p.Message == "" || p.Extensions.RequestID != "request-1" {
+				w.t.Errorf("%s: %+v", s.name, p)
+			}
+		}
+		if s.status != "" && w.read(c.transaction).Status() != s.status {
+			w.t.Fatalf("%s: %s, want %s", s.name, w.read(c.transaction).Status(), s.status)
+		}
+		if s.want == "" {
+			last = data
+		}
+	}
+	return last
+}
+
+func TestDeposit(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tr := w.open(anchor.Deposit, func(t *anchor.Transaction) { t.Requested = 50 * anchor.One; t.Lang = "en"; t.OnChange = "postMessage" })
+	c := w.customer(tr)
+
+	first := c.do(look, map[string]any{"id": tr.ID})
+	for path, want := range map[string]string{
+		"transaction.status": "incomplete", "transaction.review": "none", "transaction.amountIn": "", "transaction.fee": "",
+		"transaction.requestedAmount": "50", "transaction.questions.0.name": "first_name", "transaction.questions.0.value": "Ana",
+		"transaction.questions.0.label": "First name", "transaction.questions.0.autocomplete": "given-name", "transaction.questions.1.value": "",
+		"transaction.questions.2.type": "email", "transaction.questions.3.required": "false",
+		"transaction.terms.minimum": "10", "transaction.terms.feePercent": "0.5", "transaction.terms.methods.0.label": "Bank transfer",
+		"transaction.assetIn.id": "iso4217:USD", "transaction.assetIn.onLedger": "false", "transaction.assetIn.decimals": "2",
+		"transaction.assetOut.issuer": account, "transaction.assetOut.onLedger": "true", "transaction.timeline.0.event": "started",
+		"transaction.timeline.0.actor": "", "transaction.wallet": "wallet.test", "transaction.postMessageOrigin": "https://wallet.test",
+		"transaction.onChangeCallback": "postMessage", "transaction.callback": "", "transaction.sep24.id": tr.ID, "transaction.staff": "",
+		"transaction.moreInfoUrl": "http://anchor.test/transaction/" + tr.ID, "transaction.supportReference": tr.ID[:13],
+	} {
+		if got := first.str(path); got != want {
+			t.Errorf("%s is %q, want %q", path, got, want)
+		}
+	}
+
+	amount := func(a any) map[string]any { return map[string]any{"amountIn": a} }
+	agreed := w.walk(c, []takes{
+		{name: "agree to nothing", query: agree, variables: map[string]any{"amountOut": "98.5"}, want: "CONFLICT amount_missing amount"},
+		{name: "no amount", query: setAmount, variables: amount("much"), want: "INVALID amount_malformed amount"},
+		{name: "an amount that is a number", query: setAmount, variables: amount(100), want: "INVALID amount_malformed amount"},
+		{name: "negative", query: setAmount, variables: amount("-100"), want: "INVALID amount_malformed amount"},
+		{name: "beyond Stellar", query: setAmount, variables: amount("999999999999999"), want: "INVALID amount_too_large amount"},
+		{name: "too little", query: setAmount, variables: amount("9.99"), want: "INVALID amount_below_minimum amount"},
+		{name: "too much", query: setAmount, variables: amount("1000.01"), want: "INVALID amount_above_maximum amount"},
+		{name: "tenth of a cent", query: setAmount, variables: amount("100.001"), want: "INVALID amount_too_precise amount"},
+		{name: "price of too little", query: price, variables: amount("1"), want: "INVALID amount_below_minimum amount"},
+		{name: "price", query: price, variables: amount("100"), status: anchor.Incomplete},
+		{name: "amount", query: setAmount, variables: amount("200")},
+		{name: "another amount", query: setAmount, variables: amount("100")},
+		{name: "agree without method", query: agree, variables: map[string]any{"amountOut": "98.5"}, want: "CONFLICT method_missing method"},
+		{name: "a method of others", query: choose, variables: map[string]any{"method": "cash", "answers": answers()}, want: "INVALID method_unknown method"},
+		{name: "answers nobody asked for", query: choose, variables: map[string]any{"method": "bank_transfer", "answers": answers("first_name", "Ana")}, want: "INVALID field_unknown first_name"},
+		{name: "method", query: choose, variables: map[string]any{"method": "bank_transfer", "answers": answers()}},
+		{name: "agree as nobody", query: agree, variables: map[string]any{"amountOut": "98.5"}, want: "CONFLICT customer_missing"},
+		{
+			name: "several faulty answers", query: answer, variables: map[string]any{"answers": answers("first_name", "A\u0000", "last_name", " ", "email_address", "ana")},
+			want: "INVALID field_malformed first_name, INVALID field_required last_name, INVALID email_malformed email_address",
+		},
+		{name: "sent before agreed", query: markSent, want: "CONFLICT state_refused"},
+		{name: "answers", query: answer, variables: map[string]any{"answers": ana}, status: anchor.Incomplete},
+		{name: "another figure", query: agree, variables: map[string]any{"amountOut": "98.51"}, want: "CONFLICT price_changed amountOut", status: anchor.Incomplete},
+		{name: "agree", query: agree, variables: map[string]any{"amountOut": "98.50"}, status: anchor.PendingUserTransferStart},
+		{name: "agree again", query: agree, variables: map[string]any{"amountOut": "98.5"}, status: anchor.PendingUserTransferStart},
+		{name: "agree to another figure", query: agree, variables: map[string]any{"amountOut": "90"}, want: "CONFLICT price_changed amountOut"},
+		{name: "too late for an amount", query: setAmount, variables: amount("50"), want: "CONFLICT already_agreed"},
+		{name: "too late for a method", query: choose, variables: map[string]any{"method": "bank_transfer", "answers": answers()}, want: "CONFLICT already_agreed"},
+		{name: "too late for answers", query: answer, variables: map[string]any{"answers": ana}, want: "CONFLICT already_agreed"},
+		{name: "how to pay", query: look},
+	})
+
+	stored := w.read(tr.ID)
+	if rail.Normalise(stored.Reference) != stored.Reference || time.Until(stored.Deadline) > time.Hour || stored.CustomerID == "" {
+		t.Errorf("%+v", stored)
+	}
+	for path, want := range map[string]string{
+		"transaction.amountIn": "100", "transaction.amountOut": "98.5", "transaction.fee.total": "1.5", "transaction.fee.asset.code": "USD",
+		"transaction.fee.lines.0.label": "Fixed fee", "transaction.fee.lines.1.amount": "0.5", "transaction.review": "accepted", "transaction.method": "bank_transfer",
+		"transaction.instructions.0.name": "amount", "transaction.instructions.0.value": "100", "transaction.instructions.1.value": stored.Reference,
+		"transaction.instructions.1.important": "true", "transaction.instructions.2.value": "Example Anchor Ltd", "transaction.instructions.3.label": "Account number",
+		"transaction.instructions.3.value": "1234567890", "transaction.timeline.1.label": "Details confirmed", "transaction.lang": "en",
+		"transaction.message": "Send 100.00 USD from your bank with the reference we gave you. We send your USDW as soon as the money is here.",
+	} {
+		if got := agreed.str(path); got != want {
+			t.Errorf("%s is %q, want %q", path, got, want)
+		}
+	}
+
+	// The money arrives.
+	w.walk(c, []takes{
+		{name: "sent", query: markSent, status: anchor.PendingExternal},
+		{name: "sent again", query: markSent, status: anchor.PendingExternal},
+		{name: "cancel what was sent", query: cancel, want: "CONFLICT state_refused"},
+	})
+	must(t, w.books.Update(t.Context(), store.BankRail, func(tx *store.Tx) error {
+		a, err := tx.TransactionByReference(stored.Reference)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Receive(a, w.terms, 100*anchor.One, "bank-1", time.Now(), time.Now())
+		return err
+	}))
+	paid := c.do(look, map[string]any{"id": tr.ID})
+	if paid.str("transaction.externalTransactionId") != "bank-1" || paid.str("transaction.status") != "pending_anchor" {
+		t.Error(paid)
+	}
+	balanced(t, w.books)
+
+	// The same person is not asked again, whichever wallet they come with.
+	again := w.open(anchor.Deposit, func(t *anchor.Transaction) { t.Owner.Client = "another.test" })
+	c = w.customer(again)
+	if known := c.do(look, map[string]any{"id": again.ID}); known.str("transaction.review") != "accepted" || known.str("transaction.questions.1.value") != "Díaz" {
+		t.Error(known)
+	}
+	w.walk(c, []takes{
+		{name: "amount", query: setAmount, variables: amount("100")},
+		{name: "method", query: choose, variables: map[string]any{"method": "bank_transfer", "answers": answers()}},
+		{name: "agree", query: agree, variables: map[string]any{"amountOut": "98.5"}, status: anchor.PendingUserTransferStart},
+		{name: "cancel", query: cancel, status: anchor.Expired},
+		{name: "cancel again", query: cancel, status: anchor.Expired},
+	})
+	if w.read(again.ID).CustomerID != stored.CustomerID {
+		t.Error("another customer for the same person")
+	}
+	if gone := c.do(look, map[string]any{"id": again.ID}); gone.str("transaction.message") != "You cancelled before any money moved." || gone.at("transaction.instructions.0") != nil {
+		t.Error(gone)
+	}
+}
+
+func TestWithdrawal(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tr := w.open(anchor.Withdrawal)
+	c := w.customer(tr)
+	way := func(pairs ...string) map[string]any {
+		return map[string]any{"method": "bank_transfer", "answers": answers(pairs...)}
+	}
+	agreed := w.walk(c, []takes{
+		{name: "answers", query: answer, variables: map[string]any{"answers": ana}},
+		{name: "amount", query: setAmount, variables: map[string]any{"amountIn": "100"}},
+		{name: "no account", query: choose, variables: way(), want: "INVALID field_required bank_account_number"},
+		{name: "odd account", query: choose, variables: way("bank_account_number", "x"), want: "INVALID account_number_malformed bank_account_number"},
+		{name: "account", query: choose, variables: way("bank_account_number", " 1234 5678 ")},
+		{name: "only the bank's name", query: choose, variables: way("bank_name", "My Bank")},
+		{name: "agree", query: agree, variables: map[string]any{"amountOut": "98.5"}, status: anchor.PendingUserTransferStart},
+		{name: "sent is for banks", query: markSent, want: "CONFLICT state_refused"},
+		{name: "how to pay", query: look},
+	})
+	stored := w.read(tr.ID)
+	if stored.Memo.Type != anchor.MemoID || stored.AnchorAccount != account {
+		t.Errorf("%+v", stored)
+	}
+	for path, want := range map[string]string{
+		"transaction.instructions.1.name": "account", "transaction.instructions.1.value": account,
+		"transaction.instructions.2.value": stored.Memo.Value, "transaction.instructions.2.important": "true", "transaction.instructions.3.value": "id",
+		"transaction.terms.methods.0.questions.0.value": "1234 5678", "transaction.terms.methods.0.questions.1.value": "My Bank",
+	} {
+		if got := agreed.str(path); got != want {
+			t.Errorf("%s is %q, want %q", path, got, want)
+		}
+	}
+	must(t, w.books.Update(t.Context(), store.Ledger, func(tx *store.Tx) error {
+		a, err := tx.TransactionByMemo(account, stored.Memo)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Receive(a, w.terms, 100*anchor.One, "abcdef", time.Now(), time.Now())
+		return err
+	}))
+	paid := c.do(look, map[string]any{"id": tr.ID})
+	if paid.str("transaction.stellarTransactionId") != "abcdef" || paid.str("transaction.explorerUrl") != "http://explorer.test/tx/abcdef" {
+		t.Error(paid)
+	}
+	orders, err := w.books.BankPayoutsOf(t.Context(), tr.ID)
+	must(t, err)
+	if len(orders) != 1 || orders[0].To["bank_account_number"] != "1234 5678" || orders[0].To["bank_name"] != "My Bank" {
+		t.Errorf("%+v", orders)
+	}
+	balanced(t, w.books)
+}
+
+// Fees that changed since they were shown are not agreed to by accident.
+func TestAgreeByTodaysTerms(t *testing.T) {
+	t.Parallel()
+	terms := newTerms()
+	w := newWorld(t, func(o *graph.Options) { o.Terms = []*anchor.Terms{terms} })
+	tr := w.open(anchor.Deposit)
+	c := w.customer(tr)
+	out := func(a string) map[string]any { return map[string]any{"amountOut": a} }
+	w.walk(c, []takes{
+		{name: "answers", query: answer, variables: map[string]any{"answers": ana}},
+		{name: "amount", query: setAmount, variables: map[string]any{"amountIn": "100"}},
+		{name: "method", query: choose, variables: map[string]any{"method": "bank_transfer", "answers": answers()}},
+	})
+	terms.Deposit.Fee.Fixed = 2 * anchor.One
+	w.walk(c, []takes{
+		{name: "the old figure", query: agree, variables: out("98.5"), want: "CONFLICT price_changed amountOut"},
+		{name: "today's", query: agree, variables: out("97.5"), status: anchor.PendingUserTransferStart},
+	})
+	terms.Deposit.Enabled = false
+	other := w.open(anchor.Deposit)
+	w.walk(w.customer(other), []takes{
+		{name: "no longer offered", query: setAmount, variables: map[string]any{"amountIn": "100"}, want: "CONFLICT not_offered"},
+		{name: "cancel is always possible", query: cancel, status: anchor.Expired},
+	})
+}
+
+// Where a person reviews, nobody pays before.
+func TestReviewByPerson(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *graph.Options) { o.AutoAccept = false })
+	tr := w.open(anchor.Deposit)
+	last := w.walk(w.customer(tr), []takes{
+		{name: "amount", query: setAmount, variables: map[string]any{"amountIn": "100"}},
+		{name: "method", query: choose, variables: map[string]any{"method": "bank_transfer", "answers": answers()}},
+		{name: "answers", query: answer, variables: map[string]any{"answers": ana}},
+		{name: "agree", query: agree, variables: map[string]any{"amountOut": "98.5"}, want: "CONFLICT customer_missing"},
+	})
+	if last.str("transaction.review") != "pending" {
+		t.Error(last)
+	}
+}
+
+func TestLanguages(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tr := w.open(anchor.Deposit, func(t *anchor.Transaction) { t.Lang = "es" })
+	c := w.customer(tr)
+	if got := c.do(look, map[string]any{"id": tr.ID}); got.str("transaction.lang") != "es" || got.str("transaction.questions.0.label") == "First name" {
+		t.Error(got)
+	}
+	_, problems := c.ask(setAmount, map[string]any{"id": tr.ID, "amountIn": "1"})
+	if len(problems) != 1 || strings.Contains(problems[0].Message, "least") || !strings.Contains(problems[0].Message, "10.00 USD") {
+		t.Error(problems)
+	}
+	if got := w.walk(c, []takes{
+		{name: "unknown", query: setLang, variables: map[string]any{"lang": "tlh"}, want: "INVALID lang_unknown lang"},
+		{name: "English", query: setLang, variables: map[string]any{"lang": "en"}},
+	}); got.str("transaction.lang") != "en" || got.str("transaction.questions.0.label") != "First name" {
+		t.Error(got)
+	}
+	// Nobody knows the language of a stranger but the browser.
+	stranger := caller{w: w, lang: "es-MX,es;q=0.9"}
+	_, problems = stranger.ask(look, map[string]any{"id": tr.ID})
+	if told(problems) != "UNAUTHENTICATED" || strings.HasPrefix(problems[0].Message, "For") {
+		t.Error(problems)
+	}
+}

@@ -1,0 +1,156 @@
+package graph_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"windlass/server/anchor"
+	"windlass/server/store"
+)
+
+const list = `query($filter: TransactionFilter, $first: Int!, $after: String) {
+  transactions(filter: $filter, first: $first, after: $after) {
+    nodes { id kind status account timeline { event actor }
+      staff { owner clientDomain customerId payouts { id state hash amount transaction } payments { id from memo } journal { kind reference postings { account amount asset { code } } } } }
+    endCursor } }`
+
+// funded is a deposit whose money is here and whose payout is in an envelope.
+func (w *world) funded(hash string) *anchor.Transaction {
+	w.t.Helper()
+	tr := w.open(anchor.Deposit)
+	w.walk(w.customer(tr), []takes{
+		{name: "answers", query: answer, variables: map[string]any{"answers": ana}},
+		{name: "amount", query: setAmount, variables: map[string]any{"amountIn": "100"}},
+		{name: "method", query: choose, variables: map[string]any{"method": "bank_transfer", "answers": answers()}},
+		{name: "agree", query: agree, variables: map[string]any{"amountOut": "98.5"}},
+	})
+	must(w.t, w.books.Update(w.t.Context(), store.BankRail, func(tx *store.Tx) error {
+		a, err := tx.Transaction(tr.ID)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Receive(a, w.terms, 100*anchor.One, "bank "+hash, time.Now(), time.Now())
+		return err
+	}))
+	payouts, err := w.books.PayoutsOf(w.t.Context(), "transaction", tr.ID)
+	must(w.t, err)
+	must(w.t, w.books.Update(w.t.Context(), store.Payouts, func(tx *store.Tx) error {
+		e := &anchor.Envelope{ID: store.NewID(), Channel: "channel " + hash, Hash: hash, State: anchor.EnvelopeLive, Intents: []string{payouts[0].ID}}
+		if err := tx.CreateEnvelope(e); err != nil {
+			return err
+		}
+		payouts[0].State, payouts[0].Envelope = anchor.PayoutInEnvelope, e.ID
+		return tx.SavePayout(payouts[0])
+	}))
+	return w.read(tr.ID)
+}
+
+func TestStaffSeeEverything(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var all []*anchor.Transaction
+	for i := range 5 {
+		all = append(all, w.funded(fmt.Sprintf("%064x", i+1)))
+	}
+	must(t, w.books.Update(t.Context(), store.Ledger, func(tx *store.Tx) error {
+		for i, tr := range all {
+			p := &anchor.Payment{ID: fmt.Sprint(100 + i), Account: account, From: account, Asset: usdw, Amount: anchor.One, Memo: anchor.IDMemo(7),
+				Hash: "h", Ledger: 9, At: time.Now(), State: anchor.Matched, Transaction: tr.ID}
+			if i == 4 {
+				p.State, p.Transaction, p.Reason, p.Memo = anchor.Unmatched, "", anchor.NoMemo, anchor.Memo{}
+			}
+			if err := tx.CreatePayment(p); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	staff := w.staff()
+
+	// Pages, newest first.
+	var ids []string
+	var after any
+	for pages := 0; ; pages++ {
+		got := staff.do(list, map[string]any{"first": 2, "after": after})
+		nodes, _ := got.at("transactions.nodes").([]any)
+		for i := range nodes {
+			node := fmt.Sprintf("transactions.nodes.%d.", i)
+			n := 4 - len(ids)
+			for path, want := range map[string]string{
+				"id": all[n].ID, "account": account, "staff.clientDomain": "wallet.test", "staff.customerId": all[n].CustomerID,
+				"staff.payouts.0.hash": fmt.Sprintf("%064x", n+1), "staff.payouts.0.transaction": all[n].ID, "staff.payouts.0.state": "in_envelope",
+				"staff.journal.0.kind": "received", "timeline.1.actor": "customer", "timeline.2.actor": "bank",
+			} {
+				if v := got.str(node + path); v != want {
+					t.Errorf("%d: %s is %q, want %q", n, path, v, want)
+				}
+			}
+			if id := got.str(node + "staff.payments.0.id"); n < 4 && id != fmt.Sprint(100+n) || n == 4 && id != "" {
+				t.Errorf("%d: payment %q", n, id)
+			}
+			ids = append(ids, got.str(node+"id"))
+		}
+		if after = got.at("transactions.endCursor"); after == nil {
+			if pages != 2 {
+				t.Error(pages, "full pages")
+			}
+			break
+		}
+	}
+	if len(ids) != 5 {
+		t.Error(ids)
+	}
+
+	// Payments and payouts of everybody.
+	got := staff.do(`{ payments(unmatched: true) { id reason memo transaction } payouts(first: 3) { hash destination reason } }`, nil)
+	payments, _ := got.at("payments").([]any)
+	payouts, _ := got.at("payouts").([]any)
+	if len(payments) != 1 || got.str("payments.0.reason") != "no_memo" || got.str("payments.0.memo") != "" ||
+		len(payouts) != 3 || got.str("payouts.0.hash") != fmt.Sprintf("%064x", 5) {
+		t.Error(got)
+	}
+	balanced(t, w.books)
+}
+
+func TestStaffSearch(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tr := w.funded(strings.Repeat("ab", 32))
+	w.open(anchor.Withdrawal)
+	search := func(s string) map[string]any { return map[string]any{"search": s} }
+	for name, c := range map[string]struct {
+		filter map[string]any
+		n      int
+	}{
+		"all":                 {nil, 2},
+		"kind":                {map[string]any{"kind": "withdrawal"}, 1},
+		"status":              {map[string]any{"status": []string{"pending_anchor", "completed"}}, 1},
+		"id":                  {search(tr.ID), 1},
+		"support reference":   {search(tr.ID[:13]), 1},
+		"shouted":             {search(strings.ToUpper(tr.ID[:13])), 1},
+		"bank reference":      {search(tr.Reference), 1},
+		"as heard":            {search(" " + strings.ToLower(strings.ReplaceAll(tr.Reference, "-", " ")) + " "), 1},
+		"account":             {search(account), 2},
+		"the bank's name":     {search(tr.ExternalID), 1},
+		"nonsense":            {search("nonsense"), 0},
+		"kind and its search": {map[string]any{"kind": "withdrawal", "search": tr.ID}, 0},
+	} {
+		got := w.staff().do(list, map[string]any{"filter": c.filter, "first": 10})
+		if nodes, _ := got.at("transactions.nodes").([]any); len(nodes) != c.n {
+			t.Errorf("%s finds %d, want %d", name, len(nodes), c.n)
+		}
+	}
+	for _, first := range []int{0, -1, 101} {
+		if _, problems := w.staff().ask(list, map[string]any{"first": first}); told(problems) != "INVALID first" {
+			t.Error(first, problems)
+		}
+	}
+	if _, problems := w.staff().ask(`{ payments(after: "x") { id } }`, nil); told(problems) != "INVALID after" {
+		t.Error(problems)
+	}
+	if _, problems := w.staff().ask(list, map[string]any{"first": 100}); told(problems) != "" {
+		t.Error("a full page costs too much:", problems)
+	}
+}

@@ -1,0 +1,388 @@
+package graph
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"strings"
+
+	"windlass/server/anchor"
+	"windlass/server/language"
+	"windlass/server/session"
+	"windlass/server/store"
+)
+
+// termsOf are a transaction's terms, for reading. One whose asset is no longer
+// configured has bare ones.
+func (s *server) termsOf(t *anchor.Transaction) *anchor.Terms {
+	if terms := s.terms[t.Asset]; terms != nil {
+		return terms
+	}
+	return &anchor.Terms{Asset: t.Asset, OffChain: t.OffChain, Decimals: anchor.Decimals, Account: t.AnchorAccount}
+}
+
+// lang is the language of a transaction's messages.
+func lang(ctx context.Context, t *anchor.Transaction) string {
+	if t.Lang == "" {
+		return langOf(ctx)
+	}
+	return language.Match(t.Lang)
+}
+
+func role(ctx context.Context) session.Role { return session.FromContext(ctx).Role }
+
+// Message explains the status.
+func (r transaction) Message(ctx context.Context, t *anchor.Transaction) (string, error) {
+	l := lang(ctx, t)
+	key := "status." + string(t.Kind) + "." + string(t.Status())
+	if note := "message." + t.Note; language.Has(language.Default, note) {
+		key = note
+	}
+	decimals := r.termsOf(t).Decimals
+	args := map[string]string{
+		"amount_in": t.AmountIn.Fixed(decimals), "amount_out": t.AmountOut.Fixed(decimals),
+		"asset_in": codeOf(t.In()), "asset_out": codeOf(t.Out()), "deadline": "",
+	}
+	if !t.Deadline.IsZero() {
+		args["deadline"] = t.Deadline.UTC().Format("2006-01-02 15:04 UTC")
+	}
+	return language.Text(l, key, args), nil
+}
+
+func (transaction) AssetIn(_ context.Context, t *anchor.Transaction) (*anchor.Asset, error) {
+	return new(t.In()), nil
+}
+
+func (transaction) AssetOut(_ context.Context, t *anchor.Transaction) (*anchor.Asset, error) {
+	return new(t.Out()), nil
+}
+
+func (transaction) AmountIn(_ context.Context, t *anchor.Transaction) (*anchor.Amount, error) {
+	return known(t.AmountIn, t.AmountsKnown), nil
+}
+
+func (transaction) AmountOut(_ context.Context, t *anchor.Transaction) (*anchor.Amount, error) {
+	return known(t.AmountOut, t.AmountsKnown), nil
+}
+
+func (transaction) RequestedAmount(_ context.Context, t *anchor.Transaction) (*anchor.Amount, error) {
+	return known(t.Requested, t.Requested > 0), nil
+}
+
+func known(a anchor.Amount, is bool) *anchor.Amount {
+	if !is {
+		return nil
+	}
+	return &a
+}
+
+func (transaction) Fee(_ context.Context, t *anchor.Transaction) (*Fee, error) {
+	if !t.AmountsKnown {
+		return nil, nil
+	}
+	return &Fee{t.AmountFee, t.In(), t.FeeLines}, nil
+}
+
+func (r transaction) Terms(_ context.Context, t *anchor.Transaction) (*Terms, error) {
+	side := r.termsOf(t).Side(t.Kind)
+	v := &Terms{
+		Minimum: side.Min, Maximum: side.Max,
+		FeeFixed: side.Fee.Fixed, FeePercent: side.Fee.Percent,
+		Methods: make([]Method, len(side.Methods)),
+	}
+	for i, m := range side.Methods {
+		v.Methods[i] = Method{m.ID, m.Fields, t}
+	}
+	return v, nil
+}
+
+// Questions are those about the customer, with what is known already: what
+// they said before, else what the wallet filled in.
+func (r transaction) Questions(ctx context.Context, t *anchor.Transaction) ([]*Question, error) {
+	fields := r.termsOf(t).Side(t.Kind).Fields
+	if len(fields) == 0 {
+		return nil, nil
+	}
+	c, err := r.customer(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	d, err := r.Store.Details(ctx, t.ID)
+	if err != nil {
+		return nil, err
+	}
+	values := []map[string]string{d.Prefill}
+	if c != nil {
+		values = []map[string]string{c.Fields, d.Prefill}
+	}
+	return questions(ctx, fields, values...), nil
+}
+
+// customer is the person behind a transaction, nil if there is none yet.
+func (s *server) customer(ctx context.Context, t *anchor.Transaction) (*anchor.Customer, error) {
+	c, err := s.Store.CustomerOf(ctx, t.Owner)
+	if err != nil && anchor.KindOf(err) == anchor.NotFound {
+		return nil, nil
+	}
+	return c, err
+}
+
+// Review is what the anchor thinks of the customer, as far as this
+// transaction's questions go.
+func (r transaction) Review(ctx context.Context, t *anchor.Transaction) (anchor.Review, error) {
+	if t.Reviewed {
+		return anchor.ReviewAccepted, nil
+	}
+	c, err := r.customer(ctx, t)
+	if err != nil {
+		return "", err
+	}
+	return r.reviewOf(c, r.termsOf(t).Side(t.Kind).Fields), nil
+}
+
+func (transaction) Method(_ context.Context, t *anchor.Transaction) (*string, error) {
+	return filled(t.Method), nil
+}
+
+// Instructions say how to pay, from the agreement until the end.
+func (r transaction) Instructions(ctx context.Context, t *anchor.Transaction) ([]*Instruction, error) {
+	if t.AgreedAt.IsZero() || t.Expected == 0 || t.Status().Final() {
+		return nil, nil
+	}
+	var rows []*Instruction
+	add := func(name, value string, important bool) {
+		rows = append(rows, &Instruction{
+			Name: name, Label: language.Text(langOf(ctx), "instruction."+name, nil), Value: value,
+			Important: important, Help: optional(langOf(ctx), "instruction."+name+".help"),
+		})
+	}
+	add("amount", t.Expected.String(), false)
+	if t.Kind == anchor.Deposit {
+		add("reference", t.Reference, true)
+		for _, row := range r.Rail.Instructions(t.OffChain, t.Method) {
+			add(row.Name, row.Value, false)
+		}
+		return rows, nil
+	}
+	add("account", t.AnchorAccount, false)
+	add("memo", t.Memo.Value, true)
+	add("memo_type", string(t.Memo.Type), false)
+	return rows, nil
+}
+
+// optional is a text of the catalogue, nil if it has none.
+func optional(lang, key string) *string {
+	if !language.Has(lang, key) && !language.Has(language.Default, key) {
+		return nil
+	}
+	return new(language.Text(lang, key, nil))
+}
+
+func (r transaction) Timeline(ctx context.Context, t *anchor.Transaction) ([]*store.TimelineEntry, error) {
+	all, err := r.Store.Timeline(ctx, t.ID)
+	return pointers(all), err
+}
+
+func pointers[T any](all []T) []*T {
+	ps := make([]*T, len(all))
+	for i := range all {
+		ps[i] = &all[i]
+	}
+	return ps
+}
+
+// Account is shortened for a viewer.
+func (transaction) Account(ctx context.Context, t *anchor.Transaction) (string, error) {
+	if role(ctx) == session.Viewer {
+		return t.Account.Short(), nil
+	}
+	return string(t.Account), nil
+}
+
+func (transaction) Wallet(_ context.Context, t *anchor.Transaction) (*string, error) {
+	return filled(t.Owner.Client), nil
+}
+
+func (transaction) StellarTransactionID(_ context.Context, t *anchor.Transaction) (*string, error) {
+	return filled(t.StellarID), nil
+}
+
+func (r transaction) ExplorerURL(_ context.Context, t *anchor.Transaction) (*string, error) {
+	if t.StellarID == "" || r.Explorer == "" {
+		return nil, nil
+	}
+	return new(strings.ReplaceAll(r.Explorer, "{hash}", t.StellarID)), nil
+}
+
+func (transaction) ExternalTransactionID(_ context.Context, t *anchor.Transaction) (*string, error) {
+	return filled(t.ExternalID), nil
+}
+
+// SupportReference is the part of the id that holds its millisecond: short
+// enough for the phone, and what a search finds it by.
+func (transaction) SupportReference(_ context.Context, t *anchor.Transaction) (string, error) {
+	return t.ID[:min(13, len(t.ID))], nil
+}
+
+func (transaction) Lang(ctx context.Context, t *anchor.Transaction) (string, error) {
+	return lang(ctx, t), nil
+}
+
+// Callback is the wallet's and no viewer's business, as is OnChangeCallback.
+func (transaction) Callback(ctx context.Context, t *anchor.Transaction) (*string, error) {
+	return hidden(ctx, t.Callback), nil
+}
+
+func (transaction) OnChangeCallback(ctx context.Context, t *anchor.Transaction) (*string, error) {
+	return hidden(ctx, t.OnChange), nil
+}
+
+func hidden(ctx context.Context, s string) *string {
+	if role(ctx) == session.Viewer {
+		return nil
+	}
+	return filled(s)
+}
+
+// PostMessageOrigin is the wallet's page when SEP-10 verified its domain.
+func (transaction) PostMessageOrigin(_ context.Context, t *anchor.Transaction) (string, error) {
+	domain := t.Owner.Client
+	if domain == "" {
+		return "*", nil
+	}
+	host, _, err := net.SplitHostPort(domain)
+	if err != nil {
+		host = domain
+	}
+	if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() {
+		return "http://" + domain, nil // a wallet under development
+	}
+	return "https://" + domain, nil
+}
+
+// Sep24 is empty for a viewer: it holds the customer's accounts.
+func (r transaction) Sep24(ctx context.Context, t *anchor.Transaction) (any, error) {
+	if role(ctx) == session.Viewer {
+		return map[string]any{}, nil
+	}
+	b, err := json.Marshal(r.Object(t, lang(ctx, t)))
+	return json.RawMessage(b), err
+}
+
+func (r transaction) MoreInfoURL(_ context.Context, t *anchor.Transaction) (string, error) {
+	return r.Options.MoreInfoURL(t), nil
+}
+
+// Staff is null for everybody else.
+func (transaction) Staff(ctx context.Context, t *anchor.Transaction) (*StaffView, error) {
+	if role(ctx) != session.Staff {
+		return nil, nil
+	}
+	return &StaffView{t}, nil
+}
+
+// The method's label and questions.
+
+func (method) Label(ctx context.Context, m *Method) (string, error) {
+	return label(langOf(ctx), "method."+m.ID, m.ID), nil
+}
+
+func (r method) Questions(ctx context.Context, m *Method) ([]*Question, error) {
+	if len(m.fields) == 0 {
+		return nil, nil
+	}
+	d, err := r.Store.Details(ctx, m.of.ID)
+	return questions(ctx, m.fields, d.Answers, d.Prefill), err
+}
+
+// questions ask for fields, with the first value that is known of each.
+func questions(ctx context.Context, fields []anchor.Field, values ...map[string]string) []*Question {
+	all := make([]*Question, len(fields))
+	for i, f := range fields {
+		q := &Question{
+			Name: f.Name, Label: label(langOf(ctx), "field."+f.Name, f.Name), Help: optional(langOf(ctx), "field."+f.Name+".help"),
+			Type: f.Type, Required: !f.Optional, Autocomplete: autocomplete[f.Name],
+		}
+		for _, v := range values {
+			if q.Value == nil {
+				q.Value = filled(v[f.Name])
+			}
+		}
+		if q.Value != nil && role(ctx) == session.Viewer {
+			q.Value = new(masked(*q.Value, f.Type))
+		}
+		all[i] = q
+	}
+	return all
+}
+
+// label is a text of the catalogue, or the name itself in plain words.
+func label(lang, key, name string) string {
+	if text := optional(lang, key); text != nil {
+		return *text
+	}
+	return strings.ReplaceAll(name, "_", " ")
+}
+
+// masked leaves just enough for the owner to recognise it.
+func masked(value, kind string) string {
+	runes := []rune(value)
+	if kind == "account_number" && len(runes) >= 8 {
+		return "•••" + string(runes[len(runes)-4:])
+	}
+	return string(runes[:1]) + "•••"
+}
+
+// autocomplete are HTML's tokens for SEP-9's names, so that browsers fill them in.
+var autocomplete = map[string]string{
+	"first_name": "given-name", "last_name": "family-name", "additional_name": "additional-name",
+	"email_address": "email", "mobile_number": "tel", "birth_date": "bday", "sex": "sex",
+	"address": "street-address", "city": "address-level2", "state_or_province": "address-level1",
+	"postal_code": "postal-code", "address_country_code": "country",
+	"occupation": "organization-title", "employer_name": "organization", "language_code": "language",
+}
+
+// The assets of a transaction.
+
+func codeOf(a anchor.Asset) string {
+	if a.IsNative() {
+		return "XLM"
+	}
+	return a.Code
+}
+
+func (asset) ID(_ context.Context, a *anchor.Asset) (string, error)   { return a.String(), nil }
+func (asset) Code(_ context.Context, a *anchor.Asset) (string, error) { return codeOf(*a), nil }
+
+func (asset) Issuer(_ context.Context, a *anchor.Asset) (*string, error) {
+	return filled(a.Issuer), nil
+}
+
+func (r asset) Decimals(_ context.Context, a *anchor.Asset) (int, error) {
+	for _, t := range r.Options.Terms {
+		if t.Asset == *a || t.OffChain == *a {
+			return t.Decimals, nil
+		}
+	}
+	return anchor.Decimals, nil
+}
+
+func (feeLine) Label(ctx context.Context, l *anchor.FeeLine) (string, error) {
+	return label(langOf(ctx), "fee."+l.Name, l.Name), nil
+}
+
+func (step) Event(_ context.Context, e *store.TimelineEntry) (string, error) {
+	return string(e.Step.Event), nil
+}
+
+func (step) Label(ctx context.Context, e *store.TimelineEntry) (string, error) {
+	return label(langOf(ctx), "event."+string(e.Step.Event), string(e.Step.Event)), nil
+}
+
+// Actor is for staff to know.
+func (step) Actor(ctx context.Context, e *store.TimelineEntry) (*string, error) {
+	if role(ctx) != session.Staff {
+		return nil, nil
+	}
+	return filled(string(e.Actor)), nil
+}

@@ -1,0 +1,197 @@
+package graph
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"windlass/server/anchor"
+	"windlass/server/language"
+)
+
+const (
+	maxBody = 1 << 20
+	// pingEvery keeps proxies from taking a quiet stream for a dead one.
+	pingEvery = 15 * time.Second
+	// writeLimit is how long one event may take to be written.
+	writeLimit = 30 * time.Second
+	// streamLife ends a stream, so that who comes back signs in anew.
+	streamLife = 15 * time.Minute
+)
+
+// checked lets nothing through but a POST with JSON of at most a MiB: no GET
+// and no form, which a foreign page could send along with our cookie.
+func checked(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		v := &visit{request: w.Header().Get("X-Request-Id")}
+		lang := language.Match(r.Header.Get("Accept-Language"))
+		v.lang.Store(&lang)
+		w.Header().Set("Cache-Control", "no-store")
+		kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+		switch {
+		case r.Method != http.MethodPost:
+			w.Header().Set("Allow", http.MethodPost)
+			refuse(w, v, http.StatusMethodNotAllowed, "use POST")
+		case err != nil || kind != "application/json":
+			refuse(w, v, http.StatusUnsupportedMediaType, "Content-Type must be application/json")
+		default:
+			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), visitKey{}, v)))
+		}
+	})
+}
+
+func refuse(w http.ResponseWriter, v *visit, status int, message string) {
+	e := gqlerror.Errorf("%s", message)
+	e.Extensions = map[string]any{"code": anchor.Invalid.String()}
+	if v.request != "" {
+		e.Extensions["requestId"] = v.request
+	}
+	reply(w, status, &graphql.Response{Errors: gqlerror.List{e}})
+}
+
+func reply(w http.ResponseWriter, status int, response *graphql.Response) {
+	b, err := json.Marshal(response)
+	if err != nil {
+		panic(err) // what we made ourselves is JSON
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(b) // when the caller is gone there is nobody to tell
+}
+
+// exchange answers a POST, with one JSON answer or, where the caller accepts
+// text/event-stream, with server-sent events: "next" for each answer and
+// "complete" at the end.
+//
+// Why not gqlgen's own transports: they repeat bodies that they cannot read,
+// personal data included, in answers and in the log, and write pings from a
+// goroutine that may outlive the request.
+type exchange struct{}
+
+func (exchange) Supports(*http.Request) bool { return true } // checked has looked
+
+func (exchange) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor) {
+	v := visitOf(r.Context())
+	start := graphql.Now()
+	params, status, err := read(r)
+	if err != nil {
+		refuse(w, v, status, err.Error())
+		return
+	}
+	params.Headers, params.ReadTime = r.Header, graphql.TraceTiming{Start: start, End: graphql.Now()}
+
+	events := strings.Contains(r.Header.Get("Accept"), "text/event-stream")
+	op, errs := exec.CreateOperationContext(r.Context(), params)
+	ctx := graphql.WithOperationContext(r.Context(), op)
+	switch {
+	case errs != nil:
+		reply(w, http.StatusUnprocessableEntity, exec.DispatchError(ctx, errs))
+	case events:
+		stream(ctx, w, exec, op)
+	case op.Operation.Operation == ast.Subscription:
+		refuse(w, v, http.StatusNotAcceptable, "a subscription needs Accept: text/event-stream")
+	default:
+		answers, ctx := exec.DispatchOperation(ctx, op)
+		reply(w, http.StatusOK, answers(ctx))
+	}
+}
+
+func read(r *http.Request) (*graphql.RawParams, int, error) {
+	b, err := io.ReadAll(r.Body)
+	if _, large := errors.AsType[*http.MaxBytesError](err); large {
+		return nil, http.StatusRequestEntityTooLarge, errors.New("the body must have at most 1 MiB")
+	} else if err != nil {
+		return nil, http.StatusBadRequest, errors.New("the body broke off")
+	}
+	var params graphql.RawParams
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	err = d.Decode(&params)
+	if err == nil {
+		if _, end := d.Token(); !errors.Is(end, io.EOF) {
+			err = errors.New("more than one value")
+		}
+	}
+	if err != nil {
+		return nil, http.StatusBadRequest, errors.New(`the body must be one JSON object such as {"query": "…", "variables": {}}`)
+	}
+	return &params, http.StatusOK, nil
+}
+
+// stream sends every answer of an operation until it ends, the caller leaves or
+// streamLife is over. Only this goroutine writes.
+func stream(ctx context.Context, w http.ResponseWriter, exec graphql.GraphExecutor, op *graphql.OperationContext) {
+	ctx, cancel := context.WithTimeout(ctx, streamLife)
+	answers, ctx := exec.DispatchOperation(ctx, op)
+	next := make(chan []byte)
+	go func() {
+		defer close(next)
+		for {
+			answer := answers(ctx)
+			if answer == nil {
+				return
+			}
+			b, err := json.Marshal(answer) // at once: the next answer takes its place
+			if err != nil {
+				return // what we made ourselves is JSON; were it not, the page would come back and ask
+			}
+			select {
+			case next <- b:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	defer func() {
+		cancel()
+		for range next { // until it has stopped: nothing outlives the request
+		}
+	}()
+
+	// The server's deadlines are for requests that end.
+	c := http.NewResponseController(w)
+	_ = c.SetReadDeadline(time.Time{}) // a connection without deadlines has none to clear
+	send := func(text string) bool {
+		_ = c.SetWriteDeadline(time.Now().Add(writeLimit))
+		_, err := io.WriteString(w, text)
+		return err == nil && c.Flush() == nil
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("Cache-Control", "no-store, no-transform")
+	h.Set("X-Accel-Buffering", "no") // nginx would keep events back
+	w.WriteHeader(http.StatusOK)
+	if !send(":\n\n") {
+		return
+	}
+	ping := time.NewTicker(pingEvery)
+	defer ping.Stop()
+	for {
+		select {
+		case answer, more := <-next:
+			if !more {
+				send("event: complete\n\n")
+				return
+			}
+			if !send("event: next\ndata: " + string(answer) + "\n\n") {
+				return
+			}
+			ping.Reset(pingEvery)
+		case <-ping.C:
+			if !send(": ping\n\n") {
+				return
+			}
+		}
+	}
+}

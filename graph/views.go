@@ -1,0 +1,100 @@
+package graph
+
+import (
+	"io"
+	"strconv"
+
+	"github.com/99designs/gqlgen/graphql"
+
+	"windlass/server/anchor"
+)
+
+// Fee is what a transaction costs.
+type Fee struct {
+	Total anchor.Amount
+	Asset anchor.Asset
+	Lines []anchor.FeeLine
+}
+
+// Price is what an amount would cost and leave.
+type Price struct {
+	AmountIn, AmountOut anchor.Amount
+	Fee                 Fee
+}
+
+// Terms are one side of anchor's Terms, as one transaction sees them.
+type Terms struct {
+	Minimum, Maximum     anchor.Amount
+	FeeFixed, FeePercent anchor.Amount
+	Methods              []Method
+}
+
+// Method is a way to pay, for one transaction.
+type Method struct {
+	ID     string
+	fields []anchor.Field
+	of     *anchor.Transaction
+}
+
+// Question is one thing to ask.
+type Question struct {
+	Name, Label  string
+	Help         *string
+	Type         string
+	Required     bool
+	Autocomplete string
+	Value        *string
+}
+
+// Answer is an answer to a question.
+type Answer struct{ Name, Value string }
+
+// Instruction is one row of how to pay.
+type Instruction struct {
+	Name, Label, Value string
+	Important          bool
+	Help               *string
+}
+
+// StaffView is what only staff see of a transaction.
+type StaffView struct{ of *anchor.Transaction }
+
+// TransactionFilter narrows down what staff list.
+type TransactionFilter struct {
+	Kind   *anchor.Kind
+	Status []anchor.Status
+	Search *string
+}
+
+// TransactionPage is a part of a list.
+type TransactionPage struct {
+	Nodes     []*anchor.Transaction
+	EndCursor *string
+}
+
+// MarshalAmount writes the shortest exact decimal, as text.
+func MarshalAmount(a anchor.Amount) graphql.Marshaler {
+	return graphql.WriterFunc(func(w io.Writer) { _, _ = io.WriteString(w, strconv.Quote(a.String())) })
+}
+
+// UnmarshalAmount reads a decimal from text. Numbers are refused: on their way
+// through JavaScript they would have lost digits already.
+func UnmarshalAmount(v any) (anchor.Amount, error) {
+	s, ok := v.(string)
+	if !ok {
+		s = "" // refused with the same sentence as any other faulty amount
+	}
+	a, err := anchor.ParseAmount(s)
+	if err != nil {
+		return 0, at("amount", err)
+	}
+	return a, nil
+}
+
+// filled is a text, or nil for the empty one: GraphQL's null.
+func filled(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}

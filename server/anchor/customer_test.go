@@ -1,0 +1,141 @@
+package anchor_test
+
+import (
+	"errors"
+	"maps"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"windlass/server/anchor"
+)
+
+var someday = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+func TestFieldCheck(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		kind  string
+		value string
+		code  string
+	}{
+		{"text", "Ada", ""},
+		{"text", "O’Brien-Núñez", ""},
+		{"text", strings.Repeat("é", 200), ""},
+		{"text", strings.Repeat("é", 201), "field_too_long"},
+		{"text", "", "field_required"},
+		{"text", "two\nlines", "field_malformed"},
+		{"text", "nul\x00", "field_malformed"},
+		{"text", "esc\x1b[31m", "field_malformed"},
+		{"text", "\xff\xfe", "field_malformed"},
+
+		{"email", "ada@example.com", ""},
+		{"email", "ada+bank@mail.example.co", ""},
+		{"email", "ada", "email_malformed"},
+		{"email", "ada@", "email_malformed"},
+		{"email", "@mail.example.org", "email_malformed"},
+		{"email", "ada@localhost", "email_malformed"},
+		{"email", "ada@example.com, bob@example.com", "email_malformed"},
+		{"email", "Ada <ada@example.com>", "email_malformed"},
+		{"email", "ada@@example.com", "email_malformed"},
+		{"email", "a b@example.com", "email_malformed"},
+		{"email", "ada@example.com\r\nBcc: all", "field_malformed"},
+
+		{"account_number", "1234", ""},
+		{"account_number", "DE89370400440532013000", ""},
+		{"account_number", "DE89 3704 0044 0532 0130 00", ""},
+		{"account_number", "12-34-56 78", ""},
+		{"account_number", strings.Repeat("A", 34), ""},
+		// As people write Malta's: 31 signs, 38 with the spaces.
+		{"account_number", "MT84 MALT 0110 0001 2345 MTLC AST0 01S", ""},
+		{"account_number", "123", "account_number_malformed"},
+		{"account_number", strings.Repeat("A", 35), "account_number_malformed"},
+		{"account_number", "- - - -", "account_number_malformed"},
+		{"account_number", "1 2 3", "account_number_malformed"},
+		{"account_number", "12_34", "account_number_malformed"},
+		{"account_number", "12'; --", "account_number_malformed"},
+		{"account_number", "١٢٣٤", "account_number_malformed"},
+	} {
+		err := anchor.Field{Name: "f", Type: c.kind}.Check(c.value)
+		switch {
+		case c.code == "" && err != nil:
+			t.Errorf("%s %q: %v", c.kind, c.value, err)
+		case c.code != "" && (err == nil || err.Code != c.code || err.Kind != anchor.Invalid || err.Field != "f" || err.Message == ""):
+			t.Errorf("%s %q: %+v, want %s", c.kind, c.value, err, c.code)
+		case err != nil && c.value != "" && strings.Contains(err.Error(), c.value):
+			t.Errorf("%s %q: the error repeats what was entered: %v", c.kind, c.value, err)
+		}
+	}
+	if err := (anchor.Field{Name: "f", Type: "email", Optional: true}).Check(""); err != nil {
+		t.Errorf("nothing in an optional field: %v", err)
+	}
+	if err := (anchor.Field{Name: "f", Type: "email", Optional: true}).Check("x"); err == nil {
+		t.Error("an optional field takes anything")
+	}
+}
+
+func TestAnswer(t *testing.T) {
+	t.Parallel()
+	fields := []anchor.Field{{Name: "first_name", Type: "text"}, {Name: "email_address", Type: "email"}, {Name: "city", Type: "text", Optional: true}}
+	before := func() *anchor.Customer {
+		return &anchor.Customer{ID: "1", Fields: map[string]string{"first_name": "Ada", "email_address": "ada@example.com", "city": "London", "tax_id": "other side"}, UpdatedAt: someday}
+	}
+	later := someday.Add(time.Hour + 999*time.Nanosecond)
+	for _, c := range []struct {
+		name    string
+		answers map[string]string
+		want    map[string]string // of the three asked for; nil if refused
+		faults  []string
+	}{
+		{"one of them", map[string]string{"first_name": "  Grace "}, map[string]string{"first_name": "Grace", "email_address": "ada@example.com", "city": "London"}, nil},
+		{"nothing", nil, map[string]string{"first_name": "Ada", "email_address": "ada@example.com", "city": "London"}, nil},
+		{"an optional one erased", map[string]string{"city": " "}, map[string]string{"first_name": "Ada", "email_address": "ada@example.com"}, nil},
+		{"a required one erased", map[string]string{"first_name": ""}, nil, []string{"first_name"}},
+		{"several faults at once", map[string]string{"first_name": " ", "email_address": "x", "city": "Paris", "zz": "1", "aa": "2"}, nil, []string{"first_name", "email_address", "aa", "zz"}},
+		{"another side's field", map[string]string{"tax_id": "1"}, nil, []string{"tax_id"}},
+	} {
+		cust := before()
+		err := cust.Answer(fields, c.answers, later)
+		if c.faults != nil {
+			var all anchor.FieldErrors
+			if !errors.As(err, &all) || anchor.KindOf(err) != anchor.Invalid {
+				t.Errorf("%s: %v", c.name, err)
+				continue
+			}
+			var names []string
+			for _, e := range all {
+				names = append(names, e.Field)
+			}
+			if diff := cmp.Diff(c.faults, names); diff != "" {
+				t.Errorf("%s: faults %s", c.name, diff)
+			}
+			if diff := cmp.Diff(before(), cust); diff != "" {
+				t.Errorf("%s: refused, and changed the customer: %s", c.name, diff)
+			}
+			continue
+		}
+		want := maps.Clone(c.want)
+		want["tax_id"] = "other side"
+		if diff := cmp.Diff(want, cust.Fields); err != nil || diff != "" {
+			t.Errorf("%s: %v %s", c.name, err, diff)
+		}
+		if got := cust.UpdatedAt; !got.Equal(later.Truncate(time.Microsecond)) {
+			t.Errorf("%s: updated at %v", c.name, got)
+		}
+	}
+
+	// The first answers of a new customer.
+	var c anchor.Customer
+	if got := c.Missing(fields); len(got) != 2 {
+		t.Errorf("a new customer misses %v", got)
+	}
+	kindIs(t, c.Answer(fields, nil, someday), anchor.Invalid, "field_required")
+	if err := c.Answer(fields, map[string]string{"first_name": "Ada", "email_address": "ada@example.com"}, someday); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.Missing(fields); len(got) != 0 {
+		t.Errorf("still missing %v", got)
+	}
+}

@@ -1,0 +1,178 @@
+package anchor_test
+
+import (
+	"math"
+	"math/big"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"windlass/server/anchor"
+)
+
+var (
+	usdw = anchor.Asset{Scheme: "stellar", Code: "USDW", Issuer: alice}
+	usd  = anchor.Asset{Scheme: "iso4217", Code: "USD"}
+)
+
+// offer is what most tests sell: deposits at 1.00 + 0.5 %, withdrawals at
+// 2.00 + 0.5 %, both from 10 to 1,000, two decimals.
+func offer() *anchor.Terms {
+	side := func(fixed string) anchor.Side {
+		return anchor.Side{Enabled: true, Min: 10 * anchor.One, Max: 1000 * anchor.One,
+			Fee: anchor.Schedule{Fixed: anchor.MustAmount(fixed), Percent: anchor.MustAmount("0.5")}}
+	}
+	return &anchor.Terms{Asset: usdw, OffChain: usd, Decimals: 2, Account: alice, Deposit: side("1"), Withdraw: side("2")}
+}
+
+func TestPrice(t *testing.T) {
+	t.Parallel()
+	a := anchor.MustAmount
+	type lines = []anchor.FeeLine
+	for _, c := range []struct {
+		name     string
+		kind     anchor.Kind
+		fee      *anchor.Schedule
+		decimals int
+		in       string
+		fees     string
+		out      string
+		lines    lines
+	}{
+		{"a deposit of 100", anchor.Deposit, nil, 2, "100", "1.5", "98.5", lines{{anchor.FeeFixed, a("1")}, {anchor.FeePercent, a("0.5")}}},
+		{"a withdrawal of 50", anchor.Withdrawal, nil, 2, "50", "2.25", "47.75", lines{{anchor.FeeFixed, a("2")}, {anchor.FeePercent, a("0.25")}}},
+		{"no fee", anchor.Deposit, &anchor.Schedule{}, 2, "100", "0", "100", nil},
+		{"lifted to the minimum", anchor.Deposit, &anchor.Schedule{Fixed: a("0.1"), Percent: a("1"), Minimum: a("3")}, 2, "100", "3", "97",
+			lines{{anchor.FeeFixed, a("0.1")}, {anchor.FeePercent, a("1")}, {anchor.FeeMinimum, a("1.9")}}},
+		{"only a minimum", anchor.Deposit, &anchor.Schedule{Minimum: a("3")}, 2, "100", "3", "97", lines{{anchor.FeeMinimum, a("3")}}},
+		{"above the minimum", anchor.Deposit, &anchor.Schedule{Fixed: a("3"), Minimum: a("3")}, 2, "100", "3", "97", lines{{anchor.FeeFixed, a("3")}}},
+		// 0.5 % of 98.51 is 0.49255; what lies below a cent is a line of its own.
+		{"a remainder", anchor.Deposit, nil, 2, "98.51", "1.50", "97.01", lines{{anchor.FeeFixed, a("1")}, {anchor.FeePercent, a("0.49255")}, {anchor.FeeRounding, a("0.00745")}}},
+		{"whole units only", anchor.Deposit, &anchor.Schedule{}, 0, "99.9999999", "0.9999999", "99", lines{{anchor.FeeRounding, a("0.9999999")}}},
+		{"down to the stroop", anchor.Deposit, &anchor.Schedule{Percent: a("0.5")}, 7, "0.0000399", "0.0000001", "0.0000398", lines{{anchor.FeePercent, 1}}},
+		{"the largest", anchor.Deposit, &anchor.Schedule{Percent: a("50")}, 7, "922337203685.4775807", "461168601842.7387903", "461168601842.7387904", lines{{anchor.FeePercent, math.MaxInt64 / 2}}},
+	} {
+		terms := offer()
+		terms.Decimals = c.decimals
+		if c.fee != nil {
+			terms.Deposit.Fee = *c.fee
+		}
+		p, err := terms.Price(c.kind, a(c.in))
+		if err != nil || p.In != a(c.in) || p.Fee != a(c.fees) || p.Out != a(c.out) || len(p.Lines) != len(c.lines) {
+			t.Errorf("%s: %+v, %v; want fee %s, out %s", c.name, p, err, c.fees, c.out)
+			continue
+		}
+		for i := range p.Lines {
+			if p.Lines[i] != c.lines[i] {
+				t.Errorf("%s: line %+v, want %+v", c.name, p.Lines[i], c.lines[i])
+			}
+		}
+	}
+
+	for _, c := range []struct {
+		name string
+		fee  anchor.Schedule
+		in   anchor.Amount
+		code string
+	}{
+		{"all of it", anchor.Schedule{Fixed: a("100")}, a("100"), "amount_below_fee"},
+		{"more than it", anchor.Schedule{Fixed: a("101")}, a("100"), "amount_below_fee"},
+		{"all but half a cent", anchor.Schedule{Fixed: a("99.995")}, a("100"), "amount_below_fee"},
+		{"nothing", anchor.Schedule{}, 0, "amount_below_fee"},
+		{"a whole percentage", anchor.Schedule{Percent: a("100")}, a("100"), "amount_below_fee"},
+		{"less than nothing", anchor.Schedule{}, -1, ""},
+		{"too much to count", anchor.Schedule{Fixed: math.MaxInt64, Percent: a("100")}, math.MaxInt64, "amount_too_large"},
+		{"a senseless percentage", anchor.Schedule{Percent: math.MaxInt64}, math.MaxInt64, "amount_too_large"},
+	} {
+		terms := offer()
+		terms.Deposit.Fee = c.fee
+		p, err := terms.Price(anchor.Deposit, c.in)
+		kindIs(t, err, anchor.Invalid, c.code)
+		if p.Out != 0 || p.Lines != nil {
+			t.Errorf("%s: refused with %+v", c.name, p)
+		}
+	}
+}
+
+// TestPriceAddsUp: In = Out + the lines, Out whole, the fee at least what the
+// schedule says and less than a unit above it.
+func TestPriceAddsUp(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		some := func(name string, most anchor.Amount) anchor.Amount {
+			return anchor.Amount(rapid.OneOf(rapid.Int64Range(0, int64(most)), rapid.Int64Range(0, 1000)).Draw(t, name))
+		}
+		s := anchor.Schedule{Fixed: some("fixed", 50*anchor.One), Percent: some("percent", 100*anchor.One), Minimum: some("minimum", 50*anchor.One)}
+		terms := &anchor.Terms{Decimals: rapid.IntRange(0, 7).Draw(t, "decimals"), Withdraw: anchor.Side{Fee: s}}
+		in := some("in", math.MaxInt64)
+		p, err := terms.Price(anchor.Withdrawal, in)
+		// The same in fractions.
+		percent := new(big.Int).Mul(big.NewInt(int64(in)), big.NewInt(int64(s.Percent)))
+		percent.Quo(percent, big.NewInt(int64(100*anchor.One)))
+		due := anchor.Amount(percent.Int64()) + s.Fixed
+		due = max(due, s.Minimum)
+		if err != nil {
+			if (in-due).Floor(terms.Decimals) > 0 && due >= 0 {
+				t.Fatalf("%s with a fee of %s is refused: %v", in, due, err)
+			}
+			return
+		}
+		sum := p.Out
+		for _, l := range p.Lines {
+			if l.Amount <= 0 || l.Name == "" {
+				t.Fatalf("line %+v", l)
+			}
+			sum += l.Amount
+		}
+		if sum != in || p.In != in || p.Out+p.Fee != in || p.Out <= 0 || !p.Out.IsWhole(terms.Decimals) {
+			t.Fatalf("%s does not add up: %+v", in, p)
+		}
+		if p.Fee < due || p.Fee-due >= anchor.Unit(terms.Decimals) {
+			t.Fatalf("%s costs %s, the schedule says %s", in, p.Fee, due)
+		}
+	})
+}
+
+func TestTerms(t *testing.T) {
+	t.Parallel()
+	terms := offer()
+	terms.Withdraw.Methods = []anchor.Method{{ID: "bank_transfer"}, {ID: "cash"}}
+	for _, c := range []struct{ in, code string }{
+		{"10", ""}, {"1000", ""}, {"10.01", ""},
+		{"9.9999999", "amount_below_minimum"}, {"9.99", "amount_below_minimum"}, {"0", "amount_below_minimum"},
+		{"1000.01", "amount_above_maximum"}, {"1000.0000001", "amount_above_maximum"},
+		{"10.001", "amount_too_precise"},
+	} {
+		err := terms.CheckAmount(anchor.Deposit, anchor.MustAmount(c.in))
+		if c.code == "" {
+			if err != nil {
+				t.Errorf("%s: %v", c.in, err)
+			}
+			continue
+		}
+		kindIs(t, err, anchor.Invalid, c.code)
+		var e *anchor.Error
+		if !asError(err, &e) || e.Field != "amount" || e.Args["minimum"] != "10.00" || e.Args["maximum"] != "1000.00" || e.Args["asset"] != "USD" {
+			t.Errorf("%s: %+v", c.in, e)
+		}
+	}
+	if terms.Side(anchor.Deposit) != &terms.Deposit || terms.Side(anchor.Withdrawal) != &terms.Withdraw {
+		t.Error("the sides are swapped")
+	}
+	for _, k := range []anchor.Kind{anchor.Deposit, anchor.Withdrawal} {
+		a := anchor.Transaction{Kind: k, Asset: usdw, OffChain: usd}
+		in, out := usd, usdw
+		if k == anchor.Withdrawal {
+			in, out = usdw, usd
+		}
+		if terms.In(k) != in || terms.Out(k) != out || a.In() != in || a.Out() != out {
+			t.Errorf("a %s takes %s and gives %s", k, terms.In(k), terms.Out(k))
+		}
+	}
+	if m, ok := terms.Withdraw.Method("cash"); !ok || m.ID != "cash" {
+		t.Errorf("%+v", m)
+	}
+	if _, ok := terms.Withdraw.Method("post"); ok {
+		t.Error("a method nobody offers")
+	}
+}

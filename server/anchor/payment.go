@@ -1,0 +1,104 @@
+package anchor
+
+import "time"
+
+// Payment is one operation that brought money to an account of ours. Every one
+// becomes a row, whatever it was for.
+type Payment struct {
+	// ID is Horizon's operation id, which is also its paging token.
+	ID      string
+	Account string  // ours, G…
+	From    Address // the sender, muxed where the ledger says so
+	Asset   Asset
+	Amount  Amount // what arrived
+	// Memo is the transaction's memo, or the id of our muxed address.
+	Memo   Memo
+	Hash   string // the ledger transaction's hash, hex
+	Ledger uint32
+	At     time.Time // when the ledger closed
+
+	State       Match
+	Reason      string // why it is unmatched
+	Transaction string // the transaction it was matched to
+}
+
+// Match is what became of money that arrived on the ledger or at the bank.
+type Match string
+
+// The fates of arriving money.
+const (
+	Matched   Match = "matched"   // credited to a transaction
+	Own       Match = "own"       // between our own accounts
+	Unmatched Match = "unmatched" // a person, or a policy, must decide
+)
+
+// The reasons why money stays unmatched.
+const (
+	NoMemo           = "no_memo"
+	UnknownMemo      = "unknown_memo"
+	WrongMemoKind    = "wrong_memo_kind"
+	MemoDisagrees    = "memo_disagrees" // a muxed address and a transaction memo that differ
+	WrongAsset       = "wrong_asset"
+	UnknownReference = "unknown_reference"
+	UnknownOperation = "unknown_operation"
+	// and the Arrivals Short, Second and Late
+)
+
+// Cursor is how far a stream was read.
+type Cursor struct {
+	Value string // Horizon's paging token
+	// Ledger and LedgerHash pin the network it belongs to: the same ledger with
+	// another hash is another network, or a reset one.
+	Ledger     uint32
+	LedgerHash string
+	// ReadUntil is the close time of the newest ledger that was read, which is
+	// what lateness is judged by.
+	ReadUntil time.Time
+}
+
+// BankLine is one line of the bank's statement: a credit that arrived.
+type BankLine struct {
+	ID        string // the bank's own id: unique
+	At        time.Time
+	Asset     Asset
+	Amount    Amount
+	Reference string
+	// Payer is personal data.
+	PayerName, PayerAccount string
+
+	State       Match
+	Reason      string
+	Transaction string
+}
+
+// BankPayout is an order to the bank, written before the bank is asked. Its ID
+// is the bank's idempotency key. One transaction has at most one per ordinal.
+type BankPayout struct {
+	ID          string
+	Transaction string
+	Purpose     string // "payout", "refund"
+	Ordinal     int
+	Asset       Asset
+	Amount      Amount
+	// To is where the money goes, by SEP-9 names: personal data.
+	To map[string]string
+
+	State     BankPayoutState
+	BankID    string // the bank's name for the transfer, once it has one
+	Reason    string
+	Attempts  int
+	NotBefore time.Time
+	CreatedAt time.Time
+}
+
+// BankPayoutState is where an order to the bank is.
+type BankPayoutState string
+
+// The states of an order to the bank.
+const (
+	BankQueued  BankPayoutState = "queued"   // nothing was sent, or nobody knows: look up before asking again
+	BankAsked   BankPayoutState = "asked"    // the bank has it
+	BankPaid    BankPayoutState = "paid"     // settled
+	BankRefused BankPayoutState = "refused"  // returned or refused: a person decides
+	BankInDoubt BankPayoutState = "in_doubt" // it cannot be looked up: a person decides
+)

@@ -1,0 +1,101 @@
+package anchor
+
+import "time"
+
+// MaxBatch is how many intents one envelope may carry: a Stellar transaction
+// has at most 100 operations and the fee bump counts as one more.
+const MaxBatch = 99
+
+// Payout is an intent to pay on the ledger, written before anything is signed.
+// (CauseKind, CauseID, Purpose, Ordinal) is unique: that is what makes a payout
+// happen once.
+type Payout struct {
+	ID        string
+	CauseKind string // "transaction"
+	CauseID   string
+	Purpose   string // "payout", "refund"
+	Ordinal   int    // counts repeats that staff asked for; 0 at first
+
+	Asset       Asset
+	Amount      Amount
+	Source      string // the distribution account, G…
+	Destination Address
+	Memo        Memo
+
+	State PayoutState
+	// Envelope is the one that carries it, while State is PayoutInEnvelope or PayoutPaid.
+	Envelope string
+	// Attempts counts the envelopes it was in; Reason is why it is parked or waits.
+	Attempts  int
+	Reason    string
+	NotBefore time.Time // zero, or when it may be tried again
+	CreatedAt time.Time
+}
+
+// PayoutState is where an intent is.
+type PayoutState string
+
+// The states of an intent.
+const (
+	PayoutQueued     PayoutState = "queued"      // waits for an envelope
+	PayoutInEnvelope PayoutState = "in_envelope" // in a live envelope
+	PayoutPaid       PayoutState = "paid"        // applied
+	PayoutWaiting    PayoutState = "waiting"     // the destination cannot take it yet
+	PayoutParked     PayoutState = "parked"      // a person must decide
+)
+
+// Envelope is one signed Stellar transaction that pays a batch of intents. At
+// most one live envelope holds an intent, and at most one a channel.
+type Envelope struct {
+	ID       string
+	Channel  string // G…; lends its sequence number
+	Sequence int64  // the inner transaction's
+	// Hash is the inner transaction's hash in hex: the envelope's identity. A
+	// replaced fee bump keeps it.
+	Hash string
+	// XDR is the fee bump envelope as last submitted, base64.
+	XDR string
+	// MaxLedger is the exclusive upper ledger bound of the inner transaction.
+	MaxLedger uint32
+	// Fee is the fee bump's bid in stroops.
+	Fee       int64
+	State     EnvelopeState
+	Result    string // result codes of a failed one, for people
+	CreatedAt time.Time
+	// Intents are the payouts in it, in the order of the operations.
+	Intents []string
+}
+
+// EnvelopeState is an envelope's fate, as far as it is known.
+type EnvelopeState string
+
+// The fates of an envelope.
+const (
+	EnvelopeLive       EnvelopeState = "live"       // unknown: submit the same bytes again, or wait
+	EnvelopeApplied    EnvelopeState = "applied"    // in the ledger, successful
+	EnvelopeFailed     EnvelopeState = "failed"     // in the ledger, failed: the sequence is used, nothing was paid
+	EnvelopeImpossible EnvelopeState = "impossible" // its bound passed with the sequence unused
+)
+
+// Verdict is what one look at the channel account proves about an envelope.
+type Verdict int
+
+// The verdicts.
+const (
+	Unknown    Verdict = iota // it may still apply
+	InLedger                  // it has applied, well or badly: look the hash up
+	Impossible                // it can never apply
+)
+
+// Judge draws the only conclusion that one consistent answer about the channel
+// allows: its sequence number as of ledger latest. Errors, timeouts, 404s on
+// the hash and PENDING prove nothing and must not be passed here.
+func (e *Envelope) Judge(sequence int64, latest uint32) Verdict {
+	switch {
+	case sequence >= e.Sequence:
+		return InLedger
+	case latest >= e.MaxLedger:
+		return Impossible
+	}
+	return Unknown
+}

@@ -1,0 +1,114 @@
+package anchor
+
+import "time"
+
+// Kind is a transaction's direction, spelled as SEP-24 spells it.
+type Kind string
+
+// The two kinds of transaction.
+const (
+	Deposit    Kind = "deposit"    // money from the bank, tokens to the ledger
+	Withdrawal Kind = "withdrawal" // tokens from the ledger, money to the bank
+)
+
+// Terms are what the operator offers for one asset: the [[assets]] table of
+// anchor.toml.
+type Terms struct {
+	// Asset is what the customer holds on the ledger.
+	Asset Asset
+	// OffChain is what the bank moves, worth exactly as much: "iso4217:USD".
+	OffChain Asset
+	// Name is the asset's name for people, such as "US dollar".
+	Name string
+	// Description is one sentence for stellar.toml.
+	Description string
+	// Decimals is how many decimals are shown, entered and paid, 0 to 7.
+	Decimals int
+	// Account is the distribution account: it receives withdrawals and pays
+	// deposits. A G… address.
+	Account string
+
+	Deposit  Side
+	Withdraw Side
+}
+
+// Side is one direction of [Terms].
+type Side struct {
+	Enabled bool
+	// Min and Max bound amount_in, both inclusive.
+	Min, Max Amount
+	Fee      Schedule
+	// Fields are asked of each customer once.
+	Fields []Field
+	// Methods are the ways the money can move; at least one when Enabled.
+	Methods []Method
+	// Window is how long the customer has to pay after agreeing.
+	Window time.Duration
+}
+
+// Field is one thing a customer is asked, named as SEP-9 names it.
+type Field struct {
+	Name     string // "first_name", "bank_account_number"
+	Type     string // "text", "email"
+	Optional bool
+}
+
+// Method is one way to pay in or out, such as a bank transfer.
+type Method struct {
+	ID string // "bank_transfer"
+	// Fields are asked for each transaction that uses the method.
+	Fields []Field
+}
+
+// Side returns the terms of one direction.
+func (t *Terms) Side(k Kind) *Side {
+	if k == Deposit {
+		return &t.Deposit
+	}
+	return &t.Withdraw
+}
+
+// Method finds a method of the side by its id.
+func (s *Side) Method(id string) (Method, bool) {
+	for _, m := range s.Methods {
+		if m.ID == id {
+			return m, true
+		}
+	}
+	return Method{}, false
+}
+
+// In is the asset the anchor receives, Out the one it pays.
+func (t *Terms) In(k Kind) Asset {
+	if k == Deposit {
+		return t.OffChain
+	}
+	return t.Asset
+}
+
+// Out is the asset the anchor pays.
+func (t *Terms) Out(k Kind) Asset {
+	if k == Deposit {
+		return t.Asset
+	}
+	return t.OffChain
+}
+
+// CheckAmount judges an amount_in a person or wallet entered: inside the
+// limits and with no more decimals than the asset has.
+func (t *Terms) CheckAmount(k Kind, in Amount) error {
+	s := t.Side(k)
+	args := map[string]string{"minimum": s.Min.Fixed(t.Decimals), "maximum": s.Max.Fixed(t.Decimals), "asset": t.In(k).Code}
+	switch {
+	case in < s.Min:
+		return &Error{Kind: Invalid, Code: "amount_below_minimum", Field: "amount", Args: args,
+			Message: "the amount must be at least " + args["minimum"] + " " + args["asset"]}
+	case in > s.Max:
+		return &Error{Kind: Invalid, Code: "amount_above_maximum", Field: "amount", Args: args,
+			Message: "the amount must be at most " + args["maximum"] + " " + args["asset"]}
+	case !in.IsWhole(t.Decimals):
+		return &Error{Kind: Invalid, Code: "amount_too_precise", Field: "amount", Args: args,
+			Message: "the amount has more decimals than " + args["asset"] + " has"}
+	}
+	return nil
+}

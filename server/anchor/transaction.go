@@ -1,0 +1,380 @@
+package anchor
+
+import "time"
+
+// Transaction is one deposit or withdrawal (SEP-24, "Transaction History").
+//
+// Its fields are facts. Its status moves only through [Table]: the methods
+// below gather the facts an event brings and fire it. Load it, call one of
+// them, save it, all inside one store.Update.
+type Transaction struct {
+	ID   string // UUIDv7: a handle, never an authorization
+	Kind Kind
+
+	status Status
+	trail  []Step
+
+	// Owner signed in with SEP-10 and may see the transaction.
+	Owner Identity
+	// CustomerID is the person behind Owner.
+	CustomerID string
+	// Asset is the one on the ledger, OffChain the bank's.
+	Asset, OffChain Asset
+
+	// Account is the other party on the ledger: where a deposit is paid to,
+	// where a withdrawal is expected from. Never empty.
+	Account Address
+	// Memo goes on a deposit's payout as the wallet asked; for a withdrawal it
+	// is the one the payment must carry, set when it is agreed and kept.
+	Memo Memo
+	// AnchorAccount is where a withdrawal must be paid, set with Memo. G….
+	AnchorAccount string
+	// RefundMemo goes on a refund in place of the original memo.
+	RefundMemo Memo
+	// ClaimableBalance says that the wallet can claim balances.
+	ClaimableBalance bool
+
+	// Requested is the amount the wallet proposed; 0 if none.
+	Requested Amount
+	// AmountsKnown says that the amounts below hold. From then on
+	// AmountOut = AmountIn − AmountFee − AmountRefunded − RefundFee.
+	AmountsKnown                   bool
+	AmountIn, AmountOut, AmountFee Amount
+	FeeLines                       []FeeLine
+	AmountRefunded, RefundFee      Amount
+	// Expected is the amount_in the customer agreed to, 0 before.
+	Expected Amount
+
+	// Method is how the bank side moves, such as "bank_transfer".
+	Method string
+	// Reference is what a deposit's bank transfer must quote; unique for ever.
+	Reference string
+	// Reviewed says that the customer behind it was accepted (kyc_verified).
+	Reviewed bool
+
+	// StellarID is the ledger transaction's hash, ExternalID the bank's name
+	// for its transfer; empty until known.
+	StellarID, ExternalID string
+
+	StartedAt time.Time
+	// UpdatedAt is when the present status was reached.
+	UpdatedAt   time.Time
+	CompletedAt time.Time // zero unless completed or refunded
+	AgreedAt    time.Time // zero until agreed
+	FundedAt    time.Time // zero until the money is here
+	PaidOutAt   time.Time // zero until the money has left
+	// Deadline is when the waiting for the customer ends; zero if nobody waits.
+	Deadline time.Time
+
+	// Lang is the customer's language, as the catalogue names it.
+	Lang string
+	// Callback and OnChange are what the wallet added to the page's address:
+	// "postMessage", a URL, or "".
+	Callback, OnChange string
+	// Note is a catalogue key under "message." that explains the status where
+	// the status alone does not; may be empty.
+	Note string
+}
+
+// Funded reports whether the customer's money is here.
+func (t *Transaction) Funded() bool { return !t.FundedAt.IsZero() }
+
+// PaidOut reports whether the money has left to its destination for good.
+func (t *Transaction) PaidOut() bool { return !t.PaidOutAt.IsZero() }
+
+// agreed reports whether the customer said yes to the amounts.
+func (t *Transaction) agreed() bool { return t.AmountsKnown && !t.AgreedAt.IsZero() }
+
+// Status is the transaction's present status.
+func (t *Transaction) Status() Status { return t.status }
+
+// Trail is the steps taken since the transaction was made or restored, for the
+// store to write down with it.
+func (t *Transaction) Trail() []Step { return t.trail }
+
+// Restore gives a transaction read from the books its status. Only package
+// store calls it; it panics on one that has a status.
+func (t *Transaction) Restore(s Status) {
+	if t.status != "" {
+		panic("anchor: Restore of a transaction that has a status")
+	}
+	t.status = s
+}
+
+// In is the asset of AmountIn and of the fee; Out that of AmountOut.
+func (t *Transaction) In() Asset {
+	if t.Kind == Deposit {
+		return t.OffChain
+	}
+	return t.Asset
+}
+
+// Out is the asset of AmountOut.
+func (t *Transaction) Out() Asset {
+	if t.Kind == Deposit {
+		return t.Asset
+	}
+	return t.OffChain
+}
+
+// Start opens a transaction in status incomplete.
+func Start(id string, kind Kind, terms *Terms, owner Identity, account Address, deadline, now time.Time) *Transaction {
+	now = now.UTC().Truncate(time.Microsecond)
+	return &Transaction{
+		ID: id, Kind: kind, status: Incomplete, Owner: owner, Account: account,
+		Asset: terms.Asset, OffChain: terms.OffChain,
+		StartedAt: now, UpdatedAt: now, Deadline: deadline.UTC().Truncate(time.Microsecond),
+	}
+}
+
+// SetAmount enters or changes the amount while everything can still be
+// changed. It checks the limits and sets the arithmetic.
+func (t *Transaction) SetAmount(terms *Terms, in Amount) error {
+	if t.status != Incomplete {
+		return &Error{Kind: Conflict, Code: "already_agreed", Message: "the amount can no longer be changed"}
+	}
+	if err := terms.CheckAmount(t.Kind, in); err != nil {
+		return err
+	}
+	return t.price(terms, in)
+}
+
+func (t *Transaction) price(terms *Terms, in Amount) error {
+	p, err := terms.Price(t.Kind, in)
+	if err != nil {
+		return err
+	}
+	t.setPrice(p)
+	return nil
+}
+
+func (t *Transaction) setPrice(p Price) {
+	t.AmountsKnown = true
+	t.AmountIn, t.AmountOut, t.AmountFee, t.FeeLines = p.In, p.Out, p.Fee, p.Lines
+}
+
+// Instructions tell the customer how to pay: a bank reference for a deposit,
+// the anchor's account and a memo for a withdrawal.
+type Instructions struct {
+	Reference     string
+	AnchorAccount string
+	Memo          Memo
+	Deadline      time.Time
+}
+
+// Agree is the customer's yes to the summary. It needs an amount, a method and
+// an accepted customer, and fixes the instructions: those of an earlier yes
+// stay, since somebody may be paying by them.
+func (t *Transaction) Agree(how Instructions, now time.Time) error {
+	switch {
+	case !t.AmountsKnown:
+		return &Error{Kind: Conflict, Code: "amount_missing", Field: "amount", Message: "enter an amount first"}
+	case t.Method == "":
+		return &Error{Kind: Conflict, Code: "method_missing", Field: "method", Message: "choose how to pay first"}
+	case !t.Reviewed:
+		return &Error{Kind: Conflict, Code: "customer_missing", Message: "tell us who you are first"}
+	case t.Kind == Deposit && t.Reference == "" && how.Reference == "",
+		t.Kind == Withdrawal && t.AnchorAccount == "" && (how.AnchorAccount == "" || how.Memo.IsZero()):
+		return &Error{Kind: Internal, Message: "agreed without instructions"}
+	}
+	return t.fireWith(Agreed, now, func() {
+		if t.AgreedAt.IsZero() {
+			t.AgreedAt = now.UTC().Truncate(time.Microsecond)
+		}
+		t.Expected = t.AmountIn
+		t.Deadline = how.Deadline.UTC().Truncate(time.Microsecond)
+		switch {
+		case t.Kind == Deposit && t.Reference == "":
+			t.Reference = how.Reference
+		case t.Kind == Withdrawal && t.AnchorAccount == "":
+			t.AnchorAccount, t.Memo = how.AnchorAccount, how.Memo
+		}
+	})
+}
+
+// Sent is the customer's word that the bank transfer is on its way.
+func (t *Transaction) Sent(now time.Time) error { return t.fire(CustomerSent, now) }
+
+// Cancel is the customer's no, before money moves.
+func (t *Transaction) Cancel(now time.Time) error {
+	if err := t.fire(Cancelled, now); err != nil {
+		return err
+	}
+	t.Deadline = time.Time{}
+	t.Note = "cancelled"
+	return nil
+}
+
+// Expire ends a transaction whose money never came. The caller must know that
+// the ledger, or the bank's statement, was read past the deadline. Money that
+// comes at the very deadline is in time.
+func (t *Transaction) Expire(now time.Time) error {
+	if t.Deadline.IsZero() || !now.After(t.Deadline) {
+		return &Error{Kind: Conflict, Code: "not_expired", Message: "the deadline has not passed"}
+	}
+	if err := t.fire(DeadlinePassed, now); err != nil {
+		return err
+	}
+	t.Deadline = time.Time{}
+	return nil
+}
+
+// Arrival is what became of money that came for a transaction.
+type Arrival string
+
+// The fates of arriving money.
+const (
+	Accepted Arrival = "accepted"  // within tolerance: funded and repriced to what arrived
+	Held     Arrival = "held"      // over tolerance: funded, on hold
+	Small    Arrival = "too_small" // below the minimum though close to what was expected: funded, to be refunded
+	Large    Arrival = "too_large" // above the maximum: funded, to be refunded
+	Short    Arrival = "short"     // under tolerance: nothing changes, the payment stays unmatched
+	Second   Arrival = "second"    // it is already funded: the payment stays unmatched
+	Late     Arrival = "late"      // it no longer waits for money: the payment stays unmatched
+)
+
+// Receive books money that came for the transaction: a ledger payment's hash
+// or the bank's name for its transfer is ref, at is when the ledger closed or
+// the bank credited it.
+//
+// Limits come first, then ±10 % of what the customer agreed to (SEP-24,
+// "Basic Anchor Implementation"). Short, Second and Late change nothing and
+// return no entry. What can only go back (Small, Large) bears no fee; Small is
+// also what the fee would eat whole.
+func (t *Transaction) Receive(terms *Terms, in Amount, ref string, at, now time.Time) (Arrival, *Entry, error) {
+	switch {
+	case t.Funded():
+		return Second, nil, nil
+	case t.status != PendingUserTransferStart && t.status != PendingExternal, at.After(t.Deadline) && !t.Deadline.IsZero():
+		return Late, nil, nil
+	}
+	s := terms.Side(t.Kind)
+	slack := t.Expected / 10
+	arrival, ev := Accepted, FundsReceived
+	switch {
+	case in > s.Max:
+		arrival, ev = Large, ArrivedLarge
+	case in <= 0 || in < t.Expected-slack:
+		return Short, nil, nil
+	case in < s.Min:
+		arrival, ev = Small, ArrivedSmall
+	case in-t.Expected > slack:
+		arrival, ev = Held, HeldForReview
+	}
+	p, err := terms.Price(t.Kind, in)
+	switch {
+	case arrival == Small || arrival == Large:
+		p = Price{In: in, Out: in}
+	case err != nil:
+		// It must not be an error: whoever reads the ledger could not go on.
+		arrival, ev, p = Small, ArrivedSmall, Price{In: in, Out: in}
+	}
+	err = t.fireWith(ev, now, func() {
+		t.setPrice(p)
+		t.FundedAt = at.UTC().Truncate(time.Microsecond)
+		t.Deadline = time.Time{}
+		if t.Kind == Deposit {
+			t.ExternalID = ref
+		} else {
+			t.StellarID = ref
+		}
+	})
+	if err != nil {
+		return "", nil, err
+	}
+	return arrival, t.receivedEntry(), nil
+}
+
+// PayoutSigned says that an envelope paying it will now be submitted.
+func (t *Transaction) PayoutSigned(now time.Time) error { return t.fire(PayoutSigned, now) }
+
+// PayoutReturned says that the envelope can never apply, so that it is paid anew.
+func (t *Transaction) PayoutReturned(now time.Time) error { return t.fire(PayoutReturned, now) }
+
+// TrustMissing says that the destination cannot hold the asset; the money waits
+// for it until the deadline.
+func (t *Transaction) TrustMissing(deadline, now time.Time) error {
+	if err := t.fire(TrustMissing, now); err != nil {
+		return err
+	}
+	t.Deadline = deadline.UTC().Truncate(time.Microsecond)
+	return nil
+}
+
+// TrustReady says that the destination can hold the asset now.
+func (t *Transaction) TrustReady(now time.Time) error {
+	if err := t.fire(TrustReady, now); err != nil {
+		return err
+	}
+	t.Deadline = time.Time{}
+	return nil
+}
+
+// PaidOnLedger completes a deposit: its payment applied in the ledger
+// transaction hash, closed at the given time. Where the status refuses that,
+// the fact is kept all the same, so that nobody pays or refunds it again.
+func (t *Transaction) PaidOnLedger(hash string, at, now time.Time) error {
+	if !t.PaidOut() {
+		t.PaidOutAt, t.StellarID = at.UTC().Truncate(time.Microsecond), hash
+	}
+	return t.fire(PayoutApplied, now)
+}
+
+// BankTold says that the bank has the order to pay a withdrawal.
+func (t *Transaction) BankTold(now time.Time) error { return t.fire(BankTold, now) }
+
+// PaidByBank completes a withdrawal: the bank paid under its own reference.
+// Where the status refuses that, the fact is kept all the same.
+func (t *Transaction) PaidByBank(ref string, at, now time.Time) error {
+	if !t.PaidOut() {
+		t.PaidOutAt, t.ExternalID = at.UTC().Truncate(time.Microsecond), ref
+	}
+	return t.fire(BankSettled, now)
+}
+
+// Hold stops a funded transaction for review; Release lets it go on. A
+// withdrawal that the bank has the order for is held only because the bank gave
+// it back (BankReturned): the caller must know that.
+func (t *Transaction) Hold(now time.Time) error {
+	ev := HeldForReview
+	if t.Kind == Withdrawal && t.status == PendingExternal {
+		ev = BankReturned
+	}
+	if err := t.fire(ev, now); err != nil {
+		return err
+	}
+	t.Deadline = time.Time{}
+	return nil
+}
+
+// Release lets a held transaction go on.
+func (t *Transaction) Release(now time.Time) error { return t.fire(ReleasedHold, now) }
+
+// Fail parks the transaction for a person; note is a catalogue key under
+// "message.". For one that is pending_stellar the caller must know that its
+// envelope can never apply.
+func (t *Transaction) Fail(note string, now time.Time) error {
+	if err := t.fire(Broke, now); err != nil {
+		return err
+	}
+	t.Note, t.Deadline = note, time.Time{}
+	return nil
+}
+
+// Payout is the intent that pays a funded deposit. id is the intent's own.
+func (t *Transaction) Payout(id string, now time.Time) *Payout {
+	return &Payout{
+		ID: id, CauseKind: "transaction", CauseID: t.ID, Purpose: "payout",
+		Asset: t.Asset, Amount: t.AmountOut, Destination: t.Account, Memo: t.Memo,
+		State: PayoutQueued, CreatedAt: now.UTC().Truncate(time.Microsecond),
+	}
+}
+
+// BankPayout is the order that pays a funded withdrawal out, to the account the
+// customer named.
+func (t *Transaction) BankPayout(id string, to map[string]string, now time.Time) *BankPayout {
+	return &BankPayout{
+		ID: id, Transaction: t.ID, Purpose: "payout", Asset: t.OffChain, Amount: t.AmountOut, To: to,
+		State: BankQueued, CreatedAt: now.UTC().Truncate(time.Microsecond),
+	}
+}

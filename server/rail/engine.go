@@ -1,0 +1,128 @@
+package rail
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"windlass/server/anchor"
+	"windlass/server/store"
+)
+
+// Config is what an [Engine] needs.
+type Config struct {
+	Store  *store.Store
+	Terms  []*anchor.Terms
+	Rail   Rail
+	Logger *slog.Logger
+	// Poll is how often the bank is looked at when nothing is heard; default a
+	// second.
+	Poll time.Duration
+	// Retry is the first wait after a failure, doubled each time up to
+	// maxRetry; default a second.
+	Retry time.Duration
+}
+
+const (
+	maxRetry = 5 * time.Minute
+	// bankLimit bounds one exchange with the bank.
+	bankLimit = 30 * time.Second
+)
+
+// Engine books what arrives at the bank and carries out the orders to it.
+type Engine struct {
+	Config
+
+	terms map[anchor.Asset]*anchor.Terms
+}
+
+// New makes an engine; Run starts it.
+func New(c Config) *Engine {
+	e := &Engine{Config: c, terms: map[anchor.Asset]*anchor.Terms{}}
+	if e.Poll == 0 {
+		e.Poll = time.Second
+	}
+	if e.Retry == 0 {
+		e.Retry = time.Second
+	}
+	for _, t := range c.Terms {
+		e.terms[t.Asset] = t
+	}
+	return e
+}
+
+// Run works until ctx ends, and returns nil when all it started has stopped.
+// Faults are logged and tried again.
+func (e *Engine) Run(ctx context.Context) error {
+	ordered, stop := e.Store.Watch(store.TopicBankPayouts)
+	defer stop()
+	credits, settled, due := make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ordered:
+				nudge(due)
+			case <-e.Rail.Changed():
+				nudge(credits)
+				nudge(settled)
+			}
+		}
+	})
+	// A bank that is slow to pay must not keep money that arrived waiting, and
+	// the other way round.
+	wg.Go(func() { e.loop(ctx, "read the bank's credits", credits, e.readCredits) })
+	wg.Go(func() { e.loop(ctx, "send orders to the bank", due, e.sendOrders) })
+	wg.Go(func() { e.loop(ctx, "follow orders at the bank", settled, e.followOrders) })
+	wg.Wait()
+	return nil
+}
+
+func nudge(ch chan<- struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default:
+	}
+}
+
+// loop works now, whenever it is woken, and from time to time. woken tells work
+// whether somebody said that there is news.
+func (e *Engine) loop(ctx context.Context, what string, wake <-chan struct{}, work func(ctx context.Context, woken bool) error) {
+	failures, woken := 0, true
+	for {
+		wait := e.Poll
+		err := work(ctx, woken)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			failures++
+			wait = e.backoff(failures)
+			e.Logger.ErrorContext(ctx, "cannot "+what, "error", err, "again_in", wait)
+		default:
+			failures = 0
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-wake:
+			timer.Stop()
+			woken = true
+		case <-timer.C:
+			woken = false
+		}
+	}
+}
+
+// backoff is the wait after so many failures in a row, 1 or more: with jitter,
+// so that several engines do not come back at once.
+func (e *Engine) backoff(failures int) time.Duration {
+	wait := min(e.Retry<<min(failures-1, 20), maxRetry)
+	return wait/2 + rand.N(wait/2+1) //nolint:gosec // it spreads load and hides nothing
+}

@@ -1,0 +1,265 @@
+package rail
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"sync"
+	"time"
+
+	"windlass/server/anchor"
+	"windlass/server/store"
+)
+
+const (
+	// batch is how many orders are read at a time, atOnce how many exchanges
+	// with the bank run side by side.
+	batch, atOnce = 100, 8
+	// maxAsks is how often the bank is asked for one order that it then does
+	// not know; after that a person decides.
+	maxAsks = 10
+	// The time between two looks at an order that the bank has grows with its
+	// age, up to followAtMost.
+	followAtMost = time.Minute
+	// blockedWait is the time between two looks at an order whose transaction
+	// does not allow it, because a person holds it.
+	blockedWait = 30 * time.Second
+)
+
+// Reasons of orders, stable words for staff; the bank has its own.
+const (
+	reasonUnknown  = "outcome_unknown"   // the bank did not answer: it is looked up
+	reasonLost     = "never_arrived"     // the bank was asked often and knows nothing
+	reasonNoLookup = "cannot_look_up"    // this bank cannot be asked
+	reasonBlocked  = "transaction_stops" // the transaction is held, or was ended
+)
+
+// sendOrders brings every queued order to the bank.
+func (e *Engine) sendOrders(ctx context.Context, _ bool) error {
+	for {
+		due, err := e.Store.BankPayoutsDue(ctx, anchor.BankQueued, time.Now(), batch)
+		if err != nil || len(due) == 0 {
+			return err
+		}
+		if err := together(due, func(p *anchor.BankPayout) error { return e.send(ctx, p) }); err != nil {
+			return err
+		}
+	}
+}
+
+// followOrders asks what became of orders that the bank has. When the bank
+// itself says that there is news, none is left for later.
+func (e *Engine) followOrders(ctx context.Context, news bool) error {
+	until := time.Now()
+	if news {
+		until = until.Add(followAtMost)
+	}
+	asked, err := e.Store.BankPayoutsDue(ctx, anchor.BankAsked, until, batch)
+	if err != nil {
+		return err
+	}
+	return together(asked, func(p *anchor.BankPayout) error { return e.follow(ctx, p) })
+}
+
+// together does a few at a time and returns all that went wrong.
+func together(all []*anchor.BankPayout, do func(*anchor.BankPayout) error) error {
+	var wg sync.WaitGroup
+	errs := make([]error, len(all))
+	places := make(chan struct{}, atOnce)
+	for i, p := range all {
+		places <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-places }()
+			errs[i] = do(p)
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// send asks the bank for an order. One that it may have been asked for before
+// is looked up first.
+func (e *Engine) send(ctx context.Context, p *anchor.BankPayout) error {
+	if p.Attempts > 0 {
+		tr, err := e.lookup(ctx, p.ID)
+		switch {
+		case err == nil:
+			return e.record(ctx, p.ID, tr)
+		case errors.Is(err, ErrNoLookup):
+			return e.park(ctx, p.ID, reasonNoLookup)
+		case anchor.KindOf(err) != anchor.NotFound:
+			return e.postpone(ctx, p, err)
+		case p.Attempts >= maxAsks:
+			return e.park(ctx, p.ID, reasonLost)
+		}
+	}
+	order, err := e.claim(ctx, p.ID)
+	if err != nil || order == nil {
+		return err
+	}
+	asking, cancel := context.WithTimeout(ctx, bankLimit)
+	defer cancel()
+	tr, err := e.Rail.Pay(asking, *order)
+	if err != nil {
+		p.Attempts++
+		return e.postpone(ctx, p, err)
+	}
+	return e.record(ctx, p.ID, tr)
+}
+
+func (e *Engine) lookup(ctx context.Context, id string) (Transfer, error) {
+	ctx, cancel := context.WithTimeout(ctx, bankLimit)
+	defer cancel()
+	return e.Rail.Lookup(ctx, id)
+}
+
+// claim writes down that the bank is about to be asked: whoever finds the
+// order after a crash will look it up first. It returns nil if the bank must
+// not be asked.
+func (e *Engine) claim(ctx context.Context, id string) (*Order, error) {
+	var order *Order
+	err := e.Store.Update(ctx, store.BankRail, func(tx *store.Tx) error {
+		order = nil
+		p, t, err := load(tx, id)
+		if err != nil || p.State != anchor.BankQueued {
+			return err
+		}
+		if _, ok := anchor.Find(t, anchor.BankTold); !ok {
+			p.Reason, p.NotBefore = reasonBlocked, time.Now().Add(blockedWait)
+			return tx.SaveBankPayout(p)
+		}
+		to := map[string]string{}
+		if c, err := tx.CustomerOf(t.Owner); err == nil {
+			for _, name := range []string{"first_name", "last_name"} {
+				if v := c.Fields[name]; v != "" {
+					to[name] = v
+				}
+			}
+		} else if anchor.KindOf(err) != anchor.NotFound {
+			return err
+		}
+		maps.Copy(to, p.To)
+		order = &Order{ID: p.ID, Asset: p.Asset, Amount: p.Amount, To: to, Reference: t.ID}
+		p.Attempts++
+		p.Reason = ""
+		return tx.SaveBankPayout(p)
+	})
+	return order, err
+}
+
+// postpone leaves an order whose outcome is unknown for later. Nothing is
+// concluded from silence.
+func (e *Engine) postpone(ctx context.Context, p *anchor.BankPayout, cause error) error {
+	wait := max(e.backoff(p.Attempts), min(time.Since(p.CreatedAt)/4, maxRetry))
+	e.Logger.WarnContext(ctx, "the bank does not say what became of an order", "order", p.ID, "error", cause, "again_in", wait)
+	return e.Store.Update(context.WithoutCancel(ctx), store.BankRail, func(tx *store.Tx) error {
+		p, err := tx.BankPayout(p.ID)
+		if err != nil || p.State != anchor.BankQueued {
+			return err
+		}
+		p.Reason, p.NotBefore = reasonUnknown, time.Now().Add(wait)
+		return tx.SaveBankPayout(p)
+	})
+}
+
+// park leaves an order to a person. The transaction stays where it is.
+func (e *Engine) park(ctx context.Context, id, reason string) error {
+	e.Logger.ErrorContext(ctx, "an order to the bank needs a person", "order", id, "reason", reason)
+	return e.Store.Update(ctx, store.BankRail, func(tx *store.Tx) error {
+		p, t, err := load(tx, id)
+		if err != nil || p.State != anchor.BankQueued {
+			return err
+		}
+		p.State, p.Reason = anchor.BankInDoubt, reason
+		if err := tx.SaveBankPayout(p); err != nil {
+			return err
+		}
+		t.Note = "parked"
+		return tx.SaveTransaction(t)
+	})
+}
+
+// follow looks at an order that the bank has.
+func (e *Engine) follow(ctx context.Context, p *anchor.BankPayout) error {
+	tr, err := e.lookup(ctx, p.ID)
+	if err != nil {
+		e.Logger.WarnContext(ctx, "cannot look up an order that the bank has", "order", p.ID, "error", err)
+		tr = Transfer{State: Pending}
+	}
+	if tr.State != Pending {
+		return e.record(ctx, p.ID, tr)
+	}
+	return e.Store.Update(ctx, store.BankRail, func(tx *store.Tx) error {
+		p, err := tx.BankPayout(p.ID)
+		if err != nil || p.State != anchor.BankAsked {
+			return err
+		}
+		now := time.Now()
+		p.NotBefore = now.Add(min(max(now.Sub(p.CreatedAt)/4, e.Poll), followAtMost))
+		return tx.SaveBankPayout(p)
+	})
+}
+
+// record books what the bank made of an order. The money has moved, or not,
+// whatever happens here: a transaction that no longer allows the step keeps its
+// status, and the rest is booked all the same.
+func (e *Engine) record(ctx context.Context, id string, tr Transfer) error {
+	// The answer is known and must not be lost because we are told to stop.
+	ctx = context.WithoutCancel(ctx)
+	var refusals []error // steps that the transaction did not allow
+	err := e.Store.Update(ctx, store.BankRail, func(tx *store.Tx) error {
+		refusals = nil
+		p, t, err := load(tx, id)
+		if err != nil || p.State != anchor.BankQueued && p.State != anchor.BankAsked {
+			return err
+		}
+		now := time.Now()
+		at := tr.At
+		if at.IsZero() {
+			at = now
+		}
+		var entries []*anchor.Entry
+		if p.State == anchor.BankQueued && tr.State != Refused {
+			p.State, p.BankID, p.Reason, p.NotBefore = anchor.BankAsked, tr.ID, "", time.Time{}
+			entries = append(entries, t.SentEntry(tr.ID))
+			refusals = append(refusals, t.BankTold(now))
+		}
+		switch tr.State {
+		case Pending:
+		case Settled:
+			p.State = anchor.BankPaid
+			entries = append(entries, t.ArrivedEntry(tr.ID))
+			refusals = append(refusals, t.PaidByBank(tr.ID, at, now))
+		case Returned, Refused:
+			if p.State == anchor.BankAsked {
+				entries = append(entries, t.ReturnedEntry(tr.ID))
+			}
+			p.State, p.Reason = anchor.BankRefused, tr.Reason
+			refusals = append(refusals, t.Hold(now))
+			t.Note = "returned"
+		default:
+			return &anchor.Error{Message: "the bank's transfer is in an unknown state: " + string(tr.State)}
+		}
+		if err := tx.Post(at, entries...); err != nil {
+			return err
+		}
+		if err := tx.SaveBankPayout(p); err != nil {
+			return err
+		}
+		return tx.SaveTransaction(t)
+	})
+	if refusal := errors.Join(refusals...); err == nil && refusal != nil {
+		e.Logger.ErrorContext(ctx, "a transaction does not follow what the bank did with its order", "order", id, "transfer", tr.State, "error", refusal)
+	}
+	return err
+}
+
+// load loads an order and its transaction.
+func load(tx *store.Tx, id string) (*anchor.BankPayout, *anchor.Transaction, error) {
+	p, err := tx.BankPayout(id)
+	if err != nil {
+		return nil, nil, err
+	}
+	t, err := tx.Transaction(p.Transaction)
+	return p, t, err
+}

@@ -1,0 +1,109 @@
+// Package rail is off-chain money: what a bank adapter must do ([Rail]), the
+// references that bank transfers quote, the engine that books the bank's
+// credits and sends it orders ([Engine]), and a simulated bank for test networks
+// ([Simulated]).
+//
+// # Why an order is written before the bank is asked
+//
+// A bank that does not answer may have paid all the same. So an order is a row
+// of the books first, its id is the bank's idempotency key, and an order that
+// was asked for once is looked up before it is asked for again. What the bank
+// cannot tell is left to a person: nobody is paid twice to save time.
+//
+// It must not hold SEP or GraphQL, and it changes transactions only through
+// package anchor.
+package rail
+
+import (
+	"context"
+	"time"
+
+	"windlass/server/anchor"
+)
+
+// Rail is what a bank adapter must do. Its methods may be called at the same
+// time. They obey ctx; an error means that the outcome is unknown.
+type Rail interface {
+	// Instructions say where a deposit is paid to: rows such as account_holder,
+	// account_number and bank_name. Amount and reference are not among them.
+	Instructions(asset anchor.Asset, method string) []Row
+
+	// Credits reads what arrived on the account after a cursor, "" for the
+	// beginning, oldest first and some hundreds at a time.
+	Credits(ctx context.Context, after string) (Statement, error)
+
+	// Pay asks the bank to carry out an order. Asking twice with the same id
+	// must pay once and answer with the first transfer. A refusal is no error
+	// but a Transfer in state Refused.
+	Pay(ctx context.Context, o Order) (Transfer, error)
+
+	// Lookup finds the transfer of an order by the order's id. NotFound (see
+	// anchor.KindOf) says that the bank never took it; ErrNoLookup that this
+	// bank cannot be asked.
+	Lookup(ctx context.Context, id string) (Transfer, error)
+
+	// Changed gets a token when something may have arrived or been settled. It
+	// may be nil: the engine looks every second anyway.
+	Changed() <-chan struct{}
+}
+
+// ErrNoLookup is the answer of a bank that cannot be asked what became of an
+// order. A person must.
+var ErrNoLookup = &anchor.Error{Kind: anchor.Unavailable, Message: "this bank cannot look up an order"}
+
+// Row is one line of how to pay, named as the catalogue names it under
+// "instruction.".
+type Row struct{ Name, Value string }
+
+// Statement is a part of the bank's statement.
+type Statement struct {
+	Credits []Credit // oldest first
+	// Cursor is the position after the last of them.
+	Cursor string
+	// ReadUntil is the time up to which nothing that is missing here can still
+	// appear with an earlier value time. Lateness is judged by it.
+	ReadUntil time.Time
+}
+
+// Credit is money that arrived at the bank.
+type Credit struct {
+	ID        string    // the bank's own: unique for ever
+	At        time.Time // the value time
+	Asset     anchor.Asset
+	Amount    anchor.Amount
+	Reference string // as the payer wrote it
+	// Payer is personal data.
+	PayerName, PayerAccount string
+}
+
+// Order is a payment that the bank is asked for.
+type Order struct {
+	ID     string // the idempotency key
+	Asset  anchor.Asset
+	Amount anchor.Amount
+	// To is where the money goes, by SEP-9 names: personal data.
+	To map[string]string
+	// Reference is what the statement of whoever is paid shows.
+	Reference string
+}
+
+// Transfer is what the bank made of an order.
+type Transfer struct {
+	ID    string // the bank's own; empty if it refused
+	State TransferState
+	// At is the value time, of a settled transfer.
+	At time.Time
+	// Reason is a stable word, of a refused or returned one: "account_closed".
+	Reason string
+}
+
+// TransferState is where a transfer is.
+type TransferState string
+
+// The states of a transfer.
+const (
+	Pending  TransferState = "pending"  // the bank has the order
+	Settled  TransferState = "settled"  // paid, for good as far as the bank can tell
+	Refused  TransferState = "refused"  // never carried out
+	Returned TransferState = "returned" // carried out, and the money came back
+)

@@ -1,0 +1,284 @@
+package rail
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	// The SQLite driver registers itself.
+	_ "github.com/mattn/go-sqlite3"
+
+	"windlass/server/anchor"
+)
+
+// SimulatedConfig describes the anchor's account at the simulated bank.
+type SimulatedConfig struct {
+	Holder, Number, Bank string
+	// Currencies are those the account holds, such as "iso4217:USD"; the first
+	// is the one that is meant when none is named. All have two decimals.
+	Currencies []anchor.Asset
+	// Delay is how long the bank takes over an order: default a second.
+	// Negative: until Settle is called.
+	Delay time.Duration
+}
+
+// Account numbers at which the simulated bank misbehaves, so that it can be
+// seen what happens then.
+const (
+	ClosedAccount    = "00000000" // refused at once
+	ReturningAccount = "99999999" // accepted, and sent back instead of settled
+)
+
+// Simulated is a bank for test networks. It keeps its own file, apart from the
+// books, because a bank is somewhere else: the two can disagree, and either can
+// die alone. What it has answered survives that.
+//
+// A credit is there at once; an order settles after a while. It knows no
+// overdraft: an order is paid whatever the balance.
+type Simulated struct {
+	SimulatedConfig
+
+	db      *sql.DB
+	name    string // of this file: a cursor belongs to one bank
+	changed chan struct{}
+	// mu makes value times and positions rise together, which is what
+	// Statement.ReadUntil promises.
+	mu sync.Mutex
+}
+
+const bankSchema = `
+CREATE TABLE IF NOT EXISTS bank (one integer PRIMARY KEY CHECK (one = 1), name text NOT NULL);
+CREATE TABLE IF NOT EXISTS transfers (
+	seq        integer PRIMARY KEY AUTOINCREMENT,
+	id         text    NOT NULL UNIQUE,
+	direction  text    NOT NULL, -- in, out
+	key        text    NOT NULL, -- the sender's idempotency key, else the id
+	fate       text    NOT NULL, -- pending, settled, refused, returned: the one it has when settles_at is past
+	currency   text    NOT NULL,
+	amount     integer NOT NULL, -- counts of 10^-7
+	name       text    NOT NULL,
+	account    text    NOT NULL,
+	reference  text    NOT NULL,
+	at         integer NOT NULL, -- microseconds
+	settles_at integer NOT NULL, -- microseconds
+	UNIQUE (direction, key)
+);`
+
+// never is when an order settles that waits to be told.
+const never = 1 << 62
+
+// OpenSimulated opens the bank's file, and makes it if it is missing.
+func OpenSimulated(path string, c SimulatedConfig) (*Simulated, error) {
+	if len(c.Currencies) == 0 {
+		return nil, errors.New("rail: the simulated bank needs a currency")
+	}
+	if c.Delay == 0 {
+		c.Delay = time.Second
+	}
+	q := url.Values{"_txlock": {"immediate"}, "_journal_mode": {"WAL"}, "_synchronous": {"FULL"}, "_busy_timeout": {"10000"}}
+	db, err := sql.Open("sqlite3", (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String())
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	b := &Simulated{SimulatedConfig: c, db: db, changed: make(chan struct{}, 1)}
+	if err := b.prepare(context.Background()); err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
+	}
+	return b, nil
+}
+
+func (b *Simulated) prepare(ctx context.Context) error {
+	if _, err := b.db.ExecContext(ctx, bankSchema); err != nil {
+		return err
+	}
+	if _, err := b.db.ExecContext(ctx, `INSERT INTO bank (one, name) VALUES (1, $1) ON CONFLICT DO NOTHING`, rand.Text()[:8]); err != nil {
+		return err
+	}
+	return b.db.QueryRowContext(ctx, `SELECT name FROM bank`).Scan(&b.name)
+}
+
+// Close closes the file.
+func (b *Simulated) Close() error { return b.db.Close() }
+
+// Changed gets a token when a credit arrives or an order settles.
+func (b *Simulated) Changed() <-chan struct{} { return b.changed }
+
+// Instructions say where the account is.
+func (b *Simulated) Instructions(anchor.Asset, string) []Row {
+	return []Row{{"account_holder", b.Holder}, {"account_number", b.Number}, {"bank_name", b.Bank}}
+}
+
+// transfer is a row of the bank's file.
+type transfer struct {
+	seq               int64
+	id, dir, key      string
+	fate              TransferState
+	asset             anchor.Asset
+	amount            anchor.Amount
+	name, account     string
+	reference         string
+	bookedAt, readyAt int64
+}
+
+const transferColumns = `seq, id, direction, key, fate, currency, amount, name, account, reference, at, settles_at`
+
+func scanTransfer(r interface{ Scan(dest ...any) error }) (transfer, error) {
+	var t transfer
+	var currency string
+	err := r.Scan(&t.seq, &t.id, &t.dir, &t.key, &t.fate, &currency, &t.amount, &t.name, &t.account, &t.reference, &t.bookedAt, &t.readyAt)
+	t.asset = anchor.Asset{Scheme: anchor.ISO4217, Code: currency}
+	return t, err
+}
+
+// state is where the transfer is now.
+func (t transfer) state(now time.Time) TransferState {
+	if t.fate != Refused && t.readyAt > now.UnixMicro() {
+		return Pending
+	}
+	return t.fate
+}
+
+func (t transfer) at() time.Time { return time.UnixMicro(t.bookedAt).UTC() }
+
+// same reports whether two transfers under one key are one.
+func (t transfer) same(o transfer) bool {
+	return t.asset == o.asset && t.amount == o.amount && t.account == o.account
+}
+
+func (b *Simulated) query(ctx context.Context, where string, args ...any) ([]transfer, error) {
+	rows, err := b.db.QueryContext(ctx, `SELECT `+transferColumns+` FROM transfers WHERE `+where, args...) //nolint:gosec // where is always one of our own literals
+	if err != nil {
+		return nil, fmt.Errorf("simulated bank: %w", err)
+	}
+	defer rows.Close()
+	var all []transfer
+	for rows.Next() {
+		t, err := scanTransfer(rows)
+		if err != nil {
+			return nil, fmt.Errorf("simulated bank: %w", err)
+		}
+		all = append(all, t)
+	}
+	return all, rows.Err()
+}
+
+// add books a transfer, or finds the one with its key. After add has returned
+// it survives whatever happens.
+func (b *Simulated) add(ctx context.Context, t transfer, settle time.Duration) (transfer, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := time.Now()
+	t.id, t.bookedAt, t.readyAt = rand.Text()[:16], now.UnixMicro(), now.Add(settle).UnixMicro()
+	if settle < 0 {
+		t.readyAt = never
+	}
+	if t.key == "" {
+		t.key = t.id
+	}
+	_, err := b.db.ExecContext(ctx, `INSERT INTO transfers (id, direction, key, fate, currency, amount, name, account, reference, at, settles_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (direction, key) DO NOTHING`,
+		t.id, t.dir, t.key, t.fate, t.asset.Code, t.amount, t.name, t.account, t.reference, t.bookedAt, t.readyAt)
+	if err != nil {
+		return t, fmt.Errorf("simulated bank: %w", err)
+	}
+	all, err := b.query(ctx, `direction = $1 AND key = $2`, t.dir, t.key)
+	if err != nil {
+		return t, err
+	}
+	if len(all) != 1 || !all[0].same(t) {
+		return t, &anchor.Error{Kind: anchor.Conflict, Message: "this key was used for another transfer"}
+	}
+	nudge(b.changed)
+	if settle > 0 && all[0].id == t.id {
+		time.AfterFunc(settle, func() { nudge(b.changed) })
+	}
+	return all[0], nil
+}
+
+// Credits reads what came in. A cursor of another bank's file is an error: its
+// positions mean nothing here, and reading on could skip money.
+func (b *Simulated) Credits(ctx context.Context, after string) (Statement, error) {
+	bank, position, _ := strings.Cut(after, ":")
+	seq, err := strconv.ParseInt("0"+position, 10, 64)
+	if err != nil || after != "" && bank != b.name {
+		return Statement{}, &anchor.Error{Kind: anchor.Unavailable, Message: "the cursor " + after + " belongs to another bank's statement than " + b.name}
+	}
+	b.mu.Lock()
+	until := time.Now()
+	b.mu.Unlock()
+	all, err := b.query(ctx, `direction = 'in' AND seq > $1 ORDER BY seq LIMIT 200`, seq)
+	if err != nil {
+		return Statement{}, err
+	}
+	st := Statement{Cursor: after, ReadUntil: until}
+	for _, t := range all {
+		st.Credits = append(st.Credits, Credit{
+			ID: t.id, At: t.at(), Asset: t.asset, Amount: t.amount, Reference: t.reference, PayerName: t.name, PayerAccount: t.account,
+		})
+		st.Cursor = b.name + ":" + strconv.FormatInt(t.seq, 10)
+		st.ReadUntil = t.at() // more may follow; the last, empty part says until now
+	}
+	return st, nil
+}
+
+// Pay takes an order.
+func (b *Simulated) Pay(ctx context.Context, o Order) (Transfer, error) {
+	t := transfer{
+		dir: "out", key: o.ID, fate: Settled, asset: o.Asset, amount: o.Amount, reference: o.Reference,
+		name:    strings.TrimSpace(o.To["first_name"] + " " + o.To["last_name"]),
+		account: o.To["bank_account_number"],
+	}
+	settle := b.Delay
+	switch strings.NewReplacer(" ", "", "-", "").Replace(t.account) {
+	case ClosedAccount:
+		t.fate, settle = Refused, 0
+	case ReturningAccount:
+		t.fate = Returned
+	}
+	t, err := b.add(ctx, t, settle)
+	if err != nil {
+		return Transfer{}, err
+	}
+	return t.outcome(), nil
+}
+
+// Lookup finds an order's transfer.
+func (b *Simulated) Lookup(ctx context.Context, id string) (Transfer, error) {
+	all, err := b.query(ctx, `direction = 'out' AND key = $1`, id)
+	if err != nil {
+		return Transfer{}, err
+	}
+	if len(all) == 0 {
+		return Transfer{}, &anchor.Error{Kind: anchor.NotFound, Message: "the bank has no order " + id}
+	}
+	return all[0].outcome(), nil
+}
+
+func (t transfer) outcome() Transfer {
+	out := Transfer{ID: t.id, State: t.state(time.Now())}
+	switch out.State {
+	case Settled:
+		out.At = time.UnixMicro(t.readyAt).UTC()
+	case Returned:
+		out.Reason = "returned_by_bank"
+	case Refused:
+		out.ID, out.Reason = "", "account_closed"
+	case Pending:
+	}
+	return out
+}
+
+// Settle settles every order that waits for it.
+func (b *Simulated) Settle(ctx context.Context) error {
+	now := time.Now().UnixMicro()
+	_, err := b.db.ExecContext(ctx, `UPDATE transfers SET settles_at = $1 WHERE settles_at > $2`, now, now)
+	nudge(b.changed)
+	return err
+}

@@ -1,0 +1,238 @@
+package rail_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"windlass/server/anchor"
+	"windlass/server/rail"
+)
+
+func call(bank *rail.Simulated, method, target, body string, headers ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, target, strings.NewReader(body))
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	rec := httptest.NewRecorder()
+	bank.Handler().ServeHTTP(rec, r)
+	return rec
+}
+
+const goodTransfer = `{"amount":"100","currency":"USD","reference":"WL","payer_name":"Ana","payer_account":"0001234"}`
+
+func TestBankAPI(t *testing.T) {
+	t.Parallel()
+	bank := openBank(t, filepath.Join(t.TempDir(), "bank.db"), -1)
+	t.Cleanup(func() { must(t, bank.Close()) })
+	with := func(old, new string) string { return strings.Replace(goodTransfer, old, new, 1) }
+	for name, c := range map[string]struct {
+		method, target, body, contentType string
+		status                            int
+		field                             string
+	}{
+		"good":                 {body: goodTransfer, status: 201},
+		"cents":                {body: with("100", "0.01"), status: 201},
+		"no reference":         {body: with(`"WL"`, `""`), status: 201},
+		"another currency":     {body: with("USD", "EUR"), status: 201},
+		"longest reference":    {body: with("WL", strings.Repeat("é", 140)), status: 201},
+		"nothing":              {body: with("100", "0"), status: 400, field: "amount"},
+		"negative":             {body: with("100", "-1"), status: 400, field: "amount"},
+		"no amount":            {body: with(`"amount":"100",`, ``), status: 400, field: "amount"},
+		"a number":             {body: with(`"100"`, `100`), status: 400, field: "amount"},
+		"tenth of a cent":      {body: with("100", "1.001"), status: 400, field: "amount"},
+		"too much":             {body: with("100", "1000000000.01"), status: 400, field: "amount"},
+		"unknown currency":     {body: with("USD", "GBP"), status: 400, field: "currency"},
+		"reference too long":   {body: with("WL", strings.Repeat("x", 141)), status: 400, field: "reference"},
+		"control character":    {body: with("WL", `a\u0000b`), status: 400, field: "reference"},
+		"no name":              {body: with("Ana", "  "), status: 400, field: "payer_name"},
+		"no account":           {body: with("0001234", ""), status: 400, field: "payer_account"},
+		"odd account":          {body: with("0001234", "12;34"), status: 400, field: "payer_account"},
+		"unknown field":        {body: with(`{`, `{"fee":"1",`), status: 400},
+		"no JSON":              {body: "amount=100", status: 400},
+		"two values":           {body: goodTransfer + goodTransfer, status: 400},
+		"null":                 {body: "null", status: 400, field: "amount"},
+		"huge":                 {body: with("WL", strings.Repeat("x", 1<<20)), status: 400},
+		"a form":               {body: goodTransfer, contentType: "text/plain", status: 400},
+		"wrong method":         {method: "GET", body: goodTransfer, status: 405},
+		"elsewhere":            {target: "/bank/api/secrets", body: goodTransfer, status: 404},
+		"statement by POST":    {target: "/bank/api/statement", body: "{}", status: 405},
+		"statement":            {method: "GET", target: "/bank/api/statement", status: 200},
+		"euro statement":       {method: "GET", target: "/bank/api/statement?currency=EUR", status: 200},
+		"statement of nothing": {method: "GET", target: "/bank/api/statement?currency=XXX", status: 400, field: "currency"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			method, target := "POST", "/bank/api/transfers"
+			if c.method != "" {
+				method = c.method
+			}
+			if c.target != "" {
+				target = c.target
+			}
+			var headers []string
+			if c.contentType != "" {
+				headers = []string{"Content-Type", c.contentType}
+			}
+			rec := call(bank, method, target, c.body, headers...)
+			var answer map[string]any
+			must(t, json.Unmarshal(rec.Body.Bytes(), &answer))
+			field, _ := answer["field"].(string)
+			if rec.Code != c.status || field != c.field || (c.status >= 400) != (answer["error"] != nil) || rec.Header().Get("Content-Type") != "application/json" {
+				t.Error(rec.Code, rec.Body)
+			}
+		})
+	}
+}
+
+func TestBankStatement(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, -1)
+	statement := func() (st struct {
+		Account  map[string]string
+		Currency string
+		Balance  string
+		Lines    []map[string]any
+	}) {
+		t.Helper()
+		must(t, json.Unmarshal(call(w.bank, "GET", "/bank/api/statement", "").Body.Bytes(), &st))
+		return st
+	}
+	if st := statement(); st.Balance != "0.00" || st.Lines == nil || st.Currency != "USD" || st.Account["number"] != "1234567890" {
+		t.Errorf("%+v", st)
+	}
+	call(w.bank, "POST", "/bank/api/transfers", goodTransfer)
+	for _, to := range []string{"12345678", rail.ClosedAccount, rail.ReturningAccount} {
+		_, err := w.bank.Pay(t.Context(), rail.Order{ID: to, Asset: usd, Amount: 30 * anchor.One, To: map[string]string{"bank_account_number": to, "first_name": "Ana"}})
+		must(t, err)
+	}
+	st := statement()
+	if st.Balance != "40.00" || len(st.Lines) != 3 || st.Lines[0]["state"] != "pending" || st.Lines[2]["direction"] != "in" || st.Lines[2]["state"] != "settled" {
+		t.Errorf("%+v", st)
+	}
+	must(t, w.bank.Settle(t.Context()))
+	if st := statement(); st.Balance != "70.00" || len(st.Lines) != 2 || st.Lines[0]["state"] != "settled" || st.Lines[0]["amount"] != "30" {
+		t.Errorf("%+v", st)
+	}
+}
+
+func TestBankKeys(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, -1)
+	send := func(body string) *httptest.ResponseRecorder {
+		return call(w.bank, "POST", "/bank/api/transfers", body, "Idempotency-Key", "k1")
+	}
+	first, again := send(goodTransfer), send(goodTransfer)
+	if first.Code != http.StatusCreated || first.Body.String() != again.Body.String() {
+		t.Error(first.Body, again.Body)
+	}
+	if other := send(strings.Replace(goodTransfer, "100", "200", 1)); other.Code != http.StatusConflict {
+		t.Error(other.Code, other.Body)
+	}
+	order := rail.Order{ID: "k1", Asset: usd, Amount: anchor.One, To: map[string]string{"bank_account_number": "12345678"}}
+	one, err := w.bank.Pay(t.Context(), order)
+	must(t, err)
+	two, err := w.bank.Pay(t.Context(), order)
+	must(t, err)
+	if one != two || one.ID == "" {
+		t.Error(one, two)
+	}
+	order.Amount *= 2
+	if _, err := w.bank.Pay(t.Context(), order); anchor.KindOf(err) != anchor.Conflict {
+		t.Error(err)
+	}
+	if b, err := w.bank.Balance(t.Context(), usd); err != nil || b != 99*anchor.One {
+		t.Error(b, err)
+	}
+}
+
+func TestBankSurvivesRestart(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "bank.db")
+	bank := openBank(t, path, -1)
+	call(bank, "POST", "/bank/api/transfers", goodTransfer)
+	order := rail.Order{ID: "o1", Asset: usd, Amount: anchor.One, To: map[string]string{"bank_account_number": "12345678"}}
+	told, err := bank.Pay(t.Context(), order)
+	must(t, err)
+	st, err := bank.Credits(t.Context(), "")
+	must(t, err)
+	must(t, bank.Close())
+
+	bank = openBank(t, path, -1)
+	defer func() { must(t, bank.Close()) }()
+	if got, err := bank.Lookup(t.Context(), "o1"); err != nil || got != told {
+		t.Error(got, err)
+	}
+	if _, err := bank.Lookup(t.Context(), "o2"); anchor.KindOf(err) != anchor.NotFound {
+		t.Error(err)
+	}
+	if next, err := bank.Credits(t.Context(), st.Cursor); err != nil || len(next.Credits) != 0 || next.Cursor != st.Cursor {
+		t.Error(next, err)
+	}
+	if again, err := bank.Credits(t.Context(), ""); err != nil || len(again.Credits) != 1 || again.Credits[0] != st.Credits[0] {
+		t.Error(again, err)
+	}
+
+	// Another bank's cursor means nothing here: reading on could skip money.
+	other := openBank(t, filepath.Join(t.TempDir(), "bank.db"), -1)
+	defer func() { must(t, other.Close()) }()
+	if _, err := other.Credits(t.Context(), st.Cursor); err == nil {
+		t.Error("a foreign cursor was taken")
+	}
+}
+
+// TestBankSurvivesKill lets another process take transfers, kills it, and looks
+// for every one that it had answered.
+func TestBankSurvivesKill(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "bank.db")
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestBankProcess$")
+	cmd.Env = append(os.Environ(), "WINDLASS_TEST_BANK="+path)
+	out, err := cmd.StdoutPipe()
+	must(t, err)
+	must(t, cmd.Start())
+	answered := map[string]bool{}
+	for lines := bufio.NewScanner(out); len(answered) < 50 && lines.Scan(); {
+		answered[lines.Text()] = true
+	}
+	must(t, cmd.Process.Kill())
+	_ = cmd.Wait()
+	if len(answered) != 50 {
+		t.Fatal(len(answered), "transfers before the end")
+	}
+
+	bank := openBank(t, path, -1)
+	defer func() { must(t, bank.Close()) }()
+	st, err := bank.Credits(t.Context(), "")
+	must(t, err)
+	for _, c := range st.Credits {
+		delete(answered, c.ID)
+	}
+	if len(answered) > 0 {
+		t.Errorf("lost: %v", answered)
+	}
+}
+
+func TestBankProcess(t *testing.T) { //nolint:paralleltest // the other process of TestBankSurvivesKill
+	path := os.Getenv("WINDLASS_TEST_BANK")
+	if path == "" {
+		t.Skip("only as a process of its own")
+	}
+	bank := openBank(t, path, -1)
+	for {
+		var line struct{ ID string }
+		must(t, json.Unmarshal(call(bank, "POST", "/bank/api/transfers", goodTransfer).Body.Bytes(), &line))
+		if _, err := os.Stdout.WriteString(line.ID + "\n"); err != nil {
+			return
+		}
+	}
+}

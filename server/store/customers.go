@@ -1,0 +1,48 @@
+package store
+
+import (
+	"context"
+
+	"windlass/server/anchor"
+)
+
+const customerColumns = `id, owner_account, owner_memo, owner_muxed, review, lang, fields_box, created_at, updated_at`
+
+func scanCustomer(r scanner, k *Keys) (*anchor.Customer, error) {
+	var (
+		c                anchor.Customer
+		box              []byte
+		created, updated int64
+	)
+	if err := r.Scan(&c.ID, &c.Owner.Account, &c.Owner.Memo, &c.Owner.Muxed, &c.Review, &c.Lang, &box, &created, &updated); err != nil {
+		return nil, err
+	}
+	c.CreatedAt, c.UpdatedAt = instant(created), instant(updated)
+	return &c, k.open("customers:"+c.ID, box, &c.Fields)
+}
+
+func customerOf(src source, owner anchor.Identity) (*anchor.Customer, error) {
+	return one(src, "customer", scanCustomer, `SELECT `+customerColumns+` FROM customers
+		WHERE owner_account = $1 AND owner_memo = $2 AND owner_muxed = $3`, owner.Account, owner.Memo, owner.Muxed)
+}
+
+// CustomerOf loads the customer behind an identity; none is NotFound.
+func (t *Tx) CustomerOf(owner anchor.Identity) (*anchor.Customer, error) { return customerOf(t, owner) }
+
+// CustomerOf reads the customer behind an identity; none is NotFound.
+func (s *Store) CustomerOf(ctx context.Context, owner anchor.Identity) (*anchor.Customer, error) {
+	return customerOf(s.reader(ctx), owner)
+}
+
+// SaveCustomer stores a new or changed customer.
+func (t *Tx) SaveCustomer(c *anchor.Customer) error {
+	box, err := t.box().seal("customers:"+c.ID, c.Fields)
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(`INSERT INTO customers (`+customerColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+		ON CONFLICT (id) DO UPDATE SET review = excluded.review, lang = excluded.lang,
+		fields_box = excluded.fields_box, updated_at = excluded.updated_at`,
+		c.ID, c.Owner.Account, c.Owner.Memo, c.Owner.Muxed, c.Review, c.Lang, box, micros(c.CreatedAt), micros(c.UpdatedAt))
+	return err
+}

@@ -1,0 +1,95 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"windlass/server/anchor"
+)
+
+// Post writes journal entries. One that does not balance fails the update.
+func (t *Tx) Post(at time.Time, entries ...*anchor.Entry) error {
+	for _, e := range entries {
+		if err := e.Balanced(); err != nil {
+			return err
+		}
+		res, err := t.exec(`INSERT INTO journal (at, kind, transaction_id, reference) VALUES ($1, $2, $3, $4)`,
+			micros(at), e.Kind, e.Transaction, e.Reference)
+		if err != nil {
+			return err
+		}
+		id, err := res.LastInsertId()
+		if err != nil {
+			return err
+		}
+		for i, p := range e.Postings {
+			if _, err := t.exec(`INSERT INTO postings (entry_id, ordinal, account, asset, amount) VALUES ($1, $2, $3, $4, $5)`,
+				id, i, p.Account, p.Asset.String(), p.Amount); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// JournalEntry is an entry and when it was made.
+type JournalEntry struct {
+	anchor.Entry
+	At time.Time
+}
+
+// Journal lists a transaction's entries, oldest first.
+func (s *Store) Journal(ctx context.Context, transaction string) ([]JournalEntry, error) {
+	type line struct {
+		id int64
+		JournalEntry
+		anchor.Posting
+	}
+	lines, err := list(s.reader(ctx), func(r scanner, _ *Keys) (line, error) {
+		var l line
+		var at int64
+		var asset string
+		err := r.Scan(&l.id, &at, &l.Kind, &l.Transaction, &l.Reference, &l.Account, &asset, &l.Amount)
+		if err != nil {
+			return l, err
+		}
+		l.At = instant(at)
+		l.Asset, err = anchor.ParseAsset(asset)
+		return l, err
+	}, `SELECT journal.id, at, kind, transaction_id, reference, account, asset, amount FROM journal
+		JOIN postings ON postings.entry_id = journal.id WHERE transaction_id = $1 ORDER BY journal.id, ordinal`, transaction)
+	if err != nil {
+		return nil, err
+	}
+	var entries []JournalEntry
+	last := int64(-1)
+	for _, l := range lines {
+		if l.id != last {
+			entries, last = append(entries, l.JournalEntry), l.id
+		}
+		e := &entries[len(entries)-1]
+		e.Postings = append(e.Postings, l.Posting)
+	}
+	return entries, nil
+}
+
+// Balance is one journal account's sum in one asset.
+type Balance struct {
+	Account anchor.Ledger
+	Asset   anchor.Asset
+	Amount  anchor.Amount
+}
+
+// Balances sums the journal.
+func (s *Store) Balances(ctx context.Context) ([]Balance, error) {
+	return list(s.reader(ctx), func(r scanner, _ *Keys) (Balance, error) {
+		var b Balance
+		var asset string
+		if err := r.Scan(&b.Account, &asset, &b.Amount); err != nil {
+			return b, err
+		}
+		var err error
+		b.Asset, err = anchor.ParseAsset(asset)
+		return b, err
+	}, `SELECT account, asset, SUM(amount) FROM postings GROUP BY account, asset ORDER BY account, asset`)
+}

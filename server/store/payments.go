@@ -1,0 +1,112 @@
+package store
+
+import (
+	"context"
+	"strconv"
+
+	"windlass/server/anchor"
+)
+
+const paymentColumns = `id, seq, account, sender, asset, amount, memo_type, memo, hash, ledger, at, state, reason, transaction_id`
+
+func scanPayment(r scanner, _ *Keys) (*anchor.Payment, error) {
+	var (
+		p       anchor.Payment
+		asset   string
+		seq, at int64
+	)
+	err := r.Scan(&p.ID, &seq, &p.Account, &p.From, &asset, &p.Amount, &p.Memo.Type, &p.Memo.Value, &p.Hash, &p.Ledger, &at, &p.State, &p.Reason, &p.Transaction)
+	if err != nil {
+		return nil, err
+	}
+	p.At = instant(at)
+	// An operation we cannot read is recorded without an asset.
+	if asset != "" {
+		p.Asset, err = anchor.ParseAsset(asset)
+	}
+	return &p, err
+}
+
+// CreatePayment stores a payment that arrived. One that is known already is a
+// Conflict with code "duplicate".
+func (t *Tx) CreatePayment(p *anchor.Payment) error {
+	seq, err := strconv.ParseInt(p.ID, 10, 64)
+	if err != nil {
+		return &anchor.Error{Kind: anchor.Internal, Message: "payment id " + p.ID + " is not a paging token"}
+	}
+	_, err = t.exec(`INSERT INTO payments (`+paymentColumns+`) VALUES (`+placeholders(14)+`)`,
+		p.ID, seq, p.Account, p.From, p.Asset.String(), p.Amount, p.Memo.Type, p.Memo.Value, p.Hash, p.Ledger, micros(p.At), p.State, p.Reason, p.Transaction)
+	return err
+}
+
+// HasPayment reports whether a payment is in the books.
+func (t *Tx) HasPayment(id string) (bool, error) {
+	all, err := list(t, scanPayment, `SELECT `+paymentColumns+` FROM payments WHERE id = $1`, id)
+	return len(all) > 0, err
+}
+
+// Payments lists payments that arrived, newest first; unmatched ones only if
+// so asked. before is a payment's id, "" for the newest.
+func (s *Store) Payments(ctx context.Context, unmatched bool, before string, limit int) ([]*anchor.Payment, error) {
+	seq := int64(1<<63 - 1)
+	if before != "" {
+		n, err := strconv.ParseInt(before, 10, 64)
+		if err != nil {
+			return nil, &anchor.Error{Kind: anchor.Invalid, Field: "after", Message: "after must be a payment's id"}
+		}
+		seq = n
+	}
+	q := `SELECT ` + paymentColumns + ` FROM payments WHERE seq < $1`
+	if unmatched {
+		q += ` AND state = 'unmatched'`
+	}
+	return list(s.reader(ctx), scanPayment, q+` ORDER BY seq DESC LIMIT $2`, seq, limit)
+}
+
+// PaymentsOf lists the payments matched to a transaction, oldest first.
+func (s *Store) PaymentsOf(ctx context.Context, transaction string) ([]*anchor.Payment, error) {
+	return list(s.reader(ctx), scanPayment, `SELECT `+paymentColumns+` FROM payments WHERE transaction_id = $1 AND transaction_id <> '' ORDER BY seq`, transaction)
+}
+
+// PaymentsOfEach lists the payments matched to many transactions at once, each
+// one's oldest first.
+func (s *Store) PaymentsOfEach(ctx context.Context, transactions []string) (map[string][]*anchor.Payment, error) {
+	all, err := list(s.reader(ctx), scanPayment, `SELECT `+paymentColumns+` FROM payments
+		WHERE transaction_id IN (`+placeholders(len(transactions))+`) AND transaction_id <> '' ORDER BY seq`, values(transactions)...)
+	each := map[string][]*anchor.Payment{}
+	for _, p := range all {
+		each[p.Transaction] = append(each[p.Transaction], p)
+	}
+	return each, err
+}
+
+func cursorOf(src source, name string) (anchor.Cursor, bool, error) {
+	all, err := list(src, func(r scanner, _ *Keys) (anchor.Cursor, error) {
+		var c anchor.Cursor
+		var until int64
+		err := r.Scan(&c.Value, &c.Ledger, &c.LedgerHash, &until)
+		c.ReadUntil = instant(until)
+		return c, err
+	}, `SELECT value, ledger, ledger_hash, read_until FROM cursors WHERE name = $1`, name)
+	if err != nil || len(all) == 0 {
+		return anchor.Cursor{}, false, err
+	}
+	return all[0], true, nil
+}
+
+// Cursor loads a stream's cursor; ok is false if it was never read.
+func (t *Tx) Cursor(name string) (c anchor.Cursor, ok bool, err error) { return cursorOf(t, name) }
+
+// Cursor reads a stream's cursor; ok is false if it was never read.
+func (s *Store) Cursor(ctx context.Context, name string) (c anchor.Cursor, ok bool, err error) {
+	return cursorOf(s.reader(ctx), name)
+}
+
+// SetCursor stores a stream's cursor, in the same update as its effect.
+func (t *Tx) SetCursor(name string, c anchor.Cursor) error {
+	_, err := t.exec(`INSERT INTO cursors (name, value, ledger, ledger_hash, read_until) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (name) DO UPDATE SET value = excluded.value, ledger = excluded.ledger,
+		ledger_hash = excluded.ledger_hash, read_until = excluded.read_until`,
+		name, c.Value, c.Ledger, c.LedgerHash, micros(c.ReadUntil))
+	return err
+}

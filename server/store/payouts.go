@@ -1,0 +1,207 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"windlass/server/anchor"
+)
+
+const payoutColumns = `id, cause_kind, cause_id, purpose, ordinal, asset, amount, source, destination, memo_type, memo,
+	state, envelope_id, attempts, reason, not_before, created_at`
+
+func scanPayout(r scanner, _ *Keys) (*anchor.Payout, error) {
+	var (
+		p                anchor.Payout
+		asset            string
+		notBefore, since int64
+	)
+	err := r.Scan(&p.ID, &p.CauseKind, &p.CauseID, &p.Purpose, &p.Ordinal, &asset, &p.Amount, &p.Source, &p.Destination, &p.Memo.Type, &p.Memo.Value,
+		&p.State, &p.Envelope, &p.Attempts, &p.Reason, &notBefore, &since)
+	if err != nil {
+		return nil, err
+	}
+	p.NotBefore, p.CreatedAt = instant(notBefore), instant(since)
+	p.Asset, err = anchor.ParseAsset(asset)
+	return &p, err
+}
+
+// CreatePayout stores an intent and wakes the payout engine. A second intent
+// for the same cause, purpose and ordinal is a Conflict with code "duplicate".
+func (t *Tx) CreatePayout(p *anchor.Payout) error {
+	_, err := t.exec(`INSERT INTO payouts (`+payoutColumns+`) VALUES (`+placeholders(17)+`)`,
+		p.ID, p.CauseKind, p.CauseID, p.Purpose, p.Ordinal, p.Asset.String(), p.Amount, p.Source, p.Destination, p.Memo.Type, p.Memo.Value,
+		p.State, p.Envelope, p.Attempts, p.Reason, micros(p.NotBefore), micros(p.CreatedAt))
+	t.Notify(TopicPayouts)
+	return err
+}
+
+// SavePayout stores an intent's state, envelope, attempts, reason and wait. One
+// that is paid stays paid: anything else is a Conflict.
+func (t *Tx) SavePayout(p *anchor.Payout) error {
+	t.Notify(TopicPayouts)
+	return t.change(`UPDATE payouts SET state = $1, envelope_id = $2, attempts = $3, reason = $4, not_before = $5
+		WHERE id = $6 AND (state <> 'paid' OR $1 = 'paid')`,
+		p.State, p.Envelope, p.Attempts, p.Reason, micros(p.NotBefore), p.ID)
+}
+
+// Payout loads one intent.
+func (t *Tx) Payout(id string) (*anchor.Payout, error) {
+	return one(t, "payout", scanPayout, `SELECT `+payoutColumns+` FROM payouts WHERE id = $1`, id)
+}
+
+func payoutsDue(src source, state anchor.PayoutState, now time.Time, limit int) ([]*anchor.Payout, error) {
+	return list(src, scanPayout, `SELECT `+payoutColumns+` FROM payouts WHERE state = $1 AND not_before <= $2 ORDER BY id LIMIT $3`,
+		state, micros(now), limit)
+}
+
+// PayoutsDue loads intents in a state that may be looked at now, oldest first.
+func (t *Tx) PayoutsDue(state anchor.PayoutState, now time.Time, limit int) ([]*anchor.Payout, error) {
+	return payoutsDue(t, state, now, limit)
+}
+
+// PayoutsDue reads intents in a state that may be looked at now, oldest first.
+func (s *Store) PayoutsDue(ctx context.Context, state anchor.PayoutState, now time.Time, limit int) ([]*anchor.Payout, error) {
+	return payoutsDue(s.reader(ctx), state, now, limit)
+}
+
+// Payouts lists intents, newest first; before is an id, "" for the newest.
+func (s *Store) Payouts(ctx context.Context, before string, limit int) ([]*anchor.Payout, error) {
+	if before == "" {
+		before = "~"
+	}
+	return list(s.reader(ctx), scanPayout, `SELECT `+payoutColumns+` FROM payouts WHERE id < $1 ORDER BY id DESC LIMIT $2`, before, limit)
+}
+
+// PayoutsOf lists a cause's intents, oldest first.
+func (s *Store) PayoutsOf(ctx context.Context, causeKind, causeID string) ([]*anchor.Payout, error) {
+	return list(s.reader(ctx), scanPayout, `SELECT `+payoutColumns+` FROM payouts WHERE cause_kind = $1 AND cause_id = $2 ORDER BY id`, causeKind, causeID)
+}
+
+// PayoutsOfEach reads the intents of many transactions at once, each one's
+// oldest first.
+func (s *Store) PayoutsOfEach(ctx context.Context, transactions []string) (map[string][]*anchor.Payout, error) {
+	all, err := list(s.reader(ctx), scanPayout, `SELECT `+payoutColumns+` FROM payouts
+		WHERE cause_id IN (`+placeholders(len(transactions))+`) AND cause_kind = 'transaction' ORDER BY id`, values(transactions)...)
+	each := map[string][]*anchor.Payout{}
+	for _, p := range all {
+		each[p.CauseID] = append(each[p.CauseID], p)
+	}
+	return each, err
+}
+
+const envelopeColumns = `id, channel, sequence, hash, xdr, max_ledger, fee, state, result, created_at`
+
+func scanEnvelope(r scanner, _ *Keys) (*anchor.Envelope, error) {
+	var e anchor.Envelope
+	var created int64
+	err := r.Scan(&e.ID, &e.Channel, &e.Sequence, &e.Hash, &e.XDR, &e.MaxLedger, &e.Fee, &e.State, &e.Result, &created)
+	e.CreatedAt = instant(created)
+	return &e, err
+}
+
+func withIntents(src source, e *anchor.Envelope) error {
+	var err error
+	e.Intents, err = list(src, func(r scanner, _ *Keys) (id string, err error) { return id, r.Scan(&id) },
+		`SELECT payout_id FROM envelope_payouts WHERE envelope_id = $1 ORDER BY ordinal`, e.ID)
+	return err
+}
+
+// CreateEnvelope stores a signed envelope before it is submitted. A channel or
+// an intent that another live envelope holds, or an intent that was paid, is a
+// Conflict with code "duplicate". The intents themselves are saved by the caller.
+func (t *Tx) CreateEnvelope(e *anchor.Envelope) error {
+	if _, err := t.exec(`INSERT INTO envelopes (`+envelopeColumns+`) VALUES (`+placeholders(10)+`)`,
+		e.ID, e.Channel, e.Sequence, e.Hash, e.XDR, e.MaxLedger, e.Fee, e.State, e.Result, micros(e.CreatedAt)); err != nil {
+		return err
+	}
+	for i, id := range e.Intents {
+		if _, err := t.exec(`INSERT INTO envelope_payouts (envelope_id, ordinal, payout_id, live) VALUES ($1, $2, $3, 1)`, e.ID, i, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// SaveEnvelope stores an envelope's state, result, and its bytes and fee where
+// the fee bump was replaced. A failed or impossible one lets go of its intents.
+// Only a live envelope can change.
+func (t *Tx) SaveEnvelope(e *anchor.Envelope) error {
+	if err := t.change(`UPDATE envelopes SET state = $1, result = $2, xdr = $3, fee = $4 WHERE id = $5 AND state = 'live'`,
+		e.State, e.Result, e.XDR, e.Fee, e.ID); err != nil {
+		return err
+	}
+	if e.State == anchor.EnvelopeFailed || e.State == anchor.EnvelopeImpossible {
+		_, err := t.exec(`UPDATE envelope_payouts SET live = 0 WHERE envelope_id = $1`, e.ID)
+		return err
+	}
+	return nil
+}
+
+// Envelope loads one envelope with its intents.
+func (t *Tx) Envelope(id string) (*anchor.Envelope, error) {
+	e, err := one(t, "envelope", scanEnvelope, `SELECT `+envelopeColumns+` FROM envelopes WHERE id = $1`, id)
+	if err != nil {
+		return nil, err
+	}
+	return e, withIntents(t, e)
+}
+
+// EnvelopeByHash reads the envelope with that inner hash; none is NotFound.
+func (s *Store) EnvelopeByHash(ctx context.Context, hash string) (*anchor.Envelope, error) {
+	src := s.reader(ctx)
+	e, err := one(src, "envelope", scanEnvelope, `SELECT `+envelopeColumns+` FROM envelopes WHERE hash = $1`, hash)
+	if err != nil {
+		return nil, err
+	}
+	return e, withIntents(src, e)
+}
+
+// EnvelopeOf reads one envelope by id.
+func (s *Store) EnvelopeOf(ctx context.Context, id string) (*anchor.Envelope, error) {
+	src := s.reader(ctx)
+	e, err := one(src, "envelope", scanEnvelope, `SELECT `+envelopeColumns+` FROM envelopes WHERE id = $1`, id)
+	if err != nil {
+		return nil, err
+	}
+	return e, withIntents(src, e)
+}
+
+// HashesOf reads the inner hashes of many envelopes, by the envelopes' ids.
+func (s *Store) HashesOf(ctx context.Context, envelopes []string) (map[string]string, error) {
+	type pair struct{ id, hash string }
+	all, err := list(s.reader(ctx), func(r scanner, _ *Keys) (p pair, err error) { return p, r.Scan(&p.id, &p.hash) },
+		`SELECT id, hash FROM envelopes WHERE id IN (`+placeholders(len(envelopes))+`)`, values(envelopes)...)
+	hashes := map[string]string{}
+	for _, p := range all {
+		hashes[p.id] = p.hash
+	}
+	return hashes, err
+}
+
+// LiveEnvelopes reads the envelopes whose fate is unknown, with their intents,
+// oldest first.
+func (s *Store) LiveEnvelopes(ctx context.Context) ([]*anchor.Envelope, error) {
+	src := s.reader(ctx)
+	all, err := list(src, scanEnvelope, `SELECT `+envelopeColumns+` FROM envelopes WHERE state = 'live' ORDER BY id`)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range all {
+		if err := withIntents(src, e); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// ChannelSequence reads the highest sequence number that an envelope of the
+// channel is known to have used up; 0 if none.
+func (s *Store) ChannelSequence(ctx context.Context, channel string) (int64, error) {
+	all, err := list(s.reader(ctx), func(r scanner, _ *Keys) (n int64, err error) { return n, r.Scan(&n) },
+		`SELECT sequence FROM envelopes WHERE channel = $1 AND state IN ('applied', 'failed') ORDER BY sequence DESC LIMIT 1`, channel)
+	if err != nil || len(all) == 0 {
+		return 0, err
+	}
+	return all[0], nil
+}

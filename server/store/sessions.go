@@ -1,0 +1,71 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"windlass/server/anchor"
+)
+
+// Session is a signed-in customer or member of staff. Its id is a hash of the
+// secret in the cookie, so that the books alone let nobody in.
+type Session struct {
+	ID          string
+	Kind        string // "customer", "staff"
+	Transaction string // the one a customer's session opens
+	Name        string // a member of staff
+	CreatedAt   time.Time
+	ExpiresAt   time.Time
+	RevokedAt   time.Time
+}
+
+const sessionColumns = `id, kind, transaction_id, name, created_at, expires_at, revoked_at`
+
+func scanSession(r scanner, _ *Keys) (*Session, error) {
+	var s Session
+	var created, expires, revoked int64
+	err := r.Scan(&s.ID, &s.Kind, &s.Transaction, &s.Name, &created, &expires, &revoked)
+	s.CreatedAt, s.ExpiresAt, s.RevokedAt = instant(created), instant(expires), instant(revoked)
+	return &s, err
+}
+
+// SaveSession stores a session, or its expiry and revocation if it exists. One
+// that was revoked stays so, whoever saves an older copy of it.
+func (t *Tx) SaveSession(s *Session) error {
+	_, err := t.exec(`INSERT INTO sessions (`+sessionColumns+`) VALUES (`+placeholders(7)+`)
+		ON CONFLICT (id) DO UPDATE SET expires_at = excluded.expires_at,
+		revoked_at = CASE WHEN sessions.revoked_at = 0 THEN excluded.revoked_at ELSE sessions.revoked_at END`,
+		s.ID, s.Kind, s.Transaction, s.Name, micros(s.CreatedAt), micros(s.ExpiresAt), micros(s.RevokedAt))
+	return err
+}
+
+const sessionByID = `SELECT ` + sessionColumns + ` FROM sessions WHERE id = $1`
+
+// Session reads a session, expired and revoked ones included; none is NotFound.
+func (s *Store) Session(ctx context.Context, id string) (*Session, error) {
+	return one(s.reader(ctx), "session", scanSession, sessionByID, id)
+}
+
+// Session loads a session, expired and revoked ones included; none is NotFound.
+func (t *Tx) Session(id string) (*Session, error) {
+	return one(t, "session", scanSession, sessionByID, id)
+}
+
+// UseOnce marks a key as used until expires, after which nobody could use it
+// anyway; zero is for ever. The second use is a Conflict with code "used".
+func (t *Tx) UseOnce(purpose, key string, expires time.Time) error {
+	_, err := t.exec(`INSERT INTO used (purpose, key, expires_at) VALUES ($1, $2, $3)`, purpose, key, micros(expires))
+	if err != nil && anchor.KindOf(err) == anchor.Conflict {
+		return &anchor.Error{Kind: anchor.Conflict, Code: "used", Message: "it was used already"}
+	}
+	return err
+}
+
+// Sweep forgets sessions and used keys that expired before now.
+func (t *Tx) Sweep(now time.Time) error {
+	if _, err := t.exec(`DELETE FROM used WHERE expires_at <> 0 AND expires_at < $1`, micros(now)); err != nil {
+		return err
+	}
+	_, err := t.exec(`DELETE FROM sessions WHERE expires_at < $1`, micros(now))
+	return err
+}

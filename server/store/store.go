@@ -1,0 +1,274 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"sync"
+	"time"
+
+	// The SQLite driver registers itself.
+	_ "github.com/mattn/go-sqlite3"
+	"github.com/pressly/goose/v3"
+
+	"windlass/server/anchor"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// updateLimit bounds the database work of one group commit.
+const updateLimit = 30 * time.Second
+
+// maxGroup is how many closures share one commit at the most.
+const maxGroup = 256
+
+// Store is the books on one SQLite file. Use Open.
+type Store struct {
+	path  string
+	keys  *Keys
+	write *sql.DB // one connection
+	read  *sql.DB
+
+	queue   chan *update
+	stop    chan struct{}
+	stopped chan struct{}
+	once    sync.Once
+
+	watchers watchers
+	conn     *sql.Conn  // the writer's; nil after one had to be given up
+	writes   statements // prepared on conn
+	reads    statements // prepared on read
+}
+
+// Open opens the database file, applies missing migrations and starts the
+// writer. The file and its folder must be writable by this process only.
+func Open(ctx context.Context, path string, keys *Keys) (*Store, error) {
+	s := &Store{
+		path: path, keys: keys,
+		queue: make(chan *update), stop: make(chan struct{}), stopped: make(chan struct{}),
+	}
+	s.watchers.byTopic = map[string]map[chan struct{}]struct{}{}
+	if err := private(path); err != nil {
+		return nil, err
+	}
+	var err error
+	if s.write, err = open(path, "rwc", "immediate"); err != nil {
+		return nil, err
+	}
+	s.write.SetMaxOpenConns(1)
+	if err := Migrate(ctx, s.write); err != nil {
+		return nil, errors.Join(err, s.write.Close())
+	}
+	if s.conn, err = s.write.Conn(ctx); err != nil {
+		return nil, errors.Join(err, s.write.Close())
+	}
+	if s.read, err = open(path, "ro", "deferred"); err != nil {
+		return nil, errors.Join(err, s.conn.Close(), s.write.Close())
+	}
+	s.read.SetMaxOpenConns(16)
+	s.read.SetMaxIdleConns(16)
+	go s.commitLoop()
+	return s, nil
+}
+
+// private makes the file for this user only, before SQLite makes it for
+// everybody. The files beside it get its permissions.
+func private(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// open states every pragma in the DSN, because a pragma set by a statement
+// would hold on one pooled connection only.
+func open(path, mode, txlock string) (*sql.DB, error) {
+	q := url.Values{
+		"mode": {mode}, "_txlock": {txlock},
+		"_journal_mode": {"WAL"}, "_synchronous": {"FULL"},
+		"_foreign_keys": {"on"}, "_busy_timeout": {"10000"},
+		"_cache_size": {"-20000"},
+	}
+	if mode == "ro" {
+		q.Del("_journal_mode")
+		q.Set("_query_only", "true")
+	}
+	db, err := sql.Open("sqlite3", (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String())
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	return db, nil
+}
+
+// Migrate brings the schema up to date. It refuses a database that a newer
+// version of the program has made.
+func Migrate(ctx context.Context, db *sql.DB) error {
+	sub, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	p, err := goose.NewProvider(goose.DialectSQLite3, db, sub)
+	if err != nil {
+		return fmt.Errorf("read migrations: %w", err)
+	}
+	if _, err := p.Up(ctx); err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	has, known, err := p.GetVersions(ctx)
+	if err == nil && has > known {
+		err = fmt.Errorf("the database has version %d, this program knows versions up to %d: it was made by a newer one", has, known)
+	}
+	return err
+}
+
+// Close waits for the writer and closes the database. Twice is fine.
+func (s *Store) Close() error {
+	var err error
+	s.once.Do(func() {
+		close(s.stop)
+		<-s.stopped
+		err = errors.Join(s.reads.close(), s.writes.close())
+		if s.conn != nil {
+			err = errors.Join(err, s.conn.Close())
+		}
+		// The writer's pool last: it moves the write-ahead log into the database.
+		err = errors.Join(err, s.read.Close(), s.write.Close())
+	})
+	return err
+}
+
+// Ping reports whether the database answers.
+func (s *Store) Ping(ctx context.Context) error {
+	var one int
+	return s.read.QueryRowContext(ctx, "SELECT 1").Scan(&one)
+}
+
+// preparer is a pool or a single connection.
+type preparer interface {
+	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
+}
+
+// statements caches prepared statements of one preparer by their text.
+type statements struct {
+	mu  sync.RWMutex
+	all map[string]*sql.Stmt
+}
+
+func (c *statements) get(ctx context.Context, db preparer, query string) (*sql.Stmt, error) {
+	c.mu.RLock()
+	st := c.all[query]
+	c.mu.RUnlock()
+	if st != nil {
+		return st, nil
+	}
+	st, err := db.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if other := c.all[query]; other != nil {
+		return other, st.Close()
+	}
+	if c.all == nil {
+		c.all = map[string]*sql.Stmt{}
+	}
+	c.all[query] = st
+	return st, nil
+}
+
+func (c *statements) close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var errs []error
+	for _, st := range c.all {
+		errs = append(errs, st.Close())
+	}
+	c.all = nil
+	return errors.Join(errs...)
+}
+
+// source runs statements: the reader pool, or one update's transaction.
+type source interface {
+	query(query string, args ...any) (*sql.Rows, error)
+	exec(query string, args ...any) (sql.Result, error)
+	box() *Keys
+}
+
+// reader is the pool under a caller's context.
+type reader struct {
+	s   *Store
+	ctx context.Context
+}
+
+func (r reader) box() *Keys { return r.s.keys }
+
+func (r reader) query(query string, args ...any) (*sql.Rows, error) {
+	st, err := r.s.reads.get(r.ctx, r.s.read, query)
+	if err != nil {
+		return nil, err
+	}
+	return st.QueryContext(r.ctx, args...)
+}
+
+func (r reader) exec(string, ...any) (sql.Result, error) {
+	return nil, errors.New("store: a reader does not write")
+}
+
+func (s *Store) reader(ctx context.Context) source { return reader{s, ctx} }
+
+// scanner is what a row's scan function gets.
+type scanner interface{ Scan(dest ...any) error }
+
+// list runs a query and scans every row.
+func list[T any](src source, scan func(scanner, *Keys) (T, error), query string, args ...any) ([]T, error) {
+	rows, err := src.query(query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("query: %w", err)
+	}
+	defer rows.Close()
+	var all []T
+	for rows.Next() {
+		v, err := scan(rows, src.box())
+		if err != nil {
+			return nil, fmt.Errorf("scan: %w", err)
+		}
+		all = append(all, v)
+	}
+	return all, rows.Err()
+}
+
+// one is list for at most one row; none is NotFound with the given name.
+func one[T any](src source, what string, scan func(scanner, *Keys) (T, error), query string, args ...any) (T, error) {
+	var zero T
+	all, err := list(src, scan, query, args...)
+	if err != nil {
+		return zero, err
+	}
+	if len(all) == 0 {
+		return zero, &anchor.Error{Kind: anchor.NotFound, Code: "not_found", Message: "no such " + what}
+	}
+	return all[0], nil
+}
+
+// micros and instant turn times into columns and back.
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+func instant(us int64) time.Time {
+	if us == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(us).UTC()
+}

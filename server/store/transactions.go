@@ -1,0 +1,452 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"windlass/server/anchor"
+)
+
+const transactionColumns = `id, kind, status, owner_account, owner_memo, owner_muxed, owner_client,
+	customer_id, asset, off_chain, account, memo_type, memo, anchor_account, refund_memo_type, refund_memo,
+	claimable_balance, requested, amounts_known, amount_in, amount_out, amount_fee, fee_lines,
+	amount_refunded, refund_fee, expected, method, reference, reviewed, stellar_id, external_id,
+	started_at, updated_at, completed_at, agreed_at, funded_at, paid_out_at, deadline,
+	lang, callback, on_change, note`
+
+func scanTransaction(r scanner, _ *Keys) (*anchor.Transaction, error) {
+	var (
+		t                                   anchor.Transaction
+		status, asset, offChain, feeLines   string
+		started, updated, completed, agreed int64
+		fundedAt, paidOut, deadline         int64
+		claimable, known, reviewed          bool
+	)
+	err := r.Scan(&t.ID, &t.Kind, &status, &t.Owner.Account, &t.Owner.Memo, &t.Owner.Muxed, &t.Owner.Client,
+		&t.CustomerID, &asset, &offChain, &t.Account, &t.Memo.Type, &t.Memo.Value, &t.AnchorAccount, &t.RefundMemo.Type, &t.RefundMemo.Value,
+		&claimable, &t.Requested, &known, &t.AmountIn, &t.AmountOut, &t.AmountFee, &feeLines,
+		&t.AmountRefunded, &t.RefundFee, &t.Expected, &t.Method, &t.Reference, &reviewed, &t.StellarID, &t.ExternalID,
+		&started, &updated, &completed, &agreed, &fundedAt, &paidOut, &deadline,
+		&t.Lang, &t.Callback, &t.OnChange, &t.Note)
+	if err != nil {
+		return nil, err
+	}
+	t.ClaimableBalance, t.AmountsKnown, t.Reviewed = claimable, known, reviewed
+	if t.Asset, err = anchor.ParseAsset(asset); err != nil {
+		return nil, err
+	}
+	if t.OffChain, err = anchor.ParseAsset(offChain); err != nil {
+		return nil, err
+	}
+	if feeLines != "" {
+		if err := json.Unmarshal([]byte(feeLines), &t.FeeLines); err != nil {
+			return nil, err
+		}
+	}
+	t.StartedAt, t.UpdatedAt, t.CompletedAt, t.AgreedAt = instant(started), instant(updated), instant(completed), instant(agreed)
+	t.FundedAt, t.PaidOutAt, t.Deadline = instant(fundedAt), instant(paidOut), instant(deadline)
+	t.Restore(anchor.Status(status))
+	return &t, nil
+}
+
+// facts are the values of transactionColumns.
+func facts(t *anchor.Transaction) ([]any, error) {
+	lines := ""
+	if len(t.FeeLines) > 0 {
+		b, err := json.Marshal(t.FeeLines)
+		if err != nil {
+			return nil, err
+		}
+		lines = string(b)
+	}
+	return []any{t.ID, t.Kind, t.Status(), t.Owner.Account, t.Owner.Memo, t.Owner.Muxed, t.Owner.Client,
+		t.CustomerID, t.Asset.String(), t.OffChain.String(), t.Account, t.Memo.Type, t.Memo.Value, t.AnchorAccount, t.RefundMemo.Type, t.RefundMemo.Value,
+		flag(t.ClaimableBalance), t.Requested, flag(t.AmountsKnown), t.AmountIn, t.AmountOut, t.AmountFee, lines,
+		t.AmountRefunded, t.RefundFee, t.Expected, t.Method, t.Reference, flag(t.Reviewed), t.StellarID, t.ExternalID,
+		micros(t.StartedAt), micros(t.UpdatedAt), micros(t.CompletedAt), micros(t.AgreedAt), micros(t.FundedAt), micros(t.PaidOutAt), micros(t.Deadline),
+		t.Lang, t.Callback, t.OnChange, t.Note}, nil
+}
+
+func flag(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// columnsOf splits a column list; placeholders numbers it: "$1, $2, …".
+func columnsOf(list string) []string {
+	return strings.Split(strings.Join(strings.Fields(list), ""), ",")
+}
+
+func placeholders(n int) string {
+	var b strings.Builder
+	for i := 1; i <= n; i++ {
+		if i > 1 {
+			b.WriteString(", ")
+		}
+		b.WriteString("$" + strconv.Itoa(i))
+	}
+	return b.String()
+}
+
+// values are texts as arguments of placeholders.
+func values(texts []string) []any {
+	all := make([]any, len(texts))
+	for i, s := range texts {
+		all[i] = s
+	}
+	return all
+}
+
+var (
+	insertTransaction = `INSERT INTO transactions (` + transactionColumns + `, version) VALUES (` +
+		placeholders(len(columnsOf(transactionColumns))) + `, 1)`
+	updateTransaction = func() string {
+		cols := columnsOf(transactionColumns)
+		set := make([]string, len(cols))
+		for i, c := range cols {
+			set[i] = c + " = $" + strconv.Itoa(i+1)
+		}
+		// The id is $1, so that the order of first appearance holds.
+		return `UPDATE transactions SET ` + strings.Join(set, ", ") + `, version = version + 1 WHERE id = $1 AND status = $` + strconv.Itoa(len(cols)+1)
+	}()
+)
+
+// CreateTransaction stores a new transaction.
+func (t *Tx) CreateTransaction(a *anchor.Transaction) error {
+	args, err := facts(a)
+	if err != nil {
+		return err
+	}
+	if _, err := t.exec(insertTransaction, args...); err != nil {
+		return err
+	}
+	if err := t.audit(a.ID, anchor.Step{Event: "started", From: anchor.Incomplete, To: anchor.Incomplete, At: a.StartedAt}); err != nil {
+		return err
+	}
+	return t.after(a, known{status: anchor.Incomplete, reviewed: a.Reviewed})
+}
+
+// SaveTransaction stores a transaction that this Tx loaded or created, with the
+// steps it took since: each is an entry of the audit trail and, where the
+// wallet asked for it, a row of the outbox. One that another Tx loaded, or
+// whose status in the books is another by now, is a Conflict: saving it would
+// undo what happened in between.
+func (t *Tx) SaveTransaction(a *anchor.Transaction) error {
+	was, ok := t.loaded[a]
+	if !ok {
+		return changedMeanwhile()
+	}
+	args, err := facts(a)
+	if err != nil {
+		return err
+	}
+	if err := t.change(updateTransaction, append(args, was.status)...); err != nil {
+		return err
+	}
+	return t.after(a, was)
+}
+
+// known is what the books say of a transaction that a Tx has loaded or saved.
+type known struct {
+	status   anchor.Status
+	reviewed bool
+	steps    int // of its trail, that are written down
+}
+
+// remember notes that the books and the transaction agree.
+func (t *Tx) remember(a *anchor.Transaction) {
+	if t.loaded == nil {
+		t.loaded = map[*anchor.Transaction]known{}
+	}
+	t.loaded[a] = known{a.Status(), a.Reviewed, len(a.Trail())}
+}
+
+// after writes down what a saved transaction did since the books knew it,
+// enqueues what the wallet wants to be told of it (SEP-24: on_change_callback
+// for every change of status or kyc_verified, callback once it is no longer
+// incomplete) and wakes those who watch.
+func (t *Tx) after(a *anchor.Transaction, was known) error {
+	steps := a.Trail()[was.steps:]
+	if len(steps) == 0 && a.Reviewed != was.reviewed && isURL(a.OnChange) {
+		if err := t.enqueue(a, "on_change_callback", a.OnChange, anchor.Step{To: a.Status(), At: a.UpdatedAt}); err != nil {
+			return err
+		}
+	}
+	for _, step := range steps {
+		if err := t.audit(a.ID, step); err != nil {
+			return err
+		}
+		if isURL(a.OnChange) {
+			if err := t.enqueue(a, "on_change_callback", a.OnChange, step); err != nil {
+				return err
+			}
+		}
+		if step.From == anchor.Incomplete && isURL(a.Callback) {
+			if err := t.enqueue(a, "callback", a.Callback, step); err != nil {
+				return err
+			}
+		}
+	}
+	for other := range t.loaded { // a copy of it is out of date now
+		if other.ID == a.ID {
+			delete(t.loaded, other)
+		}
+	}
+	t.remember(a)
+	t.Notify(a.ID)
+	t.Notify(TopicAny)
+	return nil
+}
+
+// isURL tells an address that is called from "postMessage", which the page does.
+func isURL(s string) bool { return strings.HasPrefix(s, "https://") || strings.HasPrefix(s, "http://") }
+
+// enqueue writes an outbox row. The callback has at most one, by its index.
+func (t *Tx) enqueue(a *anchor.Transaction, kind, url string, step anchor.Step) error {
+	_, err := t.exec(`INSERT INTO outbox (transaction_id, kind, url, status, state, attempts, not_before, created_at)
+		VALUES ($1, $2, $3, $4, 'due', 0, 0, $5) ON CONFLICT DO NOTHING`, a.ID, kind, url, step.To, micros(step.At))
+	t.Notify(TopicOutbox)
+	return err
+}
+
+func (t *Tx) audit(id string, step anchor.Step) error {
+	_, err := t.exec(`INSERT INTO audit (at, actor, transaction_id, event, from_status, to_status) VALUES ($1, $2, $3, $4, $5, $6)`,
+		micros(step.At), t.actor, id, step.Event, step.From, step.To)
+	return err
+}
+
+func transactionWhere(src source, where string, args ...any) (*anchor.Transaction, error) {
+	return one(src, "transaction", scanTransaction, `SELECT `+transactionColumns+` FROM transactions WHERE `+where, args...)
+}
+
+// load loads a transaction that may be saved.
+func (t *Tx) load(where string, args ...any) (*anchor.Transaction, error) {
+	a, err := transactionWhere(t, where, args...)
+	if err == nil {
+		t.remember(a)
+	}
+	return a, err
+}
+
+// Transaction loads one transaction; none is NotFound.
+func (t *Tx) Transaction(id string) (*anchor.Transaction, error) {
+	return t.load(`id = $1`, id)
+}
+
+// Transaction reads one transaction; none is NotFound.
+func (s *Store) Transaction(ctx context.Context, id string) (*anchor.Transaction, error) {
+	return transactionWhere(s.reader(ctx), `id = $1`, id)
+}
+
+// TransactionByMemo finds the withdrawal that a payment to account with that
+// memo is for, whatever its status.
+func (t *Tx) TransactionByMemo(account string, memo anchor.Memo) (*anchor.Transaction, error) {
+	return t.load(`anchor_account = $1 AND memo_type = $2 AND memo = $3 AND anchor_account <> ''`, account, memo.Type, memo.Value)
+}
+
+// TransactionByReference finds the deposit that a bank transfer is for.
+func (t *Tx) TransactionByReference(reference string) (*anchor.Transaction, error) {
+	return t.load(`reference = $1 AND reference <> ''`, reference)
+}
+
+// TransactionOf finds an owner's transaction by a ledger hash or a bank
+// transfer's id, the newest if several share it (SEP-24, "Single Historical
+// Transaction"). Exactly one of the two must be given.
+func (s *Store) TransactionOf(ctx context.Context, owner anchor.Identity, stellarID, externalID string) (*anchor.Transaction, error) {
+	column, value := "stellar_id", stellarID
+	if stellarID == "" {
+		column, value = "external_id", externalID
+	}
+	return transactionWhere(s.reader(ctx), column+` = $1 AND `+column+` <> '' AND owner_account = $2 AND owner_memo = $3 AND owner_muxed = $4 ORDER BY id DESC LIMIT 1`,
+		value, owner.Account, owner.Memo, owner.Muxed)
+}
+
+// History narrows down an owner's transactions; zero values do not.
+type History struct {
+	Asset       anchor.Asset
+	Kind        anchor.Kind
+	NoOlderThan time.Time // inclusive, of the start
+	Before      string    // an id; only older ones
+	Limit       int       // 0 means no limit
+}
+
+// History lists an owner's transactions, newest first.
+func (s *Store) History(ctx context.Context, owner anchor.Identity, h History) ([]*anchor.Transaction, error) {
+	w := where{}
+	w.add(`owner_account = ?`, owner.Account)
+	w.add(`owner_memo = ?`, owner.Memo)
+	w.add(`owner_muxed = ?`, owner.Muxed)
+	if h.Asset != (anchor.Asset{}) {
+		w.add(`asset = ?`, h.Asset.String())
+	}
+	if h.Kind != "" {
+		w.add(`kind = ?`, h.Kind)
+	}
+	if !h.NoOlderThan.IsZero() {
+		w.add(`started_at >= ?`, micros(h.NoOlderThan))
+	}
+	if h.Before != "" {
+		w.add(`id < ?`, h.Before)
+	}
+	return w.transactions(s.reader(ctx), h.Limit)
+}
+
+// Search narrows down all transactions for staff; zero values do not.
+type Search struct {
+	Kind     anchor.Kind
+	Statuses []anchor.Status
+	// Text is an account, an id or its beginning, a hash, a memo or a reference.
+	Text   string
+	Before string
+	Limit  int
+}
+
+// Search lists transactions, newest first.
+func (s *Store) Search(ctx context.Context, q Search) ([]*anchor.Transaction, error) {
+	w := where{}
+	if q.Kind != "" {
+		w.add(`kind = ?`, q.Kind)
+	}
+	if len(q.Statuses) > 0 {
+		// Each once: statements are kept by their text.
+		statuses := slices.Compact(slices.Sorted(slices.Values(q.Statuses)))
+		args := make([]any, len(statuses))
+		for i, st := range statuses {
+			args[i] = st
+		}
+		w.add(`status IN (`+strings.TrimSuffix(strings.Repeat("?, ", len(args)), ", ")+`)`, args...)
+	}
+	if text := strings.TrimSpace(q.Text); text != "" {
+		// The columns have an index each, which a list of ORs would not use. An
+		// id's beginning is a range.
+		var found []string
+		var args []any
+		for _, column := range []string{"account", "owner_account", "owner_muxed", "stellar_id", "external_id", "reference", "memo"} {
+			found = append(found, `SELECT id FROM transactions WHERE `+column+` = ? AND `+column+` <> ''`)
+			args = append(args, text)
+		}
+		id := strings.ToLower(text)
+		w.add(`id IN (`+strings.Join(found, ` UNION `)+` UNION SELECT id FROM transactions WHERE id >= ? AND id < ?)`,
+			append(args, id, id+"~")...)
+	}
+	if q.Before != "" {
+		w.add(`id < ?`, q.Before)
+	}
+	return w.transactions(s.reader(ctx), q.Limit)
+}
+
+// Overdue lists transactions whose deadline is before at, oldest first.
+func (s *Store) Overdue(ctx context.Context, at time.Time, limit int) ([]*anchor.Transaction, error) {
+	return list(s.reader(ctx), scanTransaction, `SELECT `+transactionColumns+` FROM transactions
+		WHERE deadline <> 0 AND deadline < $1 ORDER BY deadline LIMIT $2`, micros(at), limit)
+}
+
+// Expirable lists transactions of one kind whose money never came and whose
+// deadline is before at, oldest first. account is where they were to be paid,
+// "" for those that were told no account.
+func (s *Store) Expirable(ctx context.Context, kind anchor.Kind, account string, at time.Time, limit int) ([]*anchor.Transaction, error) {
+	return list(s.reader(ctx), scanTransaction, `SELECT `+transactionColumns+` FROM transactions
+		WHERE deadline <> 0 AND deadline < $1 AND kind = $2 AND anchor_account = $3 AND funded_at = 0
+		AND status IN ('incomplete', 'pending_user', 'pending_user_transfer_start', 'pending_external', 'pending_anchor')
+		ORDER BY deadline LIMIT $4`, micros(at), kind, account, limit)
+}
+
+// where gathers conditions with ? in them and numbers them in order.
+type where struct {
+	conditions []string
+	args       []any
+}
+
+func (w *where) add(condition string, args ...any) {
+	w.conditions = append(w.conditions, condition)
+	w.args = append(w.args, args...)
+}
+
+func (w *where) transactions(src source, limit int) ([]*anchor.Transaction, error) {
+	q := `SELECT ` + transactionColumns + ` FROM transactions`
+	if len(w.conditions) > 0 {
+		q += ` WHERE ` + strings.Join(w.conditions, ` AND `)
+	}
+	q += ` ORDER BY id DESC`
+	if limit > 0 {
+		q += ` LIMIT ?`
+		w.args = append(w.args, limit)
+	}
+	var b strings.Builder
+	n := 0
+	for _, c := range q {
+		if c == '?' {
+			n++
+			b.WriteString("$" + strconv.Itoa(n))
+			continue
+		}
+		b.WriteRune(c)
+	}
+	return list(src, scanTransaction, b.String(), w.args...)
+}
+
+// TimelineEntry is one step of a transaction and who took it.
+type TimelineEntry struct {
+	anchor.Step
+	Actor Actor
+}
+
+// Timeline lists a transaction's steps, oldest first. The first is its start,
+// event "started".
+func (s *Store) Timeline(ctx context.Context, id string) ([]TimelineEntry, error) {
+	return list(s.reader(ctx), func(r scanner, _ *Keys) (TimelineEntry, error) {
+		var e TimelineEntry
+		var at int64
+		err := r.Scan(&at, &e.Actor, &e.Event, &e.From, &e.To)
+		e.At = instant(at)
+		return e, err
+	}, `SELECT at, actor, event, from_status, to_status FROM audit WHERE transaction_id = $1 ORDER BY id`, id)
+}
+
+// Details are what was entered for one transaction: personal data.
+type Details struct {
+	// Prefill is what the wallet sent along, by SEP-9 names.
+	Prefill map[string]string
+	// Answers are those the method asked for.
+	Answers map[string]string
+}
+
+func detailsOf(src source, id string) (Details, error) {
+	all, err := list(src, func(r scanner, k *Keys) (Details, error) {
+		var d Details
+		var box []byte
+		if err := r.Scan(&box); err != nil {
+			return d, err
+		}
+		return d, k.open("details:"+id, box, &d)
+	}, `SELECT data_box FROM details WHERE transaction_id = $1`, id)
+	if err != nil || len(all) == 0 {
+		return Details{}, err
+	}
+	return all[0], nil
+}
+
+// Details loads what was entered for a transaction; nothing is the zero value.
+func (t *Tx) Details(id string) (Details, error) { return detailsOf(t, id) }
+
+// Details reads what was entered for a transaction; nothing is the zero value.
+func (s *Store) Details(ctx context.Context, id string) (Details, error) {
+	return detailsOf(s.reader(ctx), id)
+}
+
+// SetDetails replaces what was entered for a transaction.
+func (t *Tx) SetDetails(id string, d Details) error {
+	box, err := t.box().seal("details:"+id, d)
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(`INSERT INTO details (transaction_id, data_box) VALUES ($1, $2)
+		ON CONFLICT (transaction_id) DO UPDATE SET data_box = excluded.data_box`, id, box)
+	return err
+}
