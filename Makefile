@@ -92,8 +92,8 @@ lint: $(golangci_lint) $(npm) ## the linters of .golangci.yml, and the web app's
 	npm --prefix frontend run lint --if-present
 
 .PHONY: bench
-bench: ## the Go benchmarks (ARGS="./server/store")
-	$(GO) test -run '^$$' -bench . -benchmem $(or $(ARGS),./...)
+bench: $(web) ## measure the poll that wallets live on; writes docs/benchmarks.md
+	$(GO) test -tags bench -run '^TestBench' -count 1 -v -timeout 30m ./server
 
 .PHONY: clean
 clean: ## remove what was built and installed here; .windlass, which holds books and keys, stays

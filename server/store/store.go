@@ -35,6 +35,7 @@ type Store struct {
 	write *sql.DB // one connection
 	read  *sql.DB
 
+	limit   time.Duration // of one group commit
 	queue   chan *update
 	stop    chan struct{}
 	stopped chan struct{}
@@ -50,7 +51,7 @@ type Store struct {
 // writer. The file and its folder must be writable by this process only.
 func Open(ctx context.Context, path string, keys *Keys) (*Store, error) {
 	s := &Store{
-		path: path, keys: keys,
+		path: path, keys: keys, limit: updateLimit,
 		queue: make(chan *update), stop: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	s.watchers.byTopic = map[string]map[chan struct{}]struct{}{}

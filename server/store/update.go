@@ -100,23 +100,28 @@ func (s *Store) commitLoop() {
 				break gather
 			}
 		}
-		err := s.commit(group)
-		for _, u := range group {
-			if u.err == nil {
-				u.err = err
-			}
-			if u.err == nil {
-				s.watchers.tell(u.topics)
-			}
-			u.done <- u.err
+		s.serve(group)
+	}
+}
+
+// serve commits a group and tells each update what became of it.
+func (s *Store) serve(group []*update) {
+	err := s.commit(group)
+	for _, u := range group {
+		if u.err == nil {
+			u.err = err
 		}
+		if u.err == nil {
+			s.watchers.tell(u.topics)
+		}
+		u.done <- u.err
 	}
 }
 
 // commit runs the group in one database transaction. Its error is that of the
 // transaction itself; an update's own error is in the update.
 func (s *Store) commit(group []*update) (err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), updateLimit)
+	ctx, cancel := context.WithTimeout(context.Background(), s.limit)
 	defer cancel()
 	if s.conn == nil {
 		if s.conn, err = s.write.Conn(ctx); err != nil {

@@ -1,0 +1,116 @@
+// Runs `windlass dev` as a process of its own, in a folder of its own, on free
+// ports: beside whatever else runs, and leaving nothing behind.
+
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+
+export const defaultBinary = fileURLToPath(new URL('../../bin/windlass', import.meta.url))
+
+const startWithin = 60_000
+const stopWithin = 15_000
+const tailLines = 40
+
+/**
+ * Starts an anchor and waits until it is ready.
+ *
+ * The anchor has:
+ *   public, admin, horizon   the addresses of its listeners
+ *   signIn                   a link that signs staff in, once
+ *   tail()                   the last lines it printed
+ *   kill()                   ends it as a crash would
+ *   start()                  starts it again on the same folder and ports
+ *   close()                  stops it in peace and removes the folder
+ */
+export async function startAnchor({ binary = defaultBinary, args = [] } = {}) {
+  if (!existsSync(binary)) throw new Error(`There is no ${binary}. Run make build first.`)
+  const anchor = new Anchor(binary, await mkdtemp(join(tmpdir(), 'windlass-')), args)
+  try {
+    await anchor.start()
+  } catch (problem) {
+    await anchor.close()
+    throw problem
+  }
+  return anchor
+}
+
+class Anchor {
+  #binary
+  #args
+  #process
+  #ended
+  #lines = []
+  #ports = { public: 0, admin: 0, horizon: 0 }
+
+  constructor(binary, dir, args) {
+    this.#binary = binary
+    this.dir = dir
+    this.#args = args
+  }
+
+  async start() {
+    const addresses = join(this.dir, 'addresses.json')
+    await rm(addresses, { force: true })
+    const ports = Object.entries(this.#ports).flatMap(([name, port]) => [`--${name}-port`, String(port)])
+    const child = spawn(this.#binary, ['dev', '--dir', this.dir, ...ports, ...this.#args], { stdio: ['ignore', 'pipe', 'pipe'] })
+    this.#process = child
+    let exit
+    this.#ended = new Promise((resolve) => {
+      child.once('error', (problem) => resolve((exit = problem.message)))
+      child.once('close', (code, signal) => resolve((exit = `it ended with ${signal ?? code}`)))
+    })
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8')
+      stream.on('data', (text) => this.#keep(text))
+    }
+
+    const deadline = Date.now() + startWithin
+    while (exit === undefined) {
+      const ready = await readFile(addresses, 'utf8').then(JSON.parse).catch(() => null)
+      if (ready) {
+        this.public = ready.public
+        this.admin = ready.admin
+        this.horizon = ready.horizon
+        this.signIn = ready.sign_in
+        for (const name of Object.keys(this.#ports)) this.#ports[name] = Number(new URL(ready[name]).port)
+        return
+      }
+      if (Date.now() > deadline) throw this.#failure(`windlass dev was not ready within ${startWithin / 1000} s`)
+      await pause(20)
+    }
+    throw this.#failure(`windlass dev did not start: ${exit}`)
+  }
+
+  #failure(message) {
+    return new Error(`${message}\n${this.tail()}`)
+  }
+
+  #keep(text) {
+    this.#lines.push(...text.split('\n').filter((line) => line.trim()))
+    this.#lines.splice(0, this.#lines.length - 1000)
+  }
+
+  tail(lines = tailLines) {
+    return this.#lines.slice(-lines).join('\n')
+  }
+
+  async kill() {
+    this.#process.kill('SIGKILL')
+    await this.#ended
+  }
+
+  async close() {
+    const child = this.#process
+    if (child?.pid && child.exitCode === null && child.signalCode === null) {
+      child.kill('SIGTERM')
+      const hang = setTimeout(() => child.kill('SIGKILL'), stopWithin)
+      await this.#ended
+      clearTimeout(hang)
+    }
+    await rm(this.dir, { recursive: true, force: true, maxRetries: 5 })
+  }
+}

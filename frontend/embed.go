@@ -1,0 +1,172 @@
+// Package frontend holds the built web pages and serves them: the customer's
+// page, the simulated bank, the demo wallet and the playground. It knows how a
+// page is framed, cached and locked down, and nothing of what a page says.
+package frontend
+
+import (
+	"embed"
+	"encoding/json"
+	"html"
+	"html/template"
+	"io/fs"
+	"log/slog"
+	"mime"
+	"net/http"
+	"path"
+	"slices"
+	"strings"
+)
+
+// dist is what `npm run build` writes. In a fresh checkout it holds only .keep,
+// so that the Go code compiles before the first build.
+//
+//go:embed all:dist
+var dist embed.FS
+
+var built, _ = fs.Sub(dist, "dist") // fails for invalid paths only
+
+// Boot is what a page needs to know when it starts.
+type Boot map[string]any
+
+// Shell is one page, ready to serve: a built HTML file with the language, the
+// boot data and the security headers of one request.
+type Shell struct {
+	// Page names the built file: "customer", "bank", "wallet" or "playground".
+	Page string
+	// Title is the page's; the built file's own when empty.
+	Title string
+	// Lang and Dir are the document's language and direction, "en" and "ltr"
+	// when empty.
+	Lang, Dir string
+	// Boot is put into the page as JSON; a page without needs is given null.
+	Boot any
+	// Body is shown until the app takes over, and without JavaScript instead.
+	Body template.HTML
+	// ConnectSrc and ImgSrc are the origins, beside the page's own, that it may
+	// talk to and show images from.
+	ConnectSrc, ImgSrc []string
+	// FrameAncestors is who may frame the page, "'none'" when empty.
+	FrameAncestors string
+}
+
+// Assets serves /assets/…. Their names carry a hash of their content, so they
+// are cached for good.
+func Assets() http.Handler { return assets(built) }
+
+// ServeHTTP answers with the page; when the web app is not built, with 503.
+func (s Shell) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.serve(built, w, r) }
+
+// Serve is s.ServeHTTP(w, r).
+func Serve(w http.ResponseWriter, r *http.Request, s Shell) { s.ServeHTTP(w, r) }
+
+// contentTypes of what a build makes. Go would ask the machine's own tables,
+// which differ.
+var contentTypes = map[string]string{
+	".css":   "text/css; charset=utf-8",
+	".js":    "text/javascript; charset=utf-8",
+	".json":  "application/json",
+	".svg":   "image/svg+xml",
+	".png":   "image/png",
+	".ttf":   "font/ttf",
+	".woff":  "font/woff",
+	".woff2": "font/woff2",
+}
+
+func assets(site fs.FS) http.Handler {
+	files := http.FileServerFS(site)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name := strings.TrimPrefix(path.Clean(r.URL.Path), "/")
+		info, err := fs.Stat(site, name)
+		if err != nil || info.IsDir() || !strings.HasPrefix(name, "assets/") {
+			http.NotFound(w, r)
+			return
+		}
+		kind, known := contentTypes[path.Ext(name)]
+		if !known {
+			kind = mime.TypeByExtension(path.Ext(name))
+		}
+		if kind != "" {
+			w.Header().Set("Content-Type", kind)
+		}
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+		files.ServeHTTP(w, r)
+	})
+}
+
+func (s Shell) serve(site fs.FS, w http.ResponseWriter, r *http.Request) {
+	page, err := fs.ReadFile(site, s.Page+".html")
+	if err != nil {
+		http.Error(w, "The web pages are not built. Run make build.", http.StatusServiceUnavailable)
+		return
+	}
+	boot, err := json.Marshal(s.Boot) // escapes <, > and &, so it cannot end the script element
+	if err != nil {
+		slog.ErrorContext(r.Context(), "page cannot be served", "page", s.Page, "err", err)
+		http.Error(w, "internal error", http.StatusInternalServerError)
+		return
+	}
+
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", s.policy())
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Robots-Tag", "noindex")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cache-Control", "no-store")
+	if s.Page == "customer" {
+		// A stricter policy would cut window.opener, and with it postMessage (SEP-24).
+		h.Set("Cross-Origin-Opener-Policy", "unsafe-none")
+	} else {
+		h.Set("Cross-Origin-Opener-Policy", "same-origin-allow-popups")
+	}
+	if _, err := w.Write([]byte(s.fill(string(page), string(boot)))); err != nil {
+		slog.DebugContext(r.Context(), "page not delivered", "page", s.Page, "err", err)
+	}
+}
+
+// fill puts this request's values in the places the built page keeps for them.
+func (s Shell) fill(page, boot string) string {
+	values := []string{
+		`<html lang="en">`, `<html lang="` + html.EscapeString(or(s.Lang, "en")) + `" dir="` + html.EscapeString(or(s.Dir, "ltr")) + `">`,
+		`<!--boot-->`, `<script type="application/json" id="boot">` + boot + `</script>`,
+		`<div id="app"></div>`, `<div id="app">` + string(s.Body) + `</div>`,
+	}
+	if s.Title != "" {
+		_, rest, _ := strings.Cut(page, "<title>")
+		old, _, _ := strings.Cut(rest, "</title>")
+		values = append(values, "<title>"+old+"</title>", "<title>"+html.EscapeString(s.Title)+"</title>")
+	}
+	return strings.NewReplacer(values...).Replace(page)
+}
+
+// policy is the page's Content-Security-Policy. Scripts and styles come from
+// our own files only: nothing inline, nothing evaluated.
+func (s Shell) policy() string {
+	own := func(name string, more []string) string {
+		return strings.Join(append([]string{name, "'self'"}, more...), " ")
+	}
+	rules := []string{
+		"default-src 'none'",
+		"script-src 'self'",
+		"style-src 'self'",
+		own("img-src", append([]string{"data:"}, s.ImgSrc...)),
+		"font-src 'self'",
+		own("connect-src", s.ConnectSrc),
+		"form-action 'self'",
+		"base-uri 'none'",
+		"frame-ancestors " + or(s.FrameAncestors, "'none'"),
+	}
+	// The libraries of the demo wallet and the playground write HTML themselves.
+	if slices.Contains([]string{"customer", "bank"}, s.Page) {
+		rules = append(rules, "require-trusted-types-for 'script'", "trusted-types svelte-trusted-html")
+	}
+	return strings.Join(rules, "; ")
+}
+
+func or(value, otherwise string) string {
+	if value == "" {
+		return otherwise
+	}
+	return value
+}

@@ -1,0 +1,122 @@
+/** The parts of schema.graphqls that the customer's page reads. */
+
+export type Kind = 'deposit' | 'withdrawal'
+
+export type Status =
+  | 'incomplete'
+  | 'pending_user'
+  | 'pending_user_transfer_start'
+  | 'pending_external'
+  | 'pending_anchor'
+  | 'on_hold'
+  | 'pending_trust'
+  | 'pending_stellar'
+  | 'pending_user_transfer_complete'
+  | 'completed'
+  | 'refunded'
+  | 'expired'
+  | 'no_market'
+  | 'too_small'
+  | 'too_large'
+  | 'error'
+
+export interface Asset {
+  id: string
+  code: string
+  issuer: string | null
+  decimals: number
+  onLedger: boolean
+}
+
+export interface Fee {
+  total: string
+  asset: Asset
+  lines: { name: string; label: string; amount: string }[]
+}
+
+export interface Price {
+  amountIn: string
+  amountOut: string
+  fee: Fee
+}
+
+export interface Question {
+  name: string
+  label: string
+  help: string | null
+  type: string
+  required: boolean
+  autocomplete: string
+  value: string | null
+}
+
+export interface Method {
+  id: string
+  label: string
+  questions: Question[]
+}
+
+export interface Terms {
+  minimum: string
+  maximum: string
+  feeFixed: string
+  feePercent: string
+  methods: Method[]
+}
+
+export interface Instruction {
+  name: string
+  label: string
+  value: string
+  important: boolean
+  help: string | null
+}
+
+export interface Step {
+  at: string
+  event: string
+  from: Status
+  to: Status
+  label: string
+}
+
+export interface Transaction {
+  id: string
+  kind: Kind
+  status: Status
+  message: string
+  asset: Asset
+  assetIn: Asset
+  assetOut: Asset
+  amountIn: string | null
+  amountOut: string | null
+  fee: Fee | null
+  requestedAmount: string | null
+  terms: Terms
+  questions: Question[]
+  review: 'none' | 'pending' | 'accepted' | 'correction' | 'rejected'
+  method: string | null
+  instructions: Instruction[]
+  deadline: string | null
+  timeline: Step[]
+  account: string
+  wallet: string | null
+  stellarTransactionId: string | null
+  explorerUrl: string | null
+  externalTransactionId: string | null
+  supportReference: string
+  startedAt: string
+  updatedAt: string
+  completedAt: string | null
+  lang: string
+  callback: string | null
+  onChangeCallback: string | null
+  postMessageOrigin: string
+  sep24: unknown
+  moreInfoUrl: string
+}
+
+export interface Answer {
+  name: string
+  value: string
+}

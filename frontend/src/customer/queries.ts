@@ -1,0 +1,40 @@
+/** What the page asks of the server, as text: no GraphQL library travels to the customer. */
+
+const asset = 'id code issuer decimals onLedger'
+const fee = `total asset { ${asset} } lines { name label amount }`
+const question = 'name label help type required autocomplete value'
+
+const fields = `{
+  id kind status message
+  asset { ${asset} } assetIn { ${asset} } assetOut { ${asset} }
+  amountIn amountOut fee { ${fee} } requestedAmount
+  terms { minimum maximum feeFixed feePercent methods { id label questions { ${question} } } }
+  questions { ${question} } review method
+  instructions { name label value important help } deadline
+  timeline { at event from to label }
+  account wallet stellarTransactionId explorerUrl externalTransactionId supportReference
+  startedAt updatedAt completedAt lang callback onChangeCallback postMessageOrigin sep24 moreInfoUrl
+}`
+
+export const transaction = `query Transaction($id: ID!) { transaction(id: $id) ${fields} }`
+
+export const changes = `subscription Changes($id: ID!) { transaction(id: $id) ${fields} }`
+
+export const price = `query Price($id: ID!, $amountIn: Amount!) {
+  price(transaction: $id, amountIn: $amountIn) { amountIn amountOut fee { ${fee} } }
+}`
+
+/** Every mutation answers with the transaction as it is afterwards. */
+function mutation(name: string, inputs: Record<string, string> = {}): string {
+  const declared = Object.entries(inputs).map(([input, type]) => `, $${input}: ${type}`)
+  const passed = Object.keys(inputs).map((input) => `, ${input}: $${input}`)
+  return `mutation ${name}($id: ID!${declared.join('')}) { transaction: ${name}(transaction: $id${passed.join('')}) ${fields} }`
+}
+
+export const answer = mutation('answer', { answers: '[Answer!]!' })
+export const setAmount = mutation('setAmount', { amountIn: 'Amount!' })
+export const chooseMethod = mutation('chooseMethod', { method: 'ID!', answers: '[Answer!]!' })
+export const agree = mutation('agree', { amountOut: 'Amount!' })
+export const markSent = mutation('markSent')
+export const cancel = mutation('cancel')
+export const setLanguage = mutation('setLanguage', { lang: 'String!' })

@@ -1,0 +1,79 @@
+import type { Method, Question, Transaction } from './model'
+
+/** The decisions of an incomplete transaction, one a screen, in their order. */
+export type Decision = 'who' | 'amount' | 'method' | 'summary'
+
+/** The screens. */
+export type Screen = Decision | 'pay' | 'send' | 'progress'
+
+const unanswered = (questions: Question[]): boolean => questions.some((question) => question.required && !question.value)
+
+export const chosenMethod = (tx: Transaction): Method | undefined => tx.terms.methods.find((method) => method.id === tx.method)
+
+/** The only method, if choosing it asks nothing of the customer. */
+export function obviousMethod(tx: Transaction): Method | undefined {
+  const [only, another] = tx.terms.methods
+  return only && !another && only.questions.length === 0 ? only : undefined
+}
+
+/**
+ * Whether the customer must (again) say who they are. What the wallet filled in
+ * for them still wants their look, so answers alone do not settle it: the
+ * review tells that they were given.
+ */
+function mustIdentify(tx: Transaction): boolean {
+  if (tx.review === 'correction') return true
+  return tx.questions.length > 0 && (tx.review === 'none' || unanswered(tx.questions))
+}
+
+/** The screens of entering, those before the first open one being passed. */
+export function decisions(tx: Transaction): Decision[] {
+  const all: Decision[] = []
+  if (tx.questions.length > 0) all.push('who')
+  all.push('amount')
+  if (!obviousMethod(tx)) all.push('method')
+  all.push('summary')
+  return all
+}
+
+/** The first decision that is still to be made. */
+export function openDecision(tx: Transaction): Decision {
+  if (mustIdentify(tx)) return 'who'
+  if (tx.amountIn === null) return 'amount'
+  const method = chosenMethod(tx)
+  if (!method || unanswered(method.questions)) return obviousMethod(tx) ? 'amount' : 'method'
+  return 'summary'
+}
+
+/** Whether anything is still to be entered. */
+export const entering = (tx: Transaction): boolean =>
+  tx.status === 'incomplete' || (tx.status === 'pending_user' && tx.review === 'correction')
+
+/**
+ * The screen to show. The customer may have gone back to a decision already
+ * made (wanted), never past the first open one.
+ */
+export function screenOf(tx: Transaction, wanted: string | null): Screen {
+  if (tx.status === 'pending_user' && tx.review === 'correction') return 'who'
+  if (tx.status === 'incomplete') {
+    const all = decisions(tx)
+    const open = openDecision(tx)
+    const chosen = all.find((decision) => decision === wanted)
+    return chosen && all.indexOf(chosen) <= all.indexOf(open) ? chosen : open
+  }
+  if (tx.status === 'pending_user_transfer_start' && tx.instructions.length > 0) return tx.kind === 'deposit' ? 'pay' : 'send'
+  return 'progress'
+}
+
+/** The events by which the customer's money is known to be here. */
+const arrivals = ['funds_received', 'revived', 'arrived_small', 'arrived_large', 'held']
+
+export const funded = (tx: Transaction): boolean => tx.timeline.some((step) => arrivals.includes(step.event))
+
+/** Whether the customer could still pay by the instructions. */
+export const payable = (tx: Transaction): boolean =>
+  (tx.status === 'pending_user_transfer_start' || tx.status === 'pending_external') && tx.instructions.length > 0 && !funded(tx)
+
+/** Whether the customer may still call it off. */
+export const cancellable = (tx: Transaction): boolean =>
+  ['incomplete', 'pending_user', 'pending_user_transfer_start', 'pending_anchor'].includes(tx.status) && !funded(tx)

@@ -1,0 +1,60 @@
+/**
+ * Amounts are exact decimals in strings and are never turned into a Number:
+ * Stellar's have up to nineteen digits.
+ */
+
+/** The locale for figures: the browser's own region if it speaks the page's language. */
+export function figuresLocale(lang: string, preferred: readonly string[]): string {
+  return preferred.find((tag) => tag === lang || tag.startsWith(lang + '-')) ?? lang
+}
+
+function decimalSeparator(locale: string): string {
+  return new Intl.NumberFormat(locale).formatToParts(1.5).find((part) => part.type === 'decimal')?.value ?? '.'
+}
+
+/**
+ * Writes an amount for people, with exactly the given number of decimals;
+ * what lies below them is cut. A cut that would leave nothing of something is
+ * written as "< 0.01".
+ */
+export function formatAmount(amount: string, decimals: number, locale: string): string {
+  const negative = amount.startsWith('-')
+  const [whole = '0', fraction = ''] = amount.replace('-', '').split('.')
+  const shown = fraction.slice(0, decimals).padEnd(decimals, '0')
+  const nothing = /^0*$/.test(whole + shown) && /[1-9]/.test(fraction)
+  const digits = nothing && decimals > 0 ? shown.slice(0, -1) + '1' : shown
+  const integer = new Intl.NumberFormat(locale, { useGrouping: true }).format(BigInt(whole || '0'))
+  const text = decimals > 0 ? integer + decimalSeparator(locale) + digits : integer
+  return (nothing ? '< ' : '') + (negative ? '−' : '') + text
+}
+
+/**
+ * Reads what a person typed, with either separator: "1,000.50", "1.000,50",
+ * "10,5". Returns a plain decimal, or null when it is no amount.
+ */
+export function parseAmount(text: string, locale: string): string | null {
+  const typed = text.replace(/[\s'’]/g, '')
+  if (!/^[\d.,]+$/.test(typed) || !/\d/.test(typed)) return null
+  const last = Math.max(typed.lastIndexOf('.'), typed.lastIndexOf(','))
+  let decimal = last >= 0 ? typed[last]! : ''
+  if (decimal && !(typed.includes('.') && typed.includes(','))) {
+    const groups = typed.split(decimal)
+    const grouping = groups.length > 2 || (decimal !== decimalSeparator(locale) && groups[1]!.length === 3 && groups[0] !== '0')
+    if (grouping) decimal = ''
+  }
+  const [whole = '', fraction = '', more] = decimal ? typed.split(decimal) : [typed]
+  if (more !== undefined || /[.,]/.test(fraction)) return null
+  const groups = whole.split(/[.,]/)
+  if (groups.length > 1 && (groups[0] === '' || groups.slice(1).some((group) => group.length !== 3))) return null
+  const integer = groups.join('').replace(/^0+(?=\d)/, '') || '0'
+  const rest = fraction.replace(/0+$/, '')
+  return rest ? `${integer}.${rest}` : integer
+}
+
+/** What an input field shows for an amount: no grouping, the locale's separator. */
+export function editableAmount(amount: string, locale: string): string {
+  return amount.replace('.', decimalSeparator(locale))
+}
+
+/** Whether an amount is above zero. */
+export const isPositive = (amount: string): boolean => /[1-9]/.test(amount) && !amount.startsWith('-')

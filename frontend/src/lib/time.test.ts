@@ -1,0 +1,19 @@
+import { expect, it } from 'vitest'
+import { formatMoment, formatSpan } from './time'
+
+it.each([
+  [90_000_000, 'en', '1 day, 1 hour'],
+  [86_400_000, 'en', '1 day'],
+  [7_260_000, 'es', '2 horas, 1 minuto'],
+  [65_000, 'en', '1 minute, 5 seconds'],
+  [900, 'en', '0 seconds'],
+  [-5, 'en', '0 seconds'],
+])('%i ms in %s is %s', (span, locale, want) => {
+  expect(formatSpan(span, locale)).toBe(want)
+})
+
+it('names the year only when it is another', () => {
+  const now = new Date('2026-11-22T12:00:00')
+  expect(formatMoment('2026-11-22T14:30:00', 'en-GB', now)).toBe('22 Nov, 14:30')
+  expect(formatMoment('2025-11-22T14:30:00', 'en-GB', now)).toContain('2025')
+})

@@ -1,0 +1,35 @@
+/** "22 Nov, 14:30"; the year only when it is not this one. */
+export function formatMoment(at: string, locale: string, now = new Date()): string {
+  const date = new Date(at)
+  return new Intl.DateTimeFormat(locale, {
+    day: 'numeric',
+    month: 'short',
+    hour: 'numeric',
+    minute: '2-digit',
+    ...(date.getFullYear() === now.getFullYear() ? {} : { year: 'numeric' }),
+  }).format(date)
+}
+
+const units = [
+  ['day', 86_400],
+  ['hour', 3_600],
+  ['minute', 60],
+  ['second', 1],
+] as const
+
+/** "1 day, 4 hours", "12 minutes, 5 seconds": the two largest units of a span. */
+export function formatSpan(milliseconds: number, locale: string): string {
+  const seconds = Math.max(0, Math.floor(milliseconds / 1000))
+  const first = units.findIndex(([, size]) => seconds >= size)
+  const shown = first < 0 ? units.slice(-1) : units.slice(first, first + 2)
+  let rest = seconds
+  const parts: string[] = []
+  for (const [unit, size] of shown) {
+    const count = Math.floor(rest / size)
+    rest -= count * size
+    if (count > 0 || shown.length === 1) {
+      parts.push(new Intl.NumberFormat(locale, { style: 'unit', unit, unitDisplay: 'long' }).format(count))
+    }
+  }
+  return parts.join(', ')
+}

@@ -1,0 +1,122 @@
+// A real browser, and a watch on everything that must never happen in it.
+
+import { AxeBuilder } from '@axe-core/playwright'
+import { accessSync, constants, mkdirSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { chromium } from 'playwright-core'
+
+const patience = 30_000
+
+export function launch() {
+  return chromium.launch({
+    executablePath: executable(process.env.CHROMIUM ?? '/usr/bin/chromium'),
+    args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+    // Popups are blocked as for everyone: the wallet must open its window in time.
+    ignoreDefaultArgs: ['--disable-popup-blocking'],
+  })
+}
+
+/** A path as it is, a name from the PATH. */
+function executable(name) {
+  const candidates = name.includes('/') ? [name] : process.env.PATH.split(delimiter).map((dir) => join(dir, name))
+  const found = candidates.find((path) => {
+    try {
+      accessSync(path, constants.X_OK)
+      return true
+    } catch {
+      return false
+    }
+  })
+  if (!found) throw new Error(`There is no ${name}. Install Chromium, or set CHROMIUM to where it is.`)
+  return found
+}
+
+export const desktop = { viewport: { width: 1280, height: 900 } }
+export const phone = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true }
+
+/**
+ * A fresh visitor: no cookies, no storage. Whatever goes wrong without being
+ * seen (an error in the console, a breach of the policy, a request to a third
+ * party) is collected and reported by finish.
+ */
+export async function visitor(browser, anchor, { name, shots, device = desktop, theme = 'light', lang = 'en' }) {
+  const context = await browser.newContext({ ...device, colorScheme: theme, locale: lang, timezoneId: 'UTC', reducedMotion: 'reduce' })
+  context.setDefaultTimeout(patience)
+  return new Visitor(context, [anchor.public, anchor.admin, anchor.horizon], name, shots)
+}
+
+class Visitor {
+  #wrong = []
+  #expected = []
+  #origins
+  #shots
+  #name
+  #count = 0
+
+  constructor(context, origins, name, shots) {
+    this.context = context
+    this.#origins = origins.map((o) => new URL(o).origin)
+    this.#name = name.replace(/\W+/g, '-')
+    this.#shots = shots
+    if (shots) mkdirSync(shots, { recursive: true })
+
+    context.on('console', (message) => {
+      if (message.type() === 'error') this.#report(`console: ${message.text()} (${message.location().url})`)
+    })
+    context.on('weberror', (error) => this.#report(`uncaught: ${error.error().stack ?? error.error()}`))
+    context.on('request', (request) => {
+      const url = new URL(request.url())
+      if (url.protocol.startsWith('http') && !this.#origins.includes(url.origin)) this.#report(`request to a third party: ${request.url()}`)
+    })
+  }
+
+  #report(what) {
+    if (!this.#expected.some((pattern) => pattern.test(what))) this.#wrong.push(what)
+  }
+
+  /** Chromium logs every answer of 4xx as an error; name the ones that belong to the story. */
+  expect(pattern) {
+    this.#expected.push(pattern)
+  }
+
+  async open(url) {
+    const page = await this.context.newPage()
+    await page.goto(url)
+    return page
+  }
+
+  /** The window that act opens. */
+  async popup(act) {
+    const [page] = await Promise.all([this.context.waitForEvent('page'), act()])
+    return page
+  }
+
+  /** Takes a picture of a screen and has axe look at it: nothing may be found. */
+  async look(page, screen) {
+    this.#count++
+    if (this.#shots) {
+      const file = `${this.#name}-${String(this.#count).padStart(2, '0')}-${screen}.png`
+      await page.screenshot({ path: join(this.#shots, file), fullPage: true })
+    }
+    // Legacy mode needs no window of its own; the pages have no frames.
+    const { violations } = await new AxeBuilder({ page }).setLegacyMode(true).analyze()
+    for (const v of violations) {
+      this.#report(`axe on ${screen}: ${v.id}: ${v.nodes.map((n) => `${n.target.join(' ')}: ${n.failureSummary}`).join('; ')}`)
+    }
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
+    if (wide > 0) this.#report(`${screen} scrolls sideways by ${wide} px`)
+  }
+
+  /** Pictures of every open page, for a story that failed. */
+  async failed() {
+    if (!this.#shots) return
+    for (const [i, page] of this.context.pages().entries()) {
+      await page.screenshot({ path: join(this.#shots, `${this.#name}-failed-${i}.png`), fullPage: true }).catch(() => {})
+    }
+  }
+
+  async finish() {
+    await this.context.close()
+    if (this.#wrong.length > 0) throw new Error(`not seen, but wrong:\n  ${[...new Set(this.#wrong)].join('\n  ')}`)
+  }
+}

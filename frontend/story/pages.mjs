@@ -1,0 +1,136 @@
+// The three pages as a person sees them: by headings, labels and buttons.
+
+import { figure } from './words.mjs'
+
+/** The demo wallet. */
+export class WalletPage {
+  constructor(page) {
+    this.page = page
+  }
+
+  static async open(visitor, anchor) {
+    return new WalletPage(await visitor.open(new URL('/wallet', anchor.public).href))
+  }
+
+  button(name) {
+    return this.page.getByRole('button', { name, exact: true })
+  }
+
+  async createAccount() {
+    await this.button('Create account').click()
+    await this.balance('10000.00', 'XLM')
+  }
+
+  /** Waits until the account holds exactly this; nobody reloads anything. */
+  async balance(amount, unit) {
+    await this.page.getByRole('list', { name: 'Balances' }).getByRole('listitem').filter({ hasText: figure(amount, unit) }).waitFor()
+  }
+
+  async speak(language) {
+    await this.page.getByLabel('The anchor’s language').selectOption({ label: language })
+  }
+
+  /** The steps of the newest run, with how each stands. */
+  step(title, state) {
+    return this.page.getByRole('heading', { name: new RegExp(`${title}.*${state}`), level: 3 }).first()
+  }
+
+  /** A row of the anchor's history. */
+  transaction(kind, status) {
+    return this.page.getByRole('region', { name: 'History at the anchor' }).getByRole('listitem').filter({ hasText: kind }).filter({ hasText: status })
+  }
+
+  movement(amount) {
+    return this.page.getByRole('region', { name: 'On the ledger' }).getByRole('listitem').filter({ hasText: amount })
+  }
+}
+
+const person = {
+  first_name: 'Alex',
+  last_name: 'Rivera',
+  email_address: 'alex.rivera@example.org',
+  bank_account_number: '000123456789',
+  bank_name: 'Harbour Sample Bank',
+  bank_number: '021000021',
+}
+
+/** The anchor's page, in a window of its own. */
+export class AnchorPage {
+  constructor(page, t) {
+    this.page = page
+    this.t = t
+  }
+
+  heading(text) {
+    return this.page.getByRole('heading', { level: 1, name: text })
+  }
+
+  async press(key, names) {
+    await this.page.getByRole('button', { name: this.t(key, names), exact: true }).click()
+  }
+
+  /** Fills in every question on the screen, each under its name in the catalogue. */
+  async answer() {
+    for (const field of await this.page.getByRole('main').getByRole('textbox').all()) {
+      const name = await field.getAttribute('name')
+      const labelled = this.page.getByRole('textbox', { name: this.t(`field.${name}`) })
+      await labelled.fill(person[name])
+    }
+  }
+
+  async who() {
+    await this.heading(this.t('page.who')).waitFor()
+    await this.answer()
+  }
+
+  /** Types an amount and waits for what it leaves. */
+  async amount(kind, amount, leaves, unit) {
+    await this.heading(this.t(`page.amount.${kind}`)).waitFor()
+    await this.page.getByRole('textbox', { name: this.t('page.you_send') }).fill(amount)
+    await this.page.getByText(figure(leaves, unit)).waitFor()
+  }
+
+  /** The summary, through the choice of a method where there is one. */
+  async summary(kind, beforeMethod = () => {}) {
+    const method = this.heading(this.t(`page.method.${kind}`))
+    const summary = this.heading(this.t('page.summary'))
+    await method.or(summary).waitFor()
+    if (await method.isVisible()) {
+      await this.answer()
+      await beforeMethod()
+      await this.press('page.continue')
+    }
+    await summary.waitFor()
+  }
+
+  /** A row of the payment instructions. */
+  async instruction(name) {
+    const row = this.page.locator('dl > div').filter({ has: this.page.getByText(this.t(`instruction.${name}`), { exact: true }) })
+    return (await row.locator('.mono').first().textContent()).trim()
+  }
+
+  backToWallet() {
+    return this.press('page.back_to_wallet', { wallet: this.t('page.your_wallet') })
+  }
+}
+
+/** The simulated bank. */
+export class BankPage {
+  constructor(page) {
+    this.page = page
+  }
+
+  static async open(visitor, anchor, prefilled = '') {
+    return new BankPage(await visitor.open(new URL(`/bank${prefilled}`, anchor.public).href))
+  }
+
+  async send({ amount, reference }) {
+    if (amount !== undefined) await this.page.getByLabel('Amount in').fill(amount)
+    if (reference !== undefined) await this.page.getByLabel('Reference').fill(reference)
+    await this.page.getByRole('button', { name: 'Send transfer' }).click()
+  }
+
+  line(...texts) {
+    return texts.reduce((rows, text) => rows.filter({ hasText: text }), this.page.getByRole('region', { name: 'Statement' }).getByRole('listitem'))
+  }
+}

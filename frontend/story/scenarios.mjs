@@ -1,0 +1,215 @@
+// What people do, and what they must see. Each scenario has a visitor of its
+// own; all share one anchor.
+
+import assert from 'node:assert/strict'
+import { phone } from './browser.mjs'
+import { AnchorPage, BankPage, WalletPage } from './pages.mjs'
+import { words } from './words.mjs'
+
+/** From an empty browser to the deposit's payment details. */
+async function depositUpToPaying(visitor, wallet, t, look) {
+  const popup = await visitor.popup(() => wallet.button('Deposit').click())
+  const page = new AnchorPage(popup, t)
+
+  await page.heading(t('page.who')).waitFor()
+  assert.ok(!popup.url().includes('token='), 'the token must leave the address bar')
+  await look(popup, 'who')
+  await page.who()
+  await page.press('page.continue')
+
+  await page.amount('deposit', '100', '98.50', 'USDW')
+  await look(popup, 'amount')
+  await page.press('page.continue')
+
+  await page.summary('deposit', () => look(popup, 'method'))
+  await look(popup, 'summary')
+  await page.press('page.agree.deposit')
+
+  await popup.getByRole('button', { name: t('page.sent'), exact: true }).waitFor()
+  await look(popup, 'pay')
+  return page
+}
+
+/** Sends the money and waits until it has arrived, without touching the wallet. */
+async function payAndArrive(visitor, anchor, wallet, reference) {
+  const bank = await BankPage.open(visitor, anchor, `#amount=100&reference=${encodeURIComponent(reference)}`)
+  await bank.send({})
+  await bank.page.getByRole('status').getByText('Sent 100.00 USD').waitFor()
+  await bank.line('+100.00 USD', reference).waitFor()
+  await wallet.balance('98.50', 'USDW')
+  return bank
+}
+
+export const scenarios = {
+  async 'a deposit and a withdrawal on a computer'({ visitor, anchor, look }) {
+    const t = words('en')
+    const wallet = await WalletPage.open(visitor, anchor)
+    await wallet.button('Create account').waitFor()
+    await look(wallet.page, 'wallet-empty')
+    await wallet.createAccount()
+    await look(wallet.page, 'wallet-created')
+
+    // The deposit.
+    const page = await depositUpToPaying(visitor, wallet, t, look)
+    const reference = await page.instruction('reference')
+    await wallet.page.getByRole('link', { name: 'Send the money at the simulated bank' }).waitFor()
+    await look(wallet.page, 'wallet-waiting')
+    await page.press('page.sent')
+    await page.heading(t('page.heading.awaiting.deposit')).waitFor()
+    await look(page.page, 'deposit-waiting')
+    const bank = await payAndArrive(visitor, anchor, wallet, reference)
+    await look(bank.page, 'bank-in')
+    await page.heading(t('page.heading.completed.deposit')).waitFor()
+    await look(page.page, 'deposit-completed')
+    await Promise.all([page.page.waitForEvent('close'), page.backToWallet()])
+    await wallet.step('See the money arrive', 'Done').waitFor()
+    await wallet.transaction('Deposit', 'completed').filter({ hasText: '100.00 USD → 98.50 USDW' }).waitFor()
+    await wallet.movement('+98.50 USDW').waitFor()
+    await look(wallet.page, 'wallet-deposited')
+
+    // The withdrawal. The customer is known by now.
+    const popup = await visitor.popup(() => wallet.button('Withdraw').click())
+    const out = new AnchorPage(popup, t)
+    await out.amount('withdrawal', '50', '47.75', 'USD')
+    await look(popup, 'withdrawal-amount')
+    await out.press('page.continue')
+    await out.summary('withdrawal', () => look(popup, 'withdrawal-method'))
+    await look(popup, 'withdrawal-summary')
+    await out.press('page.agree.withdrawal')
+    await wallet.step('Pay the anchor', 'Done').waitFor()
+    await wallet.balance('48.50', 'USDW')
+    await bank.line('−47.75 USD', 'Alex Rivera').waitFor()
+    await out.heading(t('page.heading.completed.withdrawal')).waitFor()
+    await look(popup, 'withdrawal-completed')
+    await look(bank.page, 'bank-out')
+    await wallet.transaction('Withdrawal', 'completed').filter({ hasText: '50.00 USDW → 47.75 USD' }).waitFor()
+    await wallet.movement('−50.00 USDW').waitFor()
+    await look(wallet.page, 'wallet-withdrawn')
+
+    // Both have a page of their own.
+    const info = await visitor.popup(() => wallet.transaction('Deposit', 'completed').getByRole('link').click())
+    await new AnchorPage(info, t).heading(t('page.heading.completed.deposit')).waitFor()
+    await look(info, 'more-info')
+
+    // The wallet finds everything again.
+    await wallet.page.reload()
+    await wallet.balance('48.50', 'USDW')
+    await wallet.transaction('Withdrawal', 'completed').waitFor()
+    await look(wallet.page, 'wallet-reopened')
+  },
+
+  async 'a deposit on a phone, in the dark'({ visitor, anchor, look }) {
+    const t = words('en')
+    const wallet = await WalletPage.open(visitor, anchor)
+    await wallet.createAccount()
+    await look(wallet.page, 'wallet-created')
+    const page = await depositUpToPaying(visitor, wallet, t, look)
+    const bank = await payAndArrive(visitor, anchor, wallet, await page.instruction('reference'))
+    await page.heading(t('page.heading.completed.deposit')).waitFor()
+    await look(page.page, 'deposit-completed')
+    await look(bank.page, 'bank')
+    await look(wallet.page, 'wallet-deposited')
+  },
+
+  async 'a deposit in Spanish, on a phone'({ visitor, anchor, look }) {
+    const t = words('es')
+    const wallet = await WalletPage.open(visitor, anchor)
+    await wallet.createAccount()
+    await wallet.speak('Español')
+    const page = await depositUpToPaying(visitor, wallet, t, look)
+    assert.equal(await page.page.locator('html').getAttribute('lang'), 'es')
+    await payAndArrive(visitor, anchor, wallet, await page.instruction('reference'))
+    await page.heading(t('page.heading.completed.deposit')).waitFor()
+    await look(page.page, 'deposit-completed')
+    // The anchor's sentences in the wallet are in the chosen language too.
+    await wallet.page.getByRole('status').getByText(t.like('status.deposit.completed')).waitFor()
+  },
+
+  async 'a window closed too early is had again'({ visitor, anchor, look }) {
+    const t = words('en')
+    const wallet = await WalletPage.open(visitor, anchor)
+    await wallet.createAccount()
+    const first = await visitor.popup(() => wallet.button('Deposit').click())
+    const early = new AnchorPage(first, t)
+    await early.who()
+    await early.press('page.continue')
+    await early.heading(t('page.amount.deposit')).waitFor()
+    await first.close()
+
+    const again = await visitor.popup(() => wallet.page.getByRole('link', { name: 'Open the anchor’s page again' }).click())
+    const page = new AnchorPage(again, t)
+    await page.amount('deposit', '100', '98.50', 'USDW')
+    await look(again, 'amount-again')
+    await page.press('page.continue')
+    await page.summary('deposit')
+    await page.press('page.agree.deposit')
+    await again.getByRole('button', { name: t('page.sent'), exact: true }).waitFor()
+    await payAndArrive(visitor, anchor, wallet, await page.instruction('reference'))
+    await wallet.step('See the money arrive', 'Done').waitFor()
+  },
+
+  async 'a wallet that was closed goes on'({ visitor, anchor, look }) {
+    const t = words('en')
+    const first = await WalletPage.open(visitor, anchor)
+    await first.createAccount()
+    const page = await depositUpToPaying(visitor, first, t, async () => {})
+    const reference = await page.instruction('reference')
+    await first.page.reload()
+    await first.page.getByRole('heading', { name: 'Deposit, continued', level: 2 }).waitFor()
+    await payAndArrive(visitor, anchor, first, reference)
+    await first.step('See the money arrive', 'Done').waitFor()
+
+    const popup = await visitor.popup(() => first.button('Withdraw').click())
+    const out = new AnchorPage(popup, t)
+    await out.heading(t('page.amount.withdrawal')).waitFor()
+    await first.page.close()
+    await out.amount('withdrawal', '50', '47.75', 'USD')
+    await out.press('page.continue')
+    await out.summary('withdrawal')
+    await out.press('page.agree.withdrawal')
+    await popup.getByRole('button', { name: t('page.back_to_wallet', { wallet: t('page.your_wallet') }) }).waitFor()
+
+    // Nothing was paid: the wallet that would have done it is gone.
+    const second = await WalletPage.open(visitor, anchor)
+    await second.balance('98.50', 'USDW')
+    await second.button('Pay 50.00 USDW').waitFor()
+    await look(second.page, 'wallet-to-pay')
+    await second.button('Pay 50.00 USDW').click()
+    await second.step('Pay the anchor', 'Done').waitFor()
+    await second.balance('48.50', 'USDW')
+    await second.transaction('Withdrawal', 'completed').waitFor()
+    await out.heading(t('page.heading.completed.withdrawal')).waitFor()
+  },
+
+  async 'mistakes are named where they were made'({ visitor, anchor, look }) {
+    visitor.expect(/status of 400/)
+    const t = words('en')
+    const bank = await BankPage.open(visitor, anchor)
+    await bank.send({ amount: 'much', reference: 'NONE' })
+    await bank.page.getByRole('alert').waitFor()
+    assert.equal(await bank.page.getByLabel('Amount in').getAttribute('aria-invalid'), 'true')
+    await look(bank.page, 'bank-mistake')
+
+    const wallet = await WalletPage.open(visitor, anchor)
+    await wallet.createAccount()
+    const popup = await visitor.popup(() => wallet.button('Deposit').click())
+    const page = new AnchorPage(popup, t)
+    await page.heading(t('page.who')).waitFor()
+    await page.press('page.continue')
+    await popup.getByText(t('error.field_required')).first().waitFor()
+    await look(popup, 'who-mistakes')
+    await page.who()
+    await page.press('page.continue')
+    await page.heading(t('page.amount.deposit')).waitFor()
+    await popup.getByRole('textbox', { name: t('page.you_send') }).fill('much')
+    await popup.getByText(t('error.amount_malformed')).waitFor()
+    await look(popup, 'amount-mistake')
+    await page.press('page.continue')
+    await page.heading(t('page.amount.deposit')).waitFor()
+  },
+}
+
+export const settings = {
+  'a deposit on a phone, in the dark': { device: phone, theme: 'dark' },
+  'a deposit in Spanish, on a phone': { device: phone, lang: 'es' },
+}

@@ -1,0 +1,206 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/stellar/go-stellar-sdk/keypair"
+
+	"windlass/graph"
+	"windlass/server/anchor"
+	"windlass/server/horizon"
+	"windlass/server/incoming"
+	"windlass/server/language"
+	"windlass/server/payout"
+	"windlass/server/rail"
+	"windlass/server/sep1"
+	"windlass/server/sep10"
+	"windlass/server/sep24"
+	"windlass/server/session"
+	"windlass/server/store"
+)
+
+// devMode is what `windlass dev` adds: the demo wallet. The zero value is an
+// anchor as `windlass serve` runs it.
+type devMode struct {
+	wallet bool
+}
+
+// An app is one anchor: the rooms, wired.
+type app struct {
+	cfg *Config
+	dev devMode
+	log *slog.Logger
+
+	books  *store.Store
+	ledger *horizon.Client
+	bank   *rail.Simulated
+	keys   *session.Keys
+
+	customers *session.Customers
+	staff     *session.SignIn
+	sep1      *sep1.Handler
+	sep10     *sep10.Handler
+	sep24     *sep24.Handler
+
+	incoming *incoming.Incoming
+	payouts  *payout.Engine
+	rail     *rail.Engine
+
+	public http.Handler // wallets and customers
+	admin  http.Handler // staff
+}
+
+// newApp opens the books and builds the rooms. Nothing runs yet; Close what it
+// returns.
+func newApp(ctx context.Context, cfg *Config, dev devMode, logger *slog.Logger) (a *app, err error) {
+	a = &app{cfg: cfg, dev: dev, log: logger}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.Close())
+		}
+	}()
+	if a.books, err = store.Open(ctx, cfg.Database.Path, cfg.keys.Encryption); err != nil {
+		return nil, fmt.Errorf("open the books: %w", err)
+	}
+	if a.bank, err = rail.OpenSimulated(cfg.Rail.Path, rail.SimulatedConfig{
+		Holder: cfg.Rail.Holder, Number: cfg.Rail.AccountNumber, Bank: cfg.Rail.BankName, Currencies: currencies(cfg.terms),
+	}); err != nil {
+		return nil, fmt.Errorf("open the simulated bank: %w", err)
+	}
+	a.ledger = horizon.New(horizon.Config{URLs: cfg.Network.Horizon, Passphrase: cfg.Network.Passphrase, Logger: logger.With("room", "horizon")})
+	if a.keys, err = session.NewKeys(cfg.keys.Token, cfg.keys.Session); err != nil {
+		return nil, err
+	}
+	if err := a.protocols(); err != nil {
+		return nil, err
+	}
+	a.engines()
+	a.public, a.admin = a.publicRoutes(), a.adminRoutes()
+	return a, nil
+}
+
+// protocols builds what wallets, customers and staff talk to.
+func (a *app) protocols() (err error) {
+	cfg := a.cfg
+	a.customers = session.NewCustomers(session.Config{
+		BaseURL: cfg.PublicURL, Match: language.Match, Sentence: language.Sentence,
+		AllowHTTP: cfg.AllowLoopback, Log: a.log.With("room", "session"),
+	}, a.keys, a.books)
+	a.staff = session.NewSignIn(session.SignInConfig{BaseURL: cfg.AdminURL, Home: "/playground", Log: a.log.With("room", "session")}, a.keys, a.books)
+	if a.sep1, err = newSEP1(cfg); err != nil {
+		return err
+	}
+	if a.sep10, err = sep10.New(sep10.Config{
+		Signing: cfg.keys.Signing, HomeDomains: []string{cfg.HomeDomain}, WebAuthDomain: cfg.SEP10.WebAuthDomain,
+		NetworkPassphrase: cfg.Network.Passphrase, Issuer: cfg.PublicURL + sep10.Path,
+		ChallengeLife: time.Duration(cfg.SEP10.ChallengeLifetime), TokenLife: time.Duration(cfg.SEP10.TokenLifetime),
+	}, a.keys, a.books, a.ledger, a.log.With("room", "sep10")); err != nil {
+		return err
+	}
+	a.sep24, err = sep24.New(sep24.Config{
+		BaseURL: cfg.PublicURL, Name: cfg.Organization.Name, Terms: a.terms(),
+		Instructions: a.bank.Instructions, Page: a.customerPage,
+	}, a.keys, a.books, a.log.With("room", "sep24"))
+	return err
+}
+
+// engines builds what works by itself.
+func (a *app) engines() {
+	cfg := a.cfg
+	var channels []string
+	for _, ch := range cfg.keys.Channels {
+		channels = append(channels, ch.Address())
+	}
+	a.incoming = incoming.New(incoming.Config{
+		Accounts: []string{cfg.keys.Distribution.Address(), cfg.keys.Fee.Address()}, Own: channels, Terms: a.terms(),
+	}, a.books, a.ledger, a.log.With("room", "incoming"))
+	a.rail = rail.New(rail.Config{Store: a.books, Terms: a.terms(), Rail: a.bank, Logger: a.log.With("room", "rail")})
+	a.payouts = payout.New(payout.Config{
+		Passphrase: cfg.Network.Passphrase, Sources: []*keypair.Full{cfg.keys.Distribution},
+		Fee: cfg.keys.Fee, Channels: cfg.keys.Channels,
+	}, a.books, a.ledger, a.log.With("room", "payout"))
+}
+
+// terms are pointers to the configuration's.
+func (a *app) terms() []*anchor.Terms {
+	all := make([]*anchor.Terms, len(a.cfg.terms))
+	for i := range a.cfg.terms {
+		all[i] = &a.cfg.terms[i]
+	}
+	return all
+}
+
+// currencies are what the bank must hold, each once.
+func currencies(terms []anchor.Terms) []anchor.Asset {
+	var all []anchor.Asset
+	seen := map[anchor.Asset]bool{}
+	for _, t := range terms {
+		if !seen[t.OffChain] {
+			seen[t.OffChain] = true
+			all = append(all, t.OffChain)
+		}
+	}
+	return all
+}
+
+// Run serves on the two bound listeners and runs the engines until ctx is done.
+func (a *app) Run(ctx context.Context, public, admin net.Listener) error {
+	return runAll(ctx,
+		serveOn(public, "public", a.public, a.log),
+		serveOn(admin, "admin", a.admin, a.log),
+		a.incoming, a.payouts, a.rail,
+		sweeper{a.books, a.log},
+	)
+}
+
+// Close lets go of the books. It must not be called while Run runs.
+func (a *app) Close() error {
+	var errs []error
+	if a.ledger != nil {
+		a.ledger.Close()
+	}
+	if a.bank != nil {
+		errs = append(errs, a.bank.Close())
+	}
+	if a.books != nil {
+		errs = append(errs, a.books.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// sweeper forgets expired sessions and used tokens, once an hour.
+type sweeper struct {
+	books *store.Store
+	log   *slog.Logger
+}
+
+// Run works until ctx is done.
+func (s sweeper) Run(ctx context.Context) error {
+	tick := time.NewTicker(time.Hour)
+	defer tick.Stop()
+	for {
+		if err := s.books.Update(ctx, store.Clock, func(tx *store.Tx) error { return tx.Sweep(time.Now()) }); err != nil && ctx.Err() == nil {
+			s.log.ErrorContext(ctx, "sweeping failed", "error", err)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// graphHandler is the GraphQL endpoint of one listener.
+func (a *app) graphHandler(staff bool) http.Handler {
+	return graph.New(graph.Options{
+		Store: a.books, Terms: a.terms(), Rail: a.bank, Logger: a.log.With("room", "graph"), Staff: staff, AutoAccept: true,
+		Object:      func(t *anchor.Transaction, lang string) any { return a.sep24.Object(t, lang, false) },
+		MoreInfoURL: func(t *anchor.Transaction) string { return a.sep24.MoreInfoURL(t.ID) },
+	})
+}

@@ -1,0 +1,358 @@
+//go:build bench
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stellar/go-stellar-sdk/keypair"
+
+	"windlass/server/anchor"
+	"windlass/server/store"
+)
+
+// The poll that wallets live on, measured as `make bench` does: against the
+// same listener, middleware and token check answering a constant of the same
+// size, in alternating rounds, because a ratio survives a noisy machine.
+const (
+	benchRows        = 1_000_000
+	benchConnections = 64
+	benchRounds      = 5
+	benchSeconds     = 5
+	pollAim          = 0.6
+)
+
+// benchClient makes this binary the load generator.
+const benchClient = "RUN_AS_BENCH_CLIENT"
+
+func init() {
+	if spec := os.Getenv(benchClient); spec != "" {
+		generateLoad(spec)
+		os.Exit(0)
+	}
+}
+
+// row is one line of docs/benchmarks.json.
+type row struct {
+	Name  string  `json:"name"`
+	Value float64 `json:"value"` // requests a second
+	Limit float64 `json:"limit"` // the constant answer, requests a second
+	Ratio float64 `json:"ratio"`
+	Aim   float64 `json:"aim"`
+	Met   bool    `json:"met"`
+}
+
+func TestBenchPoll(t *testing.T) {
+	dir, err := filepath.Abs("../bin/bench")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := benchConfig(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids, owner := seed(t, cfg)
+
+	logger := newLog(io.Discard, LogConfig{Level: "error", Format: "json"})
+	a, err := newApp(t.Context(), cfg, devMode{}, logger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	token, err := a.keys.AuthToken(owner, cfg.PublicURL+"/auth", cfg.HomeDomain, "bench", time.Now(), time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sample := httpSample(t, a.public, "/sep24/transaction?id="+ids[0], token)
+	routes := a.publicRoutes()
+	routes.HandleFunc("/bench/constant", a.constant(sample))
+	bound, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	l := serveOn(bound, "public", routes, logger)
+	done := make(chan error, 1)
+	go func() { done <- l.Run(ctx) }()
+
+	list := filepath.Join(t.TempDir(), "ids")
+	if err := os.WriteFile(list, []byte(strings.Join(ids, "\n")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	poll := load{bound.Addr().String(), "/sep24/transaction?id=", list, token}
+	constant := load{bound.Addr().String(), "/bench/constant?id=", list, token}
+	poll.run(t, 2)
+	constant.run(t, 2)
+	var polls, constants, ratios []float64
+	for range benchRounds {
+		p, c := poll.run(t, benchSeconds), constant.run(t, benchSeconds)
+		polls, constants, ratios = append(polls, p), append(constants, c), append(ratios, p/c)
+		t.Logf("poll %8.0f/s   constant %8.0f/s   ratio %.2f", p, c, p/c)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	r := row{Name: "GET /sep24/transaction?id=", Value: median(polls), Limit: median(constants), Ratio: median(ratios), Aim: pollAim}
+	r.Met = r.Ratio >= r.Aim
+	writeBenchmarks(t, []row{r})
+}
+
+func median(v []float64) float64 {
+	v = slices.Sorted(slices.Values(v))
+	return v[len(v)/2]
+}
+
+// seed fills the books once with a million transactions of a thousand owners
+// and checkpoints them. It returns ids of one owner's.
+func seed(t *testing.T, cfg *Config) ([]string, anchor.Identity) {
+	t.Helper()
+	owners := make([]anchor.Identity, 1000)
+	for i := range owners {
+		raw := [32]byte{byte(i), byte(i >> 8), 1}
+		kp, err := keypair.FromRawSeed(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		owners[i] = anchor.Identity{Account: kp.Address()}
+	}
+	ctx := t.Context()
+	books, err := store.Open(ctx, cfg.Database.Path, cfg.keys.Encryption)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer books.Close()
+	have, err := books.History(ctx, owners[0], store.History{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(have) < benchRows/len(owners) {
+		start := time.Now()
+		terms := &cfg.terms[0]
+		for n := 0; n < benchRows; n += 5000 {
+			err := books.Update(ctx, store.Operator, func(tx *store.Tx) error {
+				for i := n; i < n+5000; i++ {
+					now := time.Now()
+					owner := owners[i%len(owners)]
+					a := anchor.Start(store.NewID(), anchor.Deposit, terms, owner, anchor.Address(owner.Account), now.Add(time.Hour), now)
+					a.Lang = "en"
+					if err := a.SetAmount(terms, 100*anchor.One); err != nil {
+						return err
+					}
+					a.Method, a.Reviewed = "bank_transfer", true
+					if err := a.Agree(anchor.Instructions{Reference: fmt.Sprintf("BENCH-%d", i), Deadline: now.Add(time.Hour)}, now); err != nil {
+						return err
+					}
+					if err := tx.CreateTransaction(a); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		t.Logf("seeded %d transactions in %s", benchRows, time.Since(start).Round(time.Second))
+		if have, err = books.History(ctx, owners[0], store.History{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Closing the last connection checkpoints the log into the database.
+	ids := make([]string, len(have))
+	for i, a := range have {
+		ids[i] = a.ID
+	}
+	return ids, owners[0]
+}
+
+// httpSample is one real answer's body, for the constant to be as large.
+func httpSample(t *testing.T, h http.Handler, path, token string) []byte {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost"+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	w := &sampleWriter{header: http.Header{}}
+	h.ServeHTTP(w, req)
+	if w.status != 0 && w.status != http.StatusOK {
+		t.Fatalf("%s answered %d %s", path, w.status, w.Bytes())
+	}
+	return w.Bytes()
+}
+
+type sampleWriter struct {
+	bytes.Buffer
+	header http.Header
+	status int
+}
+
+func (w *sampleWriter) Header() http.Header    { return w.header }
+func (w *sampleWriter) WriteHeader(status int) { w.status = status }
+
+// load is one kind of request.
+type load struct{ addr, path, ids, token string }
+
+// run has a process of its own ask for some seconds, and returns requests a second.
+func (l load) run(t *testing.T, seconds int) float64 {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), benchClient+"="+strings.Join([]string{l.addr, l.path, l.ids, l.token, strconv.Itoa(seconds)}, "\t"))
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := strconv.ParseFloat(strings.TrimSpace(string(out)), 64)
+	if err != nil {
+		t.Fatalf("%q: %v", out, err)
+	}
+	return n
+}
+
+// generateLoad is the load generator's process. It speaks HTTP by hand, so that
+// it takes as little of the shared processors as it can.
+func generateLoad(spec string) {
+	f := strings.Split(spec, "\t")
+	list, err := os.ReadFile(f[2])
+	if err != nil {
+		panic(err)
+	}
+	seconds, err := strconv.Atoi(f[4])
+	if err != nil {
+		panic(err)
+	}
+	ids := strings.Fields(string(list))
+	end := time.Now().Add(time.Duration(seconds) * time.Second)
+	var wg sync.WaitGroup
+	counts := make([]int, benchConnections)
+	begin := time.Now()
+	for i := range benchConnections {
+		wg.Go(func() {
+			conn, err := net.Dial("tcp", f[0])
+			if err != nil {
+				panic(err)
+			}
+			defer conn.Close()
+			in := bufio.NewReaderSize(conn, 16<<10)
+			for n := i; time.Now().Before(end); n++ {
+				if _, err := fmt.Fprintf(conn, "GET %s%s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n\r\n", f[1], ids[n%len(ids)], f[3]); err != nil {
+					panic(err)
+				}
+				if err := skipResponse(in); err != nil {
+					panic(err)
+				}
+				counts[i]++
+			}
+		})
+	}
+	wg.Wait()
+	total := 0
+	for _, c := range counts {
+		total += c
+	}
+	fmt.Println(float64(total) / time.Since(begin).Seconds())
+}
+
+// skipResponse reads one answer of status 200 with a Content-Length.
+func skipResponse(in *bufio.Reader) error {
+	length := -1
+	for first := true; ; first = false {
+		line, err := in.ReadSlice('\n')
+		if err != nil {
+			return err
+		}
+		if first && !bytes.HasPrefix(line, []byte("HTTP/1.1 200")) {
+			return fmt.Errorf("answered %q", line)
+		}
+		if len(line) == 2 {
+			break
+		}
+		if v, ok := bytes.CutPrefix(line, []byte("Content-Length: ")); ok {
+			if length, err = strconv.Atoi(string(bytes.TrimSpace(v))); err != nil {
+				return err
+			}
+		}
+	}
+	if length < 0 {
+		return fmt.Errorf("an answer without Content-Length")
+	}
+	_, err := in.Discard(length)
+	return err
+}
+
+// writeBenchmarks prints the table and writes docs/benchmarks.md and .json.
+func writeBenchmarks(t *testing.T, rows []row) {
+	t.Helper()
+	var md strings.Builder
+	md.WriteString(`# Benchmarks
+
+Written by ` + "`make bench`" + `; run it to see yours. Machines are noisy: the ratio is what counts.
+
+The limit is the same listener, middleware and token check answering a constant
+of the same size. ` + fmt.Sprintf(`%d kept-alive connections from a separate process on the
+same machine, %d transactions in the books, checkpointed, median of %d alternating
+rounds of %d s.`, benchConnections, benchRows, benchRounds, benchSeconds) + `
+
+| what | a second | limit | ratio | aim | met |
+|---|--:|--:|--:|--:|---|
+`)
+	for _, r := range rows {
+		met := "no"
+		if r.Met {
+			met = "yes"
+		}
+		fmt.Fprintf(&md, "| `%s` | %.0f | %.0f | %.2f | %.2f | %s |\n", r.Name, r.Value, r.Limit, r.Ratio, r.Aim, met)
+	}
+	j, err := json.MarshalIndent(rows, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile("../docs/benchmarks.md", []byte(md.String()), 0o644); err != nil { //nolint:gosec // documentation
+		t.Fatal(err)
+	}
+	if err := os.WriteFile("../docs/benchmarks.json", append(j, '\n'), 0o644); err != nil { //nolint:gosec // documentation
+		t.Fatal(err)
+	}
+	fmt.Print(md.String()[strings.Index(md.String(), "| what"):])
+}
+
+// benchConfig is dev's anchor in a folder of the benchmark's.
+func benchConfig(dir string) (*Config, error) {
+	if _, err := devFiles(dir); err != nil {
+		return nil, err
+	}
+	return Load(filepath.Join(dir, configFile), nil)
+}
+
+// constant answers body after the token check that the poll does.
+func (a *app) constant(body []byte) http.HandlerFunc {
+	length := strconv.Itoa(len(body))
+	return func(w http.ResponseWriter, r *http.Request) {
+		token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		if _, err := a.keys.Auth(token, time.Now()); err != nil {
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Content-Length", length)
+		_, _ = w.Write(body)
+	}
+}

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/stellar/go-stellar-sdk/keypair"
+	"github.com/stellar/go-stellar-sdk/txnbuild"
+
+	"windlass/server/anchor"
+	"windlass/server/horizon"
+)
+
+// devSupply is how much of its asset the anchor of dev issues to itself.
+const devSupply = 10_000_000 * anchor.One
+
+// bootstrap makes, on a test network, what the anchor of the configuration
+// needs: its accounts, by friendbot, and then in one transaction the
+// distribution account's trustline, the issuer's home domain and the supply.
+// That transaction is the mark that it is done: where the trustline is, nothing
+// is issued again, whenever a start was cut off.
+func bootstrap(ctx context.Context, c *Config, issuer *keypair.Full, logger *slog.Logger) error {
+	ledger := horizon.New(horizon.Config{URLs: c.Network.Horizon, Logger: logger})
+	accounts := []string{issuer.Address(), c.keys.Distribution.Address(), c.keys.Fee.Address()}
+	for _, ch := range c.keys.Channels {
+		accounts = append(accounts, ch.Address())
+	}
+	made := make(chan error, len(accounts))
+	for _, id := range accounts {
+		go func() { made <- makeAccount(ctx, ledger, c.Network.Horizon[0], id) }()
+	}
+	var errs []error
+	for range accounts {
+		errs = append(errs, <-made)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	return issue(ctx, ledger, c, issuer)
+}
+
+// makeAccount asks friendbot for an account that does not exist.
+func makeAccount(ctx context.Context, ledger *horizon.Client, base, id string) error {
+	if _, err := ledger.Account(ctx, id); err == nil || anchor.KindOf(err) != anchor.NotFound {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/friendbot?addr="+url.QueryEscape(id), nil)
+	if err != nil {
+		return err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return fmt.Errorf("friendbot: %w", err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(res.Body, 64<<10))
+	if err != nil {
+		return fmt.Errorf("friendbot: %w", err)
+	}
+	if res.StatusCode == http.StatusOK {
+		return nil
+	}
+	// Another start may have been cut off after it asked.
+	if _, err := ledger.Account(ctx, id); err == nil {
+		return nil
+	}
+	return fmt.Errorf("friendbot answered %s: %.300s", res.Status, body)
+}
+
+// issue makes the trustline and the supply, if they are not there.
+func issue(ctx context.Context, ledger *horizon.Client, c *Config, issuer *keypair.Full) error {
+	asset := c.terms[0].Asset
+	line := txnbuild.CreditAsset{Code: asset.Code, Issuer: asset.Issuer}
+	for {
+		account, err := ledger.Account(ctx, c.keys.Distribution.Address())
+		if err != nil {
+			return err
+		}
+		if _, ok := account.Balance(asset); ok {
+			return nil
+		}
+		tx, err := txnbuild.NewTransaction(txnbuild.TransactionParams{
+			SourceAccount:        &txnbuild.SimpleAccount{AccountID: account.ID, Sequence: account.Sequence},
+			IncrementSequenceNum: true,
+			BaseFee:              1000,
+			Preconditions:        txnbuild.Preconditions{TimeBounds: txnbuild.NewTimeout(60)},
+			Operations: []txnbuild.Operation{
+				&txnbuild.SetOptions{SourceAccount: issuer.Address(), HomeDomain: txnbuild.NewHomeDomain(c.HomeDomain)},
+				&txnbuild.ChangeTrust{Line: line.MustToChangeTrustAsset(), Limit: txnbuild.MaxTrustlineLimit},
+				&txnbuild.Payment{SourceAccount: issuer.Address(), Destination: account.ID, Asset: line, Amount: devSupply.String()},
+			},
+		})
+		if err != nil {
+			return err
+		}
+		if tx, err = tx.Sign(c.Network.Passphrase, c.keys.Distribution, issuer); err != nil {
+			return err
+		}
+		xdr, err := tx.Base64()
+		if err != nil {
+			return err
+		}
+		// What became of it is not asked here but read off the account above:
+		// the trustline is there, or the next round builds it anew. Two rounds
+		// share a sequence number, so at most one of them applies.
+		if _, err := ledger.Submit(ctx, xdr); err != nil {
+			select {
+			case <-time.After(time.Second):
+			case <-ctx.Done():
+				return errors.Join(ctx.Err(), err)
+			}
+		}
+	}
+}

@@ -1,0 +1,292 @@
+package main
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/stellar/go-stellar-sdk/keypair"
+	"github.com/stellar/go-stellar-sdk/network"
+
+	"windlass/server/anchor"
+	"windlass/server/store"
+)
+
+// Config is anchor.toml: what the operator decides. anchor.example.toml
+// documents every key, and a test keeps the two in step.
+//
+// The toml tag is the key; the env tag is the same name in capitals, and with
+// those of the tables above it and the prefix WINDLASS_ it is the environment
+// variable that overrides the key (WINDLASS_NETWORK_PASSPHRASE,
+// WINDLASS_ASSETS_0_DEPOSIT_MIN). Amounts and percentages are texts, so that no
+// float ever touches them.
+type Config struct {
+	HomeDomain    string `toml:"home_domain" env:"HOME_DOMAIN"`       // host[:port], no scheme
+	PublicURL     string `toml:"public_url" env:"PUBLIC_URL"`         // scheme://host[:port]
+	AdminURL      string `toml:"admin_url" env:"ADMIN_URL"`           // scheme://host[:port]
+	AllowLoopback bool   `toml:"allow_loopback" env:"ALLOW_LOOPBACK"` // for addresses that strangers name
+
+	Network      NetworkConfig      `toml:"network" envPrefix:"NETWORK_"`
+	Listen       ListenConfig       `toml:"listen" envPrefix:"LISTEN_"`
+	Database     DatabaseConfig     `toml:"database" envPrefix:"DATABASE_"`
+	Organization OrganizationConfig `toml:"organization" envPrefix:"ORGANIZATION_"`
+	SEP10        SEP10Config        `toml:"sep10" envPrefix:"SEP10_"`
+	Rail         RailConfig         `toml:"rail" envPrefix:"RAIL_"`
+	Secrets      SecretsConfig      `toml:"secrets" envPrefix:"SECRETS_"`
+	Log          LogConfig          `toml:"log" envPrefix:"LOG_"`
+	Assets       []AssetConfig      `toml:"assets" envPrefix:"ASSETS_"`
+
+	// What the check made of the above.
+	keys  Keys
+	terms []anchor.Terms
+	// warnings are oddities that do not stop the start; they are logged once.
+	warnings []string
+}
+
+// NetworkConfig says which Stellar network, and through which Horizons.
+type NetworkConfig struct {
+	Passphrase string   `toml:"passphrase" env:"PASSPHRASE"`
+	Horizon    []string `toml:"horizon" env:"HORIZON"` // URLs without a trailing slash, best first
+}
+
+// ListenConfig holds the addresses bound, as host:port.
+type ListenConfig struct {
+	Public string `toml:"public" env:"PUBLIC"`
+	Admin  string `toml:"admin" env:"ADMIN"`
+}
+
+// DatabaseConfig says where the books are.
+type DatabaseConfig struct {
+	Path string `toml:"path" env:"PATH"`
+}
+
+// OrganizationConfig is who runs the anchor, for stellar.toml and the pages.
+type OrganizationConfig struct {
+	Name          string `toml:"name" env:"NAME"`
+	DBA           string `toml:"dba" env:"DBA"`
+	URL           string `toml:"url" env:"URL"`
+	Logo          string `toml:"logo" env:"LOGO"`
+	Description   string `toml:"description" env:"DESCRIPTION"`
+	Address       string `toml:"address" env:"ADDRESS"`
+	Phone         string `toml:"phone" env:"PHONE"`
+	OfficialEmail string `toml:"official_email" env:"OFFICIAL_EMAIL"`
+	SupportEmail  string `toml:"support_email" env:"SUPPORT_EMAIL"`
+}
+
+// SEP10Config tunes the sign-in of wallets.
+type SEP10Config struct {
+	WebAuthDomain     string   `toml:"web_auth_domain" env:"WEB_AUTH_DOMAIN"`
+	ChallengeLifetime Duration `toml:"challenge_lifetime" env:"CHALLENGE_LIFETIME"`
+	TokenLifetime     Duration `toml:"token_lifetime" env:"TOKEN_LIFETIME"`
+}
+
+// RailConfig says how money moves at the bank. The only kind so far is
+// "simulated", a bank of our own for test networks.
+type RailConfig struct {
+	Kind string `toml:"kind" env:"KIND"`
+	Path string `toml:"path" env:"PATH"` // the simulated bank's own books
+	// The anchor's account there, as customers are told to pay it.
+	Holder        string `toml:"holder" env:"HOLDER"`
+	AccountNumber string `toml:"account_number" env:"ACCOUNT_NUMBER"`
+	BankName      string `toml:"bank_name" env:"BANK_NAME"`
+}
+
+// SecretsConfig holds each secret as a value or as the name of a file.
+type SecretsConfig struct {
+	EncryptionKey        Secret   `toml:"encryption_key" env:"ENCRYPTION_KEY"`
+	EncryptionKeyFile    string   `toml:"encryption_key_file" env:"ENCRYPTION_KEY_FILE"`
+	TokenKey             Secret   `toml:"token_key" env:"TOKEN_KEY"`
+	TokenKeyFile         string   `toml:"token_key_file" env:"TOKEN_KEY_FILE"`
+	SessionKeys          []Secret `toml:"session_keys" env:"SESSION_KEYS"`
+	SessionKeysFile      string   `toml:"session_keys_file" env:"SESSION_KEYS_FILE"`
+	SigningSeed          Secret   `toml:"signing_seed" env:"SIGNING_SEED"`
+	SigningSeedFile      string   `toml:"signing_seed_file" env:"SIGNING_SEED_FILE"`
+	DistributionSeed     Secret   `toml:"distribution_seed" env:"DISTRIBUTION_SEED"`
+	DistributionSeedFile string   `toml:"distribution_seed_file" env:"DISTRIBUTION_SEED_FILE"`
+	FeeSeed              Secret   `toml:"fee_seed" env:"FEE_SEED"`
+	FeeSeedFile          string   `toml:"fee_seed_file" env:"FEE_SEED_FILE"`
+	ChannelSeeds         []Secret `toml:"channel_seeds" env:"CHANNEL_SEEDS"`
+	ChannelSeedsFile     string   `toml:"channel_seeds_file" env:"CHANNEL_SEEDS_FILE"`
+}
+
+// LogConfig says what is logged, and how.
+type LogConfig struct {
+	Level  string `toml:"level" env:"LEVEL"`   // debug, info, warn, error
+	Format string `toml:"format" env:"FORMAT"` // auto, text, json
+}
+
+// AssetConfig is one [[assets]] table; the check makes anchor.Terms of it.
+type AssetConfig struct {
+	Code        string     `toml:"code" env:"CODE"`
+	Issuer      string     `toml:"issuer" env:"ISSUER"`
+	OffChain    string     `toml:"off_chain" env:"OFF_CHAIN"` // SEP-38's "iso4217:USD"
+	Name        string     `toml:"name" env:"NAME"`
+	Description string     `toml:"description" env:"DESCRIPTION"`
+	Decimals    *int       `toml:"decimals" env:"DECIMALS"`
+	Deposit     SideConfig `toml:"deposit" envPrefix:"DEPOSIT_"`
+	Withdraw    SideConfig `toml:"withdraw" envPrefix:"WITHDRAW_"`
+}
+
+// SideConfig is one direction of an asset.
+type SideConfig struct {
+	Enabled        *bool          `toml:"enabled" env:"ENABLED"`
+	Min            string         `toml:"min" env:"MIN"`
+	Max            string         `toml:"max" env:"MAX"`
+	FeeFixed       string         `toml:"fee_fixed" env:"FEE_FIXED"`
+	FeePercent     string         `toml:"fee_percent" env:"FEE_PERCENT"`
+	FeeMinimum     string         `toml:"fee_minimum" env:"FEE_MINIMUM"`
+	Window         Duration       `toml:"window" env:"WINDOW"`
+	Fields         []string       `toml:"fields" env:"FIELDS"` // SEP-9 names, asked of each customer once
+	OptionalFields []string       `toml:"optional_fields" env:"OPTIONAL_FIELDS"`
+	Methods        []MethodConfig `toml:"methods" envPrefix:"METHODS_"`
+}
+
+// MethodConfig is one way the money can move off the ledger.
+type MethodConfig struct {
+	ID             string   `toml:"id" env:"ID"`
+	Fields         []string `toml:"fields" env:"FIELDS"` // SEP-9 names, asked for each transaction
+	OptionalFields []string `toml:"optional_fields" env:"OPTIONAL_FIELDS"`
+}
+
+// Keys are the secrets, read and understood.
+type Keys struct {
+	Encryption *store.Keys // personal data at rest
+	Token      []byte      // 32 bytes: SEP-10 tokens
+	Session    [][]byte    // 32 bytes each: the first signs, all are accepted
+
+	Signing      *keypair.Full // stellar.toml's SIGNING_KEY
+	Distribution *keypair.Full // receives withdrawals, pays deposits
+	Fee          *keypair.Full // pays the network's fees
+	Channels     []*keypair.Full
+}
+
+// defaults fills in what was left out. Every default is here and nowhere else.
+func (c *Config) defaults() {
+	fill(&c.Listen.Public, "127.0.0.1:8000")
+	fill(&c.Listen.Admin, "127.0.0.1:8001")
+	fill(&c.HomeDomain, authority(c.PublicURL))
+	fill(&c.AdminURL, "http://"+c.Listen.Admin)
+	fill(&c.Database.Path, ".windlass/windlass.db")
+	fill(&c.Organization.OfficialEmail, c.Organization.SupportEmail)
+	fill(&c.SEP10.WebAuthDomain, hostOnly(c.HomeDomain))
+	fill(&c.SEP10.ChallengeLifetime, Duration(15*time.Minute))
+	fill(&c.SEP10.TokenLifetime, Duration(24*time.Hour))
+	fill(&c.Rail.Kind, "simulated")
+	fill(&c.Rail.Path, ".windlass/bank.db")
+	fill(&c.Rail.Holder, c.Organization.Name)
+	fill(&c.Rail.AccountNumber, "1002003004")
+	fill(&c.Rail.BankName, "Harbour Test Bank")
+	fill(&c.Log.Level, "info")
+	fill(&c.Log.Format, "auto")
+	for i := range c.Assets {
+		a := &c.Assets[i]
+		fill(&a.Name, a.Code)
+		fill(&a.Decimals, new(2))
+		for _, s := range []*SideConfig{&a.Deposit, &a.Withdraw} {
+			fill(&s.Enabled, new(len(s.Methods) > 0))
+			fill(&s.FeeFixed, "0")
+			fill(&s.FeePercent, "0")
+			fill(&s.FeeMinimum, "0")
+		}
+		fill(&a.Deposit.Window, Duration(72*time.Hour))
+		fill(&a.Withdraw.Window, Duration(24*time.Hour))
+	}
+}
+
+// fill gives an empty value its default.
+func fill[T comparable](v *T, def T) {
+	var empty T
+	if *v == empty {
+		*v = def
+	}
+}
+
+// Load reads the configuration file, lays the environment ("NAME=value") over
+// it, fills in the defaults and checks everything. File names inside the
+// configuration are taken relative to its own folder. The error is a Problems
+// that lists all that is wrong, not only the first.
+func Load(path string, environ []string) (*Config, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, Problems{{Key: path, Text: "cannot be read: " + reason(err) +
+			"; start from a copy of anchor.example.toml, or name another file with --config"}}
+	}
+	return parse(path, data, environ)
+}
+
+func parse(path string, data []byte, environ []string) (*Config, error) {
+	c := &Config{}
+	r := &reading{file: path, origin: map[string]string{}}
+	r.decode(data, c)
+	c.warnings = r.environment(environ, c)
+	c.defaults()
+	k := &check{reading: r, dir: filepath.Dir(path)}
+	k.config(c)
+	c.warnings = append(c.warnings, k.warnings...)
+	if len(r.problems) > 0 {
+		return nil, r.problems
+	}
+	return c, nil
+}
+
+// Public reports whether real money is at stake: the public network, where
+// everything made for tests is refused.
+func (c *Config) Public() bool { return c.Network.Passphrase == network.PublicNetworkPassphrase }
+
+// Duration is a time.Duration written as "15m" or "72h".
+type Duration time.Duration
+
+// UnmarshalText reads what time.ParseDuration reads.
+func (d *Duration) UnmarshalText(text []byte) error {
+	v, err := time.ParseDuration(string(text))
+	if err != nil {
+		return errors.New(`expected a duration in quotes, such as "15m" or "72h"; the units are s, m and h`)
+	}
+	*d = Duration(v)
+	return nil
+}
+
+// Secret is a text that does not show itself when it is printed or logged.
+type Secret string
+
+// Reveal is the secret itself.
+func (s Secret) Reveal() string { return string(s) }
+
+// String hides the secret.
+func (s Secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return "[secret]"
+}
+
+// GoString hides the secret from %#v.
+func (s Secret) GoString() string { return s.String() }
+
+// LogValue hides the secret from the log.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// MarshalText hides the secret from encoders.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// authority is a URL's host[:port], "" if it is no URL.
+func authority(s string) string {
+	u, err := url.Parse(s)
+	if err != nil {
+		return ""
+	}
+	return u.Host
+}
+
+// hostOnly cuts the port off host[:port].
+func hostOnly(s string) string {
+	if host, _, err := net.SplitHostPort(s); err == nil {
+		return host
+	}
+	return strings.Trim(s, "[]")
+}

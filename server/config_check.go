@@ -1,0 +1,473 @@
+package main
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/mail"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/stellar/go-stellar-sdk/keypair"
+
+	"windlass/server/anchor"
+	"windlass/server/store"
+)
+
+// check judges a configuration whose defaults are filled in.
+type check struct {
+	*reading
+	dir string // relative file names start here
+	// warnings are oddities that do not stop the start.
+	warnings []string
+}
+
+func (k *check) config(c *Config) {
+	k.addresses(c)
+	k.network(c)
+	k.organization(c)
+	k.lifetimes(c)
+	k.logging(c)
+	k.rail(c)
+	k.secrets(c)
+	k.assets(c)
+	c.Database.Path = k.path(c.Database.Path)
+}
+
+func (k *check) addresses(c *Config) {
+	if c.PublicURL == "" {
+		k.wrong("public_url", `is missing; expected the address at which wallets reach this anchor, such as "https://anchor.example.com"`)
+	} else if k.site("public_url", c.PublicURL) && c.Public() && !strings.HasPrefix(c.PublicURL, "https://") {
+		k.wrong("public_url", "%q must begin with https:// on the public network; put a reverse proxy with a certificate in front", c.PublicURL)
+	}
+	k.site("admin_url", c.AdminURL)
+	if c.Public() && hostOnly(authority(c.PublicURL)) == hostOnly(authority(c.AdminURL)) {
+		k.wrong("admin_url", "must have a host name of its own on the public network, since browsers share cookies between the ports of one host")
+	}
+	if u, err := url.Parse("//" + c.HomeDomain); c.HomeDomain != "" && (err != nil || u.Host != c.HomeDomain) {
+		k.wrong("home_domain", `%q will not do; expected a host name without scheme or path, such as "example.com"`, c.HomeDomain)
+	}
+	if u, err := url.Parse("//" + c.SEP10.WebAuthDomain); c.SEP10.WebAuthDomain != "" && (err != nil || u.Host != c.SEP10.WebAuthDomain) {
+		k.wrong("sep10.web_auth_domain", `%q will not do; expected a host name without scheme or path, such as "anchor.example.com"`, c.SEP10.WebAuthDomain)
+	}
+	if c.AllowLoopback && c.Public() {
+		k.wrong("allow_loopback", "is for test networks only; remove it, or set it to false")
+	}
+	k.bind("listen.public", c.Listen.Public)
+	k.bind("listen.admin", c.Listen.Admin)
+	if _, port, _ := net.SplitHostPort(c.Listen.Admin); c.Listen.Admin == c.Listen.Public && port != "0" {
+		k.wrong("listen.admin", "%q is listen.public already; give each an address of its own", c.Listen.Admin)
+	}
+}
+
+// site checks a scheme://host[:port] and nothing more.
+func (k *check) site(key, value string) bool {
+	u, err := url.Parse(value)
+	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Hostname() == "" || value != u.Scheme+"://"+u.Host {
+		k.wrong(key, `%q will not do; expected scheme, host and perhaps port, without a path or a final slash, such as "https://anchor.example.com"`, value)
+		return false
+	}
+	return true
+}
+
+// link checks any http(s) address.
+func (k *check) link(key, value string) {
+	u, err := url.Parse(value)
+	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.User != nil {
+		k.wrong(key, `%q will not do; expected an address such as "https://www.example.com/logo.png"`, value)
+	}
+}
+
+func (k *check) bind(key, value string) {
+	if _, port, err := net.SplitHostPort(value); err != nil {
+		k.wrong(key, `%q will not do; expected host:port, such as "127.0.0.1:8000", or ":8000" for every interface`, value)
+	} else if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		k.wrong(key, "%q has no usable port; expected a number from 0 to 65535", value)
+	}
+}
+
+func (k *check) network(c *Config) {
+	if c.Network.Passphrase == "" {
+		k.wrong("network.passphrase", `is missing; expected the network's passphrase, such as "Test SDF Network ; September 2015"`)
+	}
+	if len(c.Network.Horizon) == 0 {
+		k.wrong("network.horizon", `is missing; expected at least one Horizon, such as ["https://horizon-testnet.stellar.org"]; the first that answers is used`)
+	}
+	for i, h := range c.Network.Horizon {
+		u, err := url.Parse(h)
+		switch {
+		case err != nil, u.Scheme != "https" && u.Scheme != "http", u.Host == "", u.RawQuery != "", strings.HasSuffix(h, "/"):
+			k.wrong("network.horizon", `entry %d, %q, will not do; expected an address without a final slash, such as "https://horizon-testnet.stellar.org"`, i+1, h)
+		case c.Public() && u.Scheme != "https":
+			k.wrong("network.horizon", "entry %d, %q, must begin with https:// on the public network: it is what we believe about money", i+1, h)
+		case slices.Contains(c.Network.Horizon[:i], h):
+			k.wrong("network.horizon", "%q is listed twice", h)
+		}
+	}
+}
+
+func (k *check) organization(c *Config) {
+	o := &c.Organization
+	if o.Name == "" {
+		k.wrong("organization.name", "is missing; expected the name that customers and wallets are shown")
+	}
+	for _, l := range []struct{ key, value string }{{"url", o.URL}, {"logo", o.Logo}} {
+		if l.value != "" {
+			k.link("organization."+l.key, l.value)
+		}
+	}
+	if o.SupportEmail == "" {
+		k.wrong("organization.support_email", "is missing; expected the address that customers in trouble write to")
+	}
+	for _, m := range []struct{ key, value string }{{"support_email", o.SupportEmail}, {"official_email", o.OfficialEmail}} {
+		if a, err := mail.ParseAddress(m.value); m.value != "" && (err != nil || a.Address != m.value) {
+			k.wrong("organization."+m.key, `%q is no e-mail address; expected something like "support@example.com"`, m.value)
+		}
+	}
+}
+
+func (k *check) lifetimes(c *Config) {
+	k.between("sep10.challenge_lifetime", c.SEP10.ChallengeLifetime, time.Minute, time.Hour)
+	k.between("sep10.token_lifetime", c.SEP10.TokenLifetime, time.Minute, 30*24*time.Hour)
+}
+
+func (k *check) between(key string, d Duration, least, most time.Duration) {
+	if time.Duration(d) < least || time.Duration(d) > most {
+		k.wrong(key, "%s will not do; expected between %s and %s", time.Duration(d), short(least), short(most))
+	}
+}
+
+// short writes whole hours, minutes or seconds without the zeros behind them.
+func short(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
+
+func (k *check) rail(c *Config) {
+	switch {
+	case c.Rail.Kind != "simulated":
+		k.wrong("rail.kind", `%q will not do; expected "simulated", the only kind in this version`, c.Rail.Kind)
+	case c.Public():
+		k.wrong("rail.kind", "the simulated bank is refused on the public network, and this version has no other")
+	}
+	c.Rail.Path = k.path(c.Rail.Path)
+}
+
+func (k *check) logging(c *Config) {
+	if _, ok := levels[c.Log.Level]; !ok {
+		k.wrong("log.level", "%q will not do; expected debug, info, warn or error", c.Log.Level)
+	}
+	if !slices.Contains([]string{"auto", "text", "json"}, c.Log.Format) {
+		k.wrong("log.format", "%q will not do; expected auto (text on a terminal, else json), text or json", c.Log.Format)
+	}
+}
+
+func (k *check) secrets(c *Config) {
+	s, made := &c.Secrets, &c.keys
+	const keysetHint = "a Tink keyset in JSON, as `windlass keys` makes it"
+	const keyHint = "32 random bytes in base64, as `openssl rand -base64 32` prints them"
+	const seedHint = "a secret seed, S followed by 55 letters and digits"
+
+	lines := func(text string) []string { return strings.Split(text, "\n") }
+
+	k.secret("encryption_key", &s.EncryptionKey, s.EncryptionKeyFile, keysetHint, func(v string) (err error) {
+		made.Encryption, err = store.ParseKeys([]byte(v))
+		return err
+	})
+	k.secret("token_key", &s.TokenKey, s.TokenKeyFile, keyHint, func(v string) (err error) {
+		made.Token, err = key32(v)
+		return err
+	})
+	k.secretList("session_keys", &s.SessionKeys, s.SessionKeysFile, lines, keyHint, func(v string) error {
+		b, err := key32(v)
+		made.Session = append(made.Session, b)
+		return err
+	})
+	seed := func(to **keypair.Full) func(string) error {
+		return func(v string) (err error) {
+			*to, err = keypair.ParseFull(v)
+			return err
+		}
+	}
+	k.secret("signing_seed", &s.SigningSeed, s.SigningSeedFile, seedHint, seed(&made.Signing))
+	k.secret("distribution_seed", &s.DistributionSeed, s.DistributionSeedFile, seedHint, seed(&made.Distribution))
+	k.secret("fee_seed", &s.FeeSeed, s.FeeSeedFile, seedHint, seed(&made.Fee))
+	k.secretList("channel_seeds", &s.ChannelSeeds, s.ChannelSeedsFile, lines, seedHint, func(v string) error {
+		kp, err := keypair.ParseFull(v)
+		made.Channels = append(made.Channels, kp)
+		return err
+	})
+	k.accounts(made)
+}
+
+// accounts holds apart what must not be one account: the signing key holds no
+// money, and a channel lends its sequence number to one envelope at a time.
+func (k *check) accounts(made *Keys) {
+	used := map[string]string{}
+	take := func(key string, kp *keypair.Full) {
+		if kp == nil {
+			return
+		}
+		if other, ok := used[kp.Address()]; ok {
+			k.wrong(key, "%s is in secrets.%s too; each needs an account of its own", kp.Address(), other)
+		}
+		used[kp.Address()] = strings.TrimPrefix(key, "secrets.")
+	}
+	take("secrets.signing_seed", made.Signing)
+	take("secrets.distribution_seed", made.Distribution)
+	take("secrets.fee_seed", made.Fee)
+	for _, kp := range made.Channels {
+		take("secrets.channel_seeds", kp)
+	}
+}
+
+// secret reads a secret from its value or its file, and has it understood.
+func (k *check) secret(name string, value *Secret, file, hint string, understand func(string) error) {
+	var list []Secret
+	if *value != "" {
+		list = []Secret{*value}
+	}
+	whole := func(text string) []string { return []string{text} }
+	k.secretList(name, &list, file, whole, hint, understand)
+	if len(list) > 0 {
+		*value = list[0]
+	}
+}
+
+// secretList is secret for several, which the file holds as split finds them. A
+// variable of the environment outdoes the other way of saying the same in the
+// configuration file.
+func (k *check) secretList(name string, values *[]Secret, file string, split func(string) []string, hint string, understand func(string) error) {
+	key, fileKey := "secrets."+name, "secrets."+name+"_file"
+	fromEnv := func(key string) bool { return strings.HasPrefix(k.origin[key], envPrefix) }
+	switch {
+	case len(*values) > 0 && file != "" && fromEnv(key) == fromEnv(fileKey):
+		k.wrong(key, "and %s are both given; keep one of them", fileKey)
+		return
+	case file != "" && (len(*values) == 0 || fromEnv(fileKey)):
+		data, err := os.ReadFile(k.path(file))
+		if err != nil {
+			k.wrong(fileKey, "%s cannot be read: %s", k.path(file), reason(err))
+			return
+		}
+		key, *values = fileKey, nil
+		for _, v := range split(string(data)) {
+			if v = strings.TrimSpace(v); v != "" {
+				*values = append(*values, Secret(v))
+			}
+		}
+	}
+	if len(*values) == 0 {
+		k.wrong(key, "is missing; expected %s (or give the name of a file that holds it as %s_file)", hint, name)
+		return
+	}
+	for i, v := range *values {
+		if err := understand(v.Reveal()); err != nil {
+			at := ""
+			if len(*values) > 1 {
+				at = fmt.Sprintf("number %d ", i+1)
+			}
+			k.wrong(key, "%sis not usable; expected %s", at, hint) // never the value: problems are printed
+			return
+		}
+	}
+}
+
+func key32(s string) ([]byte, error) {
+	b, err := base64.StdEncoding.DecodeString(s)
+	if err == nil && len(b) != 32 {
+		err = errors.New("not 32 bytes")
+	}
+	return b, err
+}
+
+// path takes a relative file name from the configuration's own folder.
+func (k *check) path(name string) string {
+	if name == "" || filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(k.dir, name)
+}
+
+// reason is a file error without the name of the file and the call.
+func reason(err error) string {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		return p.Err.Error()
+	}
+	return err.Error()
+}
+
+func (k *check) assets(c *Config) {
+	if len(c.Assets) == 0 {
+		k.wrong("assets", "is missing; expected an [[assets]] table for each asset that is offered")
+	}
+	codes := map[string]bool{}
+	for i := range c.Assets {
+		a, at := &c.Assets[i], fmt.Sprintf("assets[%d].", i)
+		if codes[a.Code] {
+			k.wrong(at+"code", "%q is offered twice; wallets tell assets apart by their code alone", a.Code)
+		}
+		codes[a.Code] = true
+		t := anchor.Terms{Name: a.Name, Description: a.Description, Decimals: *a.Decimals}
+		if c.keys.Distribution != nil {
+			t.Account = c.keys.Distribution.Address()
+		}
+		t.Asset = k.ledgerAsset(at, a)
+		var err error
+		if t.OffChain, err = anchor.ParseAsset(a.OffChain); err != nil || t.OffChain.OnLedger() {
+			k.wrong(at+"off_chain", `%q will not do; expected what the bank moves, such as "iso4217:USD"`, a.OffChain)
+		}
+		if t.Decimals < 0 || t.Decimals > anchor.Decimals {
+			k.wrong(at+"decimals", "%d will not do; expected 0 to %d", t.Decimals, anchor.Decimals)
+			t.Decimals = anchor.Decimals
+		}
+		t.Deposit = k.side(at+"deposit.", a.Deposit, t.Decimals)
+		t.Withdraw = k.side(at+"withdraw.", a.Withdraw, t.Decimals)
+		k.prices(at, &t)
+		c.terms = append(c.terms, t)
+	}
+}
+
+func (k *check) ledgerAsset(at string, a *AssetConfig) anchor.Asset {
+	switch {
+	case a.Code == "":
+		k.wrong(at+"code", `is missing; expected the asset's code on the ledger, such as "USDC"`)
+	case !assetCode.MatchString(a.Code):
+		k.wrong(at+"code", "%q will not do; expected 1 to 12 letters and digits", a.Code)
+	case a.Code == anchor.Native.Code:
+		k.wrong(at+"code", "lumens cannot be offered: their price moves, and an asset is worth exactly as much as its off_chain money")
+	default:
+		asset, err := anchor.ParseAsset(anchor.Stellar + ":" + a.Code + ":" + a.Issuer)
+		if err != nil {
+			k.wrong(at+"issuer", "%q is no account; expected the issuer's address, G followed by 55 letters and digits", a.Issuer)
+		}
+		return asset
+	}
+	return anchor.Asset{}
+}
+
+var (
+	assetCode = regexp.MustCompile(`^[a-zA-Z0-9]{1,12}$`)
+	methodID  = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
+)
+
+// side reads one direction. Nothing but its amounts is asked of a direction
+// that is switched off.
+func (k *check) side(at string, s SideConfig, decimals int) anchor.Side {
+	made := anchor.Side{Enabled: *s.Enabled, Window: time.Duration(s.Window)}
+	amount := func(key, value string) anchor.Amount {
+		a, err := anchor.ParseAmount(value)
+		switch {
+		case value == "" && !made.Enabled:
+		case value == "":
+			k.wrong(at+key, `is missing; expected an amount in quotes, such as "10"`)
+		case err != nil:
+			k.wrong(at+key, `%q will not do; expected a plain decimal in quotes, such as "10" or "0.50"`, value)
+		case key != "fee_percent" && !a.IsWhole(decimals):
+			k.wrong(at+key, "%s has more than the %d decimals of the asset", value, decimals)
+		}
+		return a
+	}
+	made.Min, made.Max = amount("min", s.Min), amount("max", s.Max)
+	made.Fee = anchor.Schedule{
+		Fixed: amount("fee_fixed", s.FeeFixed), Percent: amount("fee_percent", s.FeePercent), Minimum: amount("fee_minimum", s.FeeMinimum)}
+	if made.Fee.Percent >= 100*anchor.One {
+		k.wrong(at+"fee_percent", "%s leaves nothing to pay out; expected less than 100", s.FeePercent)
+	}
+	made.Fields = k.fields(at, s.Fields, s.OptionalFields)
+	for i, m := range s.Methods {
+		at := fmt.Sprintf("%smethods[%d].", at, i)
+		if !methodID.MatchString(m.ID) {
+			k.wrong(at+"id", `%q will not do; expected small letters, digits and underscores, such as "bank_transfer"`, m.ID)
+		} else if _, twice := made.Method(m.ID); twice {
+			k.wrong(at+"id", "%q is listed twice", m.ID)
+		}
+		made.Methods = append(made.Methods, anchor.Method{ID: m.ID, Fields: k.fields(at, m.Fields, m.OptionalFields)})
+	}
+	if !made.Enabled {
+		return made
+	}
+	if made.Min > made.Max {
+		k.wrong(at+"max", "%s is below min, %s", s.Max, s.Min)
+	}
+	if len(made.Methods) == 0 {
+		k.wrong(at+"methods", `is missing; expected at least one way to pay, such as a [[…methods]] table with id = "bank_transfer"`)
+	}
+	k.between(at+"window", s.Window, time.Minute, 90*24*time.Hour)
+	return made
+}
+
+// fields turns names into what is asked. They are SEP-9's, since the pages have
+// a label for each of those in every language.
+func (k *check) fields(at string, required, optional []string) []anchor.Field {
+	var made []anchor.Field
+	for i, name := range slices.Concat(required, optional) {
+		key := at + "fields"
+		if i >= len(required) {
+			key = at + "optional_fields"
+		}
+		if !slices.Contains(sep9Fields, name) {
+			mend := ""
+			if near := nearest(name, sep9Fields); near != "" {
+				mend = fmt.Sprintf("; did you mean %q?", near)
+			}
+			k.wrong(key, "%q is none of the fields that can be asked%s (known: %s)", name, mend, strings.Join(sep9Fields, ", "))
+		}
+		if slices.ContainsFunc(made, func(f anchor.Field) bool { return f.Name == name }) {
+			k.wrong(key, "%q is asked twice", name)
+		}
+		f := anchor.Field{Name: name, Type: "text", Optional: i >= len(required)}
+		switch name {
+		case "email_address":
+			f.Type = "email"
+		case "bank_account_number":
+			f.Type = "account_number"
+		}
+		made = append(made, f)
+	}
+	return made
+}
+
+// sep9Fields are the texts that SEP-9 lets one ask of a person, and of their
+// account at a bank or a mobile money provider.
+var sep9Fields = []string{
+	"first_name", "last_name", "additional_name", "email_address", "mobile_number",
+	"birth_date", "birth_place", "birth_country_code",
+	"address", "city", "state_or_province", "postal_code", "address_country_code",
+	"occupation", "employer_name", "employer_address", "language_code", "sex", "tax_id", "tax_id_name",
+	"id_type", "id_country_code", "id_issue_date", "id_expiration_date", "id_number",
+	"bank_name", "bank_account_type", "bank_account_number", "bank_number", "bank_phone_number", "bank_branch_number",
+	"external_transfer_memo", "clabe_number", "cbu_number", "cbu_alias",
+	"mobile_money_number", "mobile_money_provider", "crypto_address",
+}
+
+// prices makes sure that an amount inside the limits can pay for its fee. That
+// the smallest one does is up to the operator: a customer who enters less than
+// the fee is told so.
+func (k *check) prices(at string, t *anchor.Terms) {
+	for kind, side := range map[anchor.Kind]string{anchor.Deposit: "deposit.", anchor.Withdrawal: "withdraw."} {
+		s := t.Side(kind)
+		if !s.Enabled || s.Min > s.Max {
+			continue
+		}
+		if _, err := t.Price(kind, s.Max); err != nil {
+			k.wrong(at+side+"max", "%s does not even cover the fee; raise it, or lower the fee", s.Max)
+		} else if _, err := t.Price(kind, s.Min); err != nil {
+			k.warnings = append(k.warnings, at+side+"min: "+s.Min.String()+" does not cover the fee; customers who enter it are told so")
+		}
+	}
+}

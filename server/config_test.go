@@ -1,0 +1,546 @@
+package main
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/pelletier/go-toml/v2"
+	"github.com/stellar/go-stellar-sdk/keypair"
+	"github.com/stellar/go-stellar-sdk/network"
+
+	"windlass/server/anchor"
+)
+
+func randomKey(t *testing.T) string {
+	t.Helper()
+	key, err := newKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+func example(t *testing.T) string {
+	t.Helper()
+	data, err := os.ReadFile("../anchor.example.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// loadExample loads the example with each old text replaced by the new one.
+func loadExample(t *testing.T, environ []string, oldnew ...string) (*Config, Problems) {
+	t.Helper()
+	text := example(t)
+	for i := 0; i < len(oldnew); i += 2 {
+		if !strings.Contains(text, oldnew[i]) {
+			t.Fatalf("the example does not contain %q", oldnew[i])
+		}
+		text = strings.Replace(text, oldnew[i], oldnew[i+1], 1)
+	}
+	return load(t, text, environ)
+}
+
+func load(t *testing.T, text string, environ []string) (*Config, Problems) {
+	t.Helper()
+	dir := t.TempDir()
+	if _, err := makeKeys(filepath.Join(dir, "secrets"), 2); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "anchor.toml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := Load(path, environ)
+	problems, ok := errors.AsType[Problems](err)
+	if err != nil && !ok {
+		t.Fatalf("Load: %v is not Problems", err)
+	}
+	if (c == nil) != (len(problems) > 0) {
+		t.Fatalf("Load gave %v and %v", c, problems)
+	}
+	return c, problems
+}
+
+func TestExampleLoads(t *testing.T) {
+	t.Parallel()
+	c, problems := loadExample(t, nil)
+	if problems != nil {
+		t.Fatal(problems)
+	}
+	person := []anchor.Field{
+		{Name: "first_name", Type: "text"}, {Name: "last_name", Type: "text"}, {Name: "email_address", Type: "email"}}
+	want := []anchor.Terms{{
+		Asset:       anchor.Asset{Scheme: "stellar", Code: "USDX", Issuer: "GBBD47IF6LWK7P7MDEVSCWR7DPUWV3NY3DTQEVFL4NAT4AQH3ZLLFLA5"},
+		OffChain:    anchor.Asset{Scheme: "iso4217", Code: "USD"},
+		Name:        "US dollar",
+		Description: "A dollar at Example Anchor's bank, one for one.",
+		Decimals:    2,
+		Account:     c.keys.Distribution.Address(),
+		Deposit: anchor.Side{
+			Enabled: true,
+			Min:     anchor.MustAmount("10"), Max: anchor.MustAmount("10000"),
+			Fee:     anchor.Schedule{Fixed: anchor.MustAmount("1"), Percent: anchor.MustAmount("0.5")},
+			Fields:  person,
+			Methods: []anchor.Method{{ID: "bank_transfer"}},
+			Window:  72 * time.Hour,
+		},
+		Withdraw: anchor.Side{
+			Enabled: true,
+			Min:     anchor.MustAmount("10"), Max: anchor.MustAmount("10000"),
+			Fee:    anchor.Schedule{Fixed: anchor.MustAmount("2")},
+			Fields: person,
+			Methods: []anchor.Method{{ID: "bank_transfer", Fields: []anchor.Field{
+				{Name: "bank_account_number", Type: "account_number"}, {Name: "bank_number", Type: "text"}}}},
+			Window: 24 * time.Hour,
+		},
+	}}
+	if diff := cmp.Diff(want, c.terms); diff != "" {
+		t.Errorf("terms (-want +got):\n%s", diff)
+	}
+	if c.keys.Encryption == nil || len(c.keys.Token) != 32 || len(c.keys.Session) != 1 || len(c.keys.Channels) != 2 {
+		t.Errorf("keys: %v %d %d %d", c.keys.Encryption, len(c.keys.Token), len(c.keys.Session), len(c.keys.Channels))
+	}
+	if c.HomeDomain != "anchor.example.com" || c.SEP10.WebAuthDomain != "anchor.example.com" || c.Public() {
+		t.Errorf("home domain %q, web auth domain %q, public %v", c.HomeDomain, c.SEP10.WebAuthDomain, c.Public())
+	}
+	if !filepath.IsAbs(c.Database.Path) || !strings.HasSuffix(c.Database.Path, "/.windlass/windlass.db") {
+		t.Errorf("database path %q", c.Database.Path)
+	}
+}
+
+var optionalKey = regexp.MustCompile(`(?m)^#([a-z0-9_]+ = )`)
+
+// TestExampleIsComplete holds the example to the struct: every key stands in
+// it, no other does, and the defaults it names are the real ones.
+func TestExampleIsComplete(t *testing.T) {
+	t.Parallel()
+	all := optionalKey.ReplaceAllString(example(t), "$1")
+
+	r := &reading{origin: map[string]string{}}
+	documented := &Config{}
+	r.decode([]byte(all), documented)
+	if len(r.problems) > 0 {
+		t.Fatal(r.problems)
+	}
+	keys := map[string]bool{}
+	for key := range r.origin {
+		keys[index.ReplaceAllString(key, "")] = true
+	}
+	for _, key := range allKeys(reflect.TypeFor[Config](), "") {
+		if !keys[key] {
+			t.Errorf("%s is not in anchor.example.toml", key)
+		}
+	}
+
+	// What is optional, but for keys without a default, shows the default.
+	var written, filled Config
+	for _, c := range []*Config{&written, &filled} {
+		if err := toml.Unmarshal([]byte(example(t)), c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	filled.defaults()
+	for key, def := range leaves(reflect.ValueOf(filled), "") {
+		if before := leaves(reflect.ValueOf(written), "")[key]; before == "" && def != "" {
+			// These are made from another key, and the example shows its own.
+			if key == "organization.official_email" || key == "organization.dba" {
+				continue
+			}
+			if shown := leaves(reflect.ValueOf(*documented), "")[key]; shown != def {
+				t.Errorf("%s: anchor.example.toml shows %s, the default is %s", key, shown, def)
+			}
+		}
+	}
+}
+
+// allKeys are the keys of a table and all below it, without numbers.
+func allKeys(table reflect.Type, prefix string) []string {
+	var keys []string
+	for f := range table.Fields() {
+		tag := f.Tag.Get("toml")
+		if tag == "" {
+			continue
+		}
+		keys = append(keys, prefix+tag)
+		if element(f.Type).Kind() == reflect.Struct {
+			keys = append(keys, allKeys(element(f.Type), prefix+tag+".")...)
+		}
+	}
+	return keys
+}
+
+// leaves are the values of all keys as text; "" for unset.
+func leaves(v reflect.Value, prefix string) map[string]string {
+	out := map[string]string{}
+	for f, fv := range v.Fields() {
+		tag := f.Tag.Get("toml")
+		switch {
+		case tag == "":
+		case fv.Kind() == reflect.Struct:
+			maps.Copy(out, leaves(fv, prefix+tag+"."))
+		case fv.Kind() == reflect.Slice && fv.Type().Elem().Kind() == reflect.Struct:
+			for i := range fv.Len() {
+				maps.Copy(out, leaves(fv.Index(i), fmt.Sprintf("%s%s[%d].", prefix, tag, i)))
+			}
+		case fv.IsZero() && fv.Kind() != reflect.Bool:
+			out[prefix+tag] = ""
+		default:
+			out[prefix+tag] = fmt.Sprint(reflect.Indirect(fv))
+		}
+	}
+	return out
+}
+
+// TestEnvironmentNames holds each env tag to its toml tag, so that one rule
+// tells the operator every variable's name.
+func TestEnvironmentNames(t *testing.T) {
+	t.Parallel()
+	var walk func(reflect.Type)
+	walk = func(table reflect.Type) {
+		for f := range table.Fields() {
+			tag := f.Tag.Get("toml")
+			if tag == "" {
+				continue
+			}
+			want, got := strings.ToUpper(tag), f.Tag.Get("env")
+			if element(f.Type).Kind() == reflect.Struct {
+				want, got = want+"_", f.Tag.Get("envPrefix")
+				walk(element(f.Type))
+			}
+			if got != want {
+				t.Errorf("%s.%s has the variable %q, want %q", table.Name(), f.Name, got, want)
+			}
+		}
+	}
+	walk(reflect.TypeFor[Config]())
+}
+
+// TestDocumentsNameRealVariables looks for WINDLASS_… in what users read.
+func TestDocumentsNameRealVariables(t *testing.T) {
+	t.Parallel()
+	variable := regexp.MustCompile(`\bWINDLASS_[A-Z0-9_]*[A-Z0-9]\b`)
+	paths, err := filepath.Glob("../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range append(paths, "../README.md", "../CONTRIBUTING.md", "../anchor.example.toml") {
+		data, err := os.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range variable.FindAllString(string(data), -1) {
+			if _, ok := keyOf(reflect.TypeFor[Config](), strings.TrimPrefix(name, envPrefix)); !ok && name != configVariable && name != "WINDLASS_PORT" {
+				t.Errorf("%s names %s, which is no setting", path, name)
+			}
+		}
+	}
+}
+
+func TestEnvironment(t *testing.T) {
+	t.Parallel()
+	token := randomKey(t)
+	c, problems := loadExample(t, []string{
+		"WINDLASS_PUBLIC_URL=https://other.example.com:8443",
+		"WINDLASS_NETWORK_HORIZON=https://one.example.com,https://two.example.com",
+		"WINDLASS_SEP10_TOKEN_LIFETIME=1h",
+		"WINDLASS_ALLOW_LOOPBACK=true",
+		"WINDLASS_LOG_LEVEL=", // empty is unset
+		"WINDLASS_SECRETS_TOKEN_KEY=" + token,
+		"WINDLASS_ASSETS_0_DEPOSIT_MAX=500",
+		"WINDLASS_ASSETS_0_WITHDRAW_METHODS_1_ID=cash",
+		"WINDLASS_ASSETS_1_CODE=EURX",
+		"WINDLASS_ASSETS_1_ISSUER=GBBD47IF6LWK7P7MDEVSCWR7DPUWV3NY3DTQEVFL4NAT4AQH3ZLLFLA5",
+		"WINDLASS_ASSETS_1_OFF_CHAIN=iso4217:EUR",
+		"WINDLASS_ASSETS_1_DEPOSIT_ENABLED=false",
+		"WINDLASS_CONFIG=anchor.toml",
+		"WINDLASS_PORT=tcp://10.0.0.1:8000",
+		"PATH=/bin",
+	}, `[assets.withdraw]`, `[assets.withdraw] # below it is a method`)
+	if problems != nil {
+		t.Fatal(problems)
+	}
+	got := []any{c.PublicURL, c.HomeDomain, c.SEP10.WebAuthDomain, c.Network.Horizon, time.Duration(c.SEP10.TokenLifetime),
+		c.AllowLoopback, c.Log.Level, base64.StdEncoding.EncodeToString(c.keys.Token),
+		c.terms[0].Deposit.Max, c.terms[0].Withdraw.Methods[1].ID, c.terms[1].Asset.Code, c.terms[1].Deposit.Enabled}
+	want := []any{"https://other.example.com:8443", "other.example.com:8443", "other.example.com",
+		[]string{"https://one.example.com", "https://two.example.com"}, time.Hour,
+		true, "info", token,
+		anchor.MustAmount("500"), "cash", "EURX", false}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if len(c.warnings) != 1 || !strings.Contains(c.warnings[0], "WINDLASS_PORT ") {
+		t.Errorf("warnings: %q", c.warnings)
+	}
+}
+
+func TestProblems(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name    string
+		environ []string
+		oldnew  []string
+		want    []string // each a part of one problem, in any order
+	}{
+		{name: "a key misspelled at the top",
+			oldnew: []string{"public_url =", "public_ulr ="},
+			want: []string{
+				`public_ulr: there is no such key; did you mean "public_url"? known at the top: home_domain, public_url, admin_url, allow_loopback, network, listen,`,
+				`public_url: is missing`,
+			}},
+		{name: "a key misspelled in a table of a list",
+			oldnew: []string{`fee_percent = "0.5"`, `fee_precent = "0.5"`},
+			want:   []string{`assets[0].deposit.fee_precent: there is no such key; did you mean "fee_percent"? known in assets.deposit: enabled, min,`}},
+		{name: "a table misspelled",
+			oldnew: []string{"[sep10]", "[sep01]\nchallenge_lifetime = \"5m\""},
+			want:   []string{`sep01: there is no such key; did you mean "sep10"?`}},
+		{name: "a key of nowhere",
+			oldnew: []string{"[log]", "[log]\nrotation.days = 3"},
+			want:   []string{`log.rotation: there is no such key; known in log: level, format`}},
+		{name: "several wrong types at once",
+			oldnew: []string{
+				`min = "10"`, `min = 10`,
+				`fields = ["first_name", "last_name", "email_address"]`, `fields = "first_name"`,
+				`[log]`, "[log]\nlevel = true",
+				`#decimals = 2`, `decimals = 2.5`,
+				`#token_lifetime = "24h"`, `token_lifetime = "a day"`},
+			want: []string{
+				`assets[0].deposit.min: expected a text in quotes, such as "10"`,
+				`assets[0].deposit.fields: expected a list of texts`,
+				`log.level: expected a text in quotes`,
+				`assets[0].decimals: expected a whole number`,
+				`sep10.token_lifetime: expected a duration in quotes, such as "15m" or "72h"`,
+			}},
+		{name: "not TOML",
+			oldnew: []string{`name = "US dollar"`, `name = US dollar`},
+			want:   []string{`anchor.toml: unexpected character`}},
+		{name: "a key given twice",
+			oldnew: []string{`name = "US dollar"`, "name = \"US dollar\"\nname = \"Dollar\""},
+			want:   []string{`assets[0].name: key name is already defined`}},
+		{name: "addresses",
+			oldnew: []string{
+				`"https://anchor.example.com"`, `"anchor.example.com"`,
+				`#home_domain = "anchor.example.com"`, `home_domain = "https://anchor.example.com"`,
+				`"https://anchor-admin.example.com"`, `"https://anchor-admin.example.com/"`,
+				`#web_auth_domain = "anchor.example.com"`, `web_auth_domain = "a/b"`,
+				`#public = "127.0.0.1:8000"`, `public = "8000"`,
+				`#admin = "127.0.0.1:8001"`, `admin = "127.0.0.1:80001"`},
+			want: []string{
+				`public_url: "anchor.example.com" will not do`, `home_domain: "https://anchor.example.com" will not do`,
+				`admin_url: "https://anchor-admin.example.com/" will not do`, `sep10.web_auth_domain: "a/b" will not do`,
+				`listen.public: "8000" will not do; expected host:port`, `listen.admin: "127.0.0.1:80001" has no usable port`}},
+		{name: "no name to reach the admin listener by",
+			oldnew: []string{`admin_url =`, `#admin_url =`, `#admin = "127.0.0.1:8001"`, `admin = ":8001"`},
+			want:   []string{`admin_url: "http://:8001" will not do`}},
+		{name: "one address for both listeners",
+			oldnew: []string{`#admin = "127.0.0.1:8001"`, `admin = "127.0.0.1:8000"`},
+			want:   []string{`listen.admin: "127.0.0.1:8000" is listen.public already`}},
+		{name: "the public network",
+			oldnew: []string{
+				"Test SDF Network ; September 2015", network.PublicNetworkPassphrase,
+				`public_url = "https:`, `public_url = "http:`,
+				"https://anchor-admin.example.com", "https://anchor.example.com:8001",
+				"https://horizon-testnet.stellar.org", "http://horizon.stellar.org",
+				"#allow_loopback = false", "allow_loopback = true"},
+			want: []string{`public_url: "http://anchor.example.com" must begin with https://`,
+				`network.horizon: entry 1, "http://horizon.stellar.org", must begin with https://`,
+				`admin_url: must have a host name of its own`, `allow_loopback: is for test networks only`,
+				`rail.kind: the simulated bank is refused`}},
+		{name: "the network",
+			oldnew: []string{
+				`passphrase = "Test SDF Network ; September 2015"`, `passphrase = ""`,
+				`["https://horizon-testnet.stellar.org"]`, `["https://horizon-testnet.stellar.org/"]`},
+			want: []string{`network.passphrase: is missing`, `network.horizon: entry 1, "https://horizon-testnet.stellar.org/", will not do`}},
+		{name: "no Horizon",
+			oldnew: []string{`["https://horizon-testnet.stellar.org"]`, `[]`},
+			want:   []string{`network.horizon: is missing`}},
+		{name: "the same Horizon twice",
+			environ: []string{"WINDLASS_NETWORK_HORIZON=https://a.example,https://a.example"},
+			want:    []string{`WINDLASS_NETWORK_HORIZON: network.horizon: "https://a.example" is listed twice`}},
+		{name: "the organization",
+			oldnew: []string{
+				`name = "Example Anchor Ltd"`, ``, `"support@example.com"`, `"support"`,
+				`#logo = "https://www.example.com/logo.png"`, `logo = "logo.png"`,
+				`#official_email = "office@example.com"`, `official_email = "Office <office@example.com>"`},
+			want: []string{`organization.name: is missing`, `organization.support_email: "support" is no e-mail address`,
+				`organization.logo: "logo.png" will not do`, `organization.official_email: "Office <office@example.com>" is no e-mail address`}},
+		{name: "lifetimes, log",
+			environ: []string{"WINDLASS_SEP10_CHALLENGE_LIFETIME=1s", "WINDLASS_SEP10_TOKEN_LIFETIME=1000h", "WINDLASS_LOG_LEVEL=loud", "WINDLASS_LOG_FORMAT=xml"},
+			want: []string{
+				`WINDLASS_SEP10_CHALLENGE_LIFETIME: sep10.challenge_lifetime: 1s will not do; expected between 1m and 1h`,
+				`WINDLASS_SEP10_TOKEN_LIFETIME: sep10.token_lifetime: 1000h0m0s will not do; expected between 1m and 720h`,
+				`log.level: "loud" will not do`, `log.format: "xml" will not do`}},
+		{name: "variables of a wrong type, all of them",
+			environ: []string{"WINDLASS_ALLOW_LOOPBACK=maybe", "WINDLASS_ASSETS_0_DECIMALS=two", "WINDLASS_SEP10_TOKEN_LIFETIME=day"},
+			want: []string{
+				`WINDLASS_ALLOW_LOOPBACK: allow_loopback: "maybe" will not do; expected true or false`,
+				`WINDLASS_ASSETS_0_DECIMALS: assets[0].decimals: "two" will not do; expected a whole number`,
+				`WINDLASS_SEP10_TOKEN_LIFETIME: sep10.token_lifetime: "day" will not do; expected a duration`}},
+		{name: "a gap in a list's numbers",
+			environ: []string{"WINDLASS_ASSETS_0_DEPOSIT_METHODS_2_ID=cash"},
+			want:    []string{`assets[0].deposit.methods[1].id: "" will not do`}},
+		{name: "a secret both ways",
+			oldnew: []string{`#token_key =`, `token_key =`},
+			want:   []string{`secrets.token_key: and secrets.token_key_file are both given; keep one of them`}},
+		{name: "no secret",
+			oldnew: []string{`signing_seed_file =`, `#signing_seed_file =`},
+			want:   []string{"secrets.signing_seed: is missing; expected a secret seed"}},
+		{name: "no such file",
+			oldnew: []string{`"secrets/fee_seed"`, `"secrets/fee"`},
+			want:   []string{"/secrets/fee cannot be read: no such file or directory"}},
+		{name: "one account twice",
+			environ: func() []string {
+				seed := keypair.MustRandom().Seed()
+				return []string{"WINDLASS_SECRETS_FEE_SEED=" + seed, "WINDLASS_SECRETS_CHANNEL_SEEDS=" + seed}
+			}(),
+			want: []string{"is in secrets.fee_seed too; each needs an account of its own"}},
+		{name: "the wrong kind of secret",
+			environ: []string{
+				"WINDLASS_SECRETS_ENCRYPTION_KEY=c2hvcnQ=", "WINDLASS_SECRETS_SESSION_KEYS=" + randomKey(t) + ",%",
+				"WINDLASS_SECRETS_SIGNING_SEED=" + keypair.MustRandom().Address()},
+			want: []string{
+				`secrets.encryption_key: is not usable; expected a Tink keyset in JSON`,
+				`secrets.session_keys: number 2 is not usable`, `secrets.signing_seed: is not usable; expected a secret seed`}},
+		{name: "several lines where one belongs",
+			oldnew: []string{`"secrets/fee_seed"`, `"secrets/channel_seeds"`},
+			want:   []string{"secrets.fee_seed_file: is not usable; expected a secret seed"}},
+		{name: "the asset",
+			oldnew: []string{`code = "USDX"`, `code = "US-D"`, `"iso4217:USD"`, `"USD"`, `#decimals = 2`, `decimals = 8`},
+			want: []string{`assets[0].code: "US-D" will not do`, `assets[0].off_chain: "USD" will not do`,
+				`assets[0].decimals: 8 will not do; expected 0 to 7`}},
+		{name: "the issuer",
+			oldnew: []string{`issuer = "G`, `issuer = "H`},
+			want:   []string{`assets[0].issuer: "HBBD47IF`}},
+		{name: "lumens",
+			oldnew: []string{`code = "USDX"`, `code = "native"`},
+			want:   []string{`assets[0].code: lumens cannot be offered`}},
+		{name: "an asset twice",
+			environ: []string{"WINDLASS_ASSETS_1_CODE=USDX", "WINDLASS_ASSETS_1_OFF_CHAIN=iso4217:USD",
+				"WINDLASS_ASSETS_1_ISSUER=GBBD47IF6LWK7P7MDEVSCWR7DPUWV3NY3DTQEVFL4NAT4AQH3ZLLFLA5"},
+			want: []string{`assets[1].code: "USDX" is offered twice`}},
+		{name: "limits and fees",
+			oldnew: []string{`min = "10"`, `min = "10.001"`, `max = "10000"`, `max = "1,000"`,
+				`fee_fixed = "1"`, `fee_fixed = "-1"`, `fee_percent = "0.5"`, `fee_percent = "100"`},
+			want: []string{`assets[0].deposit.min: 10.001 has more than the 2 decimals of the asset`,
+				`assets[0].deposit.max: "1,000" will not do; expected a plain decimal`,
+				`assets[0].deposit.fee_fixed: "-1" will not do`, `assets[0].deposit.fee_percent: 100 leaves nothing to pay out`}},
+		{name: "limits the wrong way round",
+			oldnew: []string{`max = "10000"`, `max = "5"`},
+			want:   []string{`assets[0].deposit.max: 5 is below min, 10`}},
+		{name: "no limits",
+			oldnew: []string{`min = "10"`, ``},
+			want:   []string{`assets[0].deposit.min: is missing`}},
+		{name: "a maximum below the fee",
+			oldnew: []string{`fee_fixed = "1"`, `fee_fixed = "10000"`},
+			want:   []string{`assets[0].deposit.max: 10000 does not even cover the fee`}},
+		{name: "methods, fields, window",
+			oldnew: []string{`id = "bank_transfer"`, `id = "Bank transfer"`,
+				`"first_name", "last_name"`, `"fist_name", "last_name", "last_name"`,
+				`#optional_fields = ["mobile_number"]`, `optional_fields = ["shoe_size"]`, `#window = "72h"`, `window = "1s"`},
+			want: []string{`assets[0].deposit.methods[0].id: "Bank transfer" will not do`,
+				`assets[0].deposit.fields: "fist_name" is none of the fields that can be asked; did you mean "first_name"?`,
+				`assets[0].deposit.optional_fields: "shoe_size" is none of the fields that can be asked (known: first_name,`,
+				`assets[0].deposit.window: 1s will not do`}},
+		{name: "a direction without a method",
+			oldnew: []string{"#enabled = true", "enabled = true", "[[assets.deposit.methods]]\nid = \"bank_transfer\"", ""},
+			want:   []string{`assets[0].deposit.methods: is missing`}},
+		{name: "no assets",
+			oldnew: []string{example(t)[strings.Index(example(t), "[[assets]]"):], ""},
+			want:   []string{`assets: is missing; expected an [[assets]] table`}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			_, problems := loadExample(t, tt.environ, tt.oldnew...)
+			var rest []string
+			for _, p := range problems {
+				rest = append(rest, p.String())
+			}
+			for _, want := range tt.want {
+				i := slices.IndexFunc(rest, func(s string) bool { return strings.Contains(s, want) })
+				if i < 0 {
+					t.Errorf("no problem says %q", want)
+					continue
+				}
+				rest = slices.Delete(rest, i, i+1)
+			}
+			for _, p := range rest {
+				t.Errorf("unexpected: %s", p)
+			}
+			if t.Failed() {
+				t.Log(problems)
+			}
+		})
+	}
+}
+
+func TestProblemsNameTheirLine(t *testing.T) {
+	t.Parallel()
+	text := example(t)
+	_, problems := load(t, strings.Replace(text, `max = "10000"`, `max = "5"`, 1), nil)
+	line := 1 + strings.Count(text[:strings.Index(text, `max = "10000"`)], "\n")
+	if len(problems) != 1 || problems[0].Where != fmt.Sprintf("line %d", line) {
+		t.Errorf("got %v, want line %d", problems, line)
+	}
+}
+
+func TestConfigurationMissing(t *testing.T) {
+	t.Parallel()
+	_, err := Load(filepath.Join(t.TempDir(), "anchor.toml"), nil)
+	if err == nil || !strings.Contains(err.Error(), "no such file") || !strings.Contains(err.Error(), "anchor.example.toml") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestSecretsStaySecret prints a configuration in every usual way.
+func TestSecretsStaySecret(t *testing.T) {
+	t.Parallel()
+	const seed = "SCZANGBA5YHTNYVVV4C3U252E2B6P6F5T3U6MM63WBSBZATAQI3EBTQ4"
+	c := Config{Secrets: SecretsConfig{SigningSeed: seed, ChannelSeeds: []Secret{seed}}}
+	var out bytes.Buffer
+	for _, s := range []string{fmt.Sprint(c.Secrets), fmt.Sprintf("%+v", c.Secrets), fmt.Sprintf("%#v", c.Secrets), fmt.Sprintf("%q", c.Secrets)} {
+		out.WriteString(s)
+	}
+	slog.New(slog.NewTextHandler(io.Writer(&out), nil)).Info("secrets", "seed", c.Secrets.SigningSeed, "all", c.Secrets)
+	slog.New(slog.NewJSONHandler(&out, nil)).Info("secrets", "seed", c.Secrets.SigningSeed, "all", c.Secrets)
+	if strings.Contains(out.String(), seed) {
+		t.Errorf("the seed shows: %s", &out)
+	}
+
+	_, problems := loadExample(t, []string{"WINDLASS_SECRETS_SIGNING_SEED=" + seed[:55]})
+	if len(problems) != 1 || strings.Contains(problems.Error(), seed[:55]) {
+		t.Errorf("a problem shows the seed: %v", problems)
+	}
+}
+
+func TestNearest(t *testing.T) {
+	t.Parallel()
+	known := []string{"public_url", "admin_url", "home_domain", "log"}
+	for s, want := range map[string]string{
+		"public_url": "public_url", "publicurl": "public_url", "Public_URL": "public_url", "adminurl": "admin_url",
+		"lgo": "log", "logs": "log", "domain": "", "x": "",
+	} {
+		if got := nearest(s, known); got != want {
+			t.Errorf("nearest(%q) = %q, want %q", s, got, want)
+		}
+	}
+}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"testing"
+
+	"github.com/stellar/go-stellar-sdk/txnbuild"
+)
+
+// TestCrash kills windlass in the middle of a deposit and of a withdrawal,
+// again and again, and starts it anew. Both must end as if nothing had
+// happened: completed, and paid once.
+func TestCrash(t *testing.T) {
+	t.Parallel()
+	t.Run("the anchor, beside a network that lives on", func(t *testing.T) {
+		t.Parallel()
+		dir := t.TempDir()
+		network := launch(t, "sandbox", "--dir", filepath.Join(dir, "network"), "--horizon-port", "0", "--close-every", "500ms")
+		address := regexp.MustCompile(`http://localhost:\d+`)
+		eventually(t, "the network says where it is", func() bool { return address.MatchString(network.log.String()) })
+		ledger := address.FindString(network.log.String())
+		begin := func(publicPort, adminPort string) (*program, addresses) {
+			return dev(t, dir, "--public-port", publicPort, "--admin-port", adminPort, "--horizon", ledger)
+		}
+		first, at := begin("0", "0")
+		crashStory(t, first, at, func() *program {
+			p, _ := begin(port(at.Public), port(at.Admin))
+			return p
+		})
+	})
+	t.Run("everything at once", func(t *testing.T) {
+		t.Parallel()
+		dir := t.TempDir()
+		first, at := dev(t, dir, "--public-port", "0", "--admin-port", "0", "--horizon-port", "0", "--close-every", "500ms")
+		crashStory(t, first, at, func() *program {
+			p, _ := dev(t, dir, "--public-port", port(at.Public), "--admin-port", port(at.Admin), "--horizon-port", port(at.Horizon), "--close-every", "500ms")
+			return p
+		})
+	})
+}
+
+func port(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.Port()
+}
+
+// crashStory kills at every step of both flows.
+func crashStory(t *testing.T, p *program, at addresses, restart func() *program) {
+	t.Helper()
+	crash := func() {
+		p.kill()
+		p = restart()
+	}
+	w := newWallet(t, at)
+
+	deposit := w.begin("deposit", "100")
+	crash() // the session lives in the books
+	deposit.agree("100")
+	crash()
+	w.transfer("100", deposit.instruction("reference"))
+	w.until(deposit.id, "pending_anchor", "pending_stellar", "completed")
+	crash() // funded, and perhaps signed, submitted or paid
+	w.until(deposit.id, "pending_stellar", "completed")
+	crash()
+	w.until(deposit.id, "completed")
+	if got := w.balance(); got != "98.5000000" {
+		t.Errorf("the ledger says %s, want 98.5000000", got)
+	}
+
+	withdrawal := w.begin("withdrawal", "50")
+	withdrawal.agree("50", "bank_account_number", "777000999", "bank_name", "Far Bank")
+	tx := w.until(withdrawal.id, "pending_user_transfer_start")
+	crash()
+	var memo uint64
+	if _, err := fmt.Sscan(tx.WithdrawMemo, &memo); err != nil {
+		t.Fatal(err)
+	}
+	w.submit(&txnbuild.Payment{Destination: tx.WithdrawAnchorAccount, Amount: "50", Asset: w.asset}, txnbuild.MemoID(memo))
+	crash()
+	w.until(withdrawal.id, "pending_anchor", "pending_external", "completed")
+	crash()
+	w.until(withdrawal.id, "pending_external", "completed")
+	crash()
+	w.until(withdrawal.id, "completed")
+	crash()
+	if got := w.balance(); got != "48.5000000" {
+		t.Errorf("the ledger says %s, want 48.5000000", got)
+	}
+	var out []string
+	for _, l := range w.statement() {
+		if l.Direction == "out" {
+			out = append(out, l.Amount+" "+l.State)
+		}
+	}
+	if len(out) != 1 || out[0] != "47.75 settled" {
+		t.Errorf("the bank paid %v, want 47.75 once", out)
+	}
+}

@@ -1,0 +1,264 @@
+package horizon
+
+import (
+	"context"
+	"encoding/json"
+	"net/url"
+	"strconv"
+	"time"
+
+	"windlass/server/anchor"
+)
+
+// Root is what a Horizon says about itself.
+type Root struct {
+	Passphrase string `json:"network_passphrase"`
+	Latest     uint32 `json:"history_latest_ledger"` // the newest ledger it has taken in
+	Elder      uint32 `json:"history_elder_ledger"`  // the oldest it still has
+}
+
+// Root asks a Horizon about itself.
+func (c *Client) Root(ctx context.Context) (Root, error) {
+	var r Root
+	_, err := c.get(ctx, "/", readLimit, maxObject, false, &r)
+	return r, err
+}
+
+// Ledger is a closed ledger.
+type Ledger struct {
+	Sequence uint32    `json:"sequence"`
+	Hash     string    `json:"hash"`
+	ClosedAt time.Time `json:"closed_at"`
+}
+
+// Ledger reads a ledger; one that Horizon does not have (yet, or any more) is
+// NotFound.
+func (c *Client) Ledger(ctx context.Context, sequence uint32) (Ledger, error) {
+	var l Ledger
+	_, err := c.get(ctx, "/ledgers/"+strconv.FormatUint(uint64(sequence), 10), readLimit, maxObject, false, &l)
+	return l, err
+}
+
+// LatestLedger reads the newest ledger that Horizon has taken in.
+func (c *Client) LatestLedger(ctx context.Context) (Ledger, error) {
+	var p page[Ledger]
+	if _, err := c.get(ctx, "/ledgers?order=desc&limit=1", readLimit, maxObject, false, &p); err != nil {
+		return Ledger{}, err
+	}
+	if len(p.Embedded.Records) != 1 {
+		return Ledger{}, unavailable(&Problem{Type: "no_ledger", Status: 200})
+	}
+	return p.Embedded.Records[0], nil
+}
+
+type page[T any] struct {
+	Embedded struct {
+		Records []T `json:"records"`
+	} `json:"_embedded"`
+}
+
+// Account is an account as of one ledger.
+type Account struct {
+	ID       string
+	Sequence int64
+	// LatestLedger is the newest ledger that this very answer reflects, 0 if
+	// Horizon did not say. Sequence and LatestLedger together are a proof.
+	LatestLedger uint32
+	Balances     []Balance
+	Signers      []Signer
+	Thresholds   Thresholds
+	Flags        Flags
+	HomeDomain   string
+}
+
+// Balance is one holding: lumens, a trustline, or (with no asset) a share of a
+// liquidity pool.
+type Balance struct {
+	Asset                                 anchor.Asset
+	Amount                                anchor.Amount
+	Limit                                 anchor.Amount // of the trustline
+	BuyingLiabilities, SellingLiabilities anchor.Amount
+	Authorized                            bool // may receive and send
+}
+
+// Room is how much more of the asset the holder can take.
+func (b *Balance) Room() anchor.Amount {
+	if b.Asset.IsNative() {
+		return anchor.MaxAmount - b.Amount - b.BuyingLiabilities
+	}
+	return b.Limit - b.Amount - b.BuyingLiabilities
+}
+
+// Signer is a key that can sign for the account.
+type Signer struct {
+	Key    string `json:"key"`
+	Weight int32  `json:"weight"`
+	Type   string `json:"type"` // "ed25519_public_key", …
+}
+
+// Thresholds are the weights that an account's operations need.
+type Thresholds struct {
+	Low    byte `json:"low_threshold"`
+	Medium byte `json:"med_threshold"`
+	High   byte `json:"high_threshold"`
+}
+
+// Flags are an issuer's.
+type Flags struct {
+	AuthRequired        bool `json:"auth_required"`
+	AuthRevocable       bool `json:"auth_revocable"`
+	AuthImmutable       bool `json:"auth_immutable"`
+	AuthClawbackEnabled bool `json:"auth_clawback_enabled"`
+}
+
+// Balance finds the holding of an asset.
+func (a *Account) Balance(asset anchor.Asset) (Balance, bool) {
+	for _, b := range a.Balances {
+		if b.Asset == asset && asset != (anchor.Asset{}) {
+			return b, true
+		}
+	}
+	return Balance{}, false
+}
+
+type accountBody struct {
+	ID         string      `json:"account_id"`
+	Sequence   int64       `json:"sequence,string"`
+	HomeDomain string      `json:"home_domain"`
+	Thresholds *Thresholds `json:"thresholds"`
+	Flags      Flags       `json:"flags"`
+	Balances   []struct {
+		assetBody
+		Balance    anchor.Amount `json:"balance"`
+		Limit      anchor.Amount `json:"limit"`
+		Buying     anchor.Amount `json:"buying_liabilities"`
+		Selling    anchor.Amount `json:"selling_liabilities"`
+		Authorized bool          `json:"is_authorized"`
+	} `json:"balances"`
+	Signers []Signer `json:"signers"`
+}
+
+// assetBody is how Horizon spells an asset.
+type assetBody struct {
+	Type   string `json:"asset_type"`
+	Code   string `json:"asset_code"`
+	Issuer string `json:"asset_issuer"`
+}
+
+// asset is zero for what is neither lumens nor a credit.
+func (a assetBody) asset() anchor.Asset {
+	switch a.Type {
+	case "native":
+		return anchor.Native
+	case "credit_alphanum4", "credit_alphanum12":
+		return anchor.Asset{Scheme: anchor.Stellar, Code: a.Code, Issuer: a.Issuer}
+	}
+	return anchor.Asset{}
+}
+
+// Account reads an account. One that does not exist is NotFound; whatever else
+// goes wrong is Unavailable.
+func (c *Client) Account(ctx context.Context, id string) (*Account, error) {
+	var b accountBody
+	h, err := c.get(ctx, "/accounts/"+url.PathEscape(id), readLimit, maxObject, false, &b)
+	if err != nil {
+		return nil, err
+	}
+	// An answer without its essentials is no answer: an account without signers
+	// or thresholds would let anybody in.
+	if b.ID != id || len(b.Signers) == 0 || b.Thresholds == nil {
+		return nil, unavailable(&Problem{Type: "incomplete_account", Status: 200})
+	}
+	a := &Account{ID: b.ID, Sequence: b.Sequence, Signers: b.Signers, Thresholds: *b.Thresholds, Flags: b.Flags, HomeDomain: b.HomeDomain}
+	if n, err := strconv.ParseUint(h.Get("Latest-Ledger"), 10, 32); err == nil {
+		a.LatestLedger = uint32(n)
+	}
+	for _, x := range b.Balances {
+		a.Balances = append(a.Balances, Balance{
+			Asset: x.asset(), Amount: x.Balance, Limit: x.Limit, BuyingLiabilities: x.Buying, SellingLiabilities: x.Selling,
+			Authorized: x.Authorized || x.asset().IsNative(),
+		})
+	}
+	return a, nil
+}
+
+// Transaction is a transaction in the ledger, applied well or badly.
+type Transaction struct {
+	// Hash is the one asked for: a fee bump is found by its inner hash too.
+	Hash       string    `json:"hash"`
+	Successful bool      `json:"successful"`
+	Ledger     uint32    `json:"ledger"`
+	At         time.Time `json:"created_at"`
+	FeeAccount string    `json:"fee_account"`
+	FeeCharged int64     `json:"fee_charged,string"` // stroops
+	ResultXDR  string    `json:"result_xdr"`
+	FeeBump    struct {
+		Hash string `json:"hash"`
+	} `json:"fee_bump_transaction"`
+}
+
+// Listed is the hash by which the ledger, its payments and every explorer name
+// the transaction: the fee bump's own, if it is one.
+func (t *Transaction) Listed() string {
+	if t.FeeBump.Hash != "" {
+		return t.FeeBump.Hash
+	}
+	return t.Hash
+}
+
+// Transaction looks a hash up, on every Horizon if the first does not know it.
+// NotFound proves nothing: it may still be on its way, or older than a Horizon's
+// history, or on one that did not answer.
+func (c *Client) Transaction(ctx context.Context, hash string) (*Transaction, error) {
+	var t Transaction
+	if _, err := c.get(ctx, "/transactions/"+url.PathEscape(hash), readLimit, maxObject, true, &t); err != nil {
+		return nil, err
+	}
+	if t.Ledger == 0 || t.ResultXDR == "" {
+		return nil, unavailable(&Problem{Type: "incomplete_transaction", Status: 200})
+	}
+	return &t, nil
+}
+
+// FeeStats are what transactions paid lately, in stroops for each operation.
+type FeeStats struct {
+	LastLedger  uint32
+	BaseFee     int64   // the network's minimum
+	Capacity    float64 // how full ledgers are, 0 to 1
+	ChargedP50  int64
+	ChargedP90  int64
+	ChargedP99  int64
+	MaxFeeP50   int64 // what was bid
+	MaxFeeP90   int64
+	LastCharged int64 // the least that was charged
+}
+
+// FeeStats reads what transactions paid lately.
+func (c *Client) FeeStats(ctx context.Context) (FeeStats, error) {
+	var b struct {
+		LastLedger uint32      `json:"last_ledger,string"`
+		BaseFee    int64       `json:"last_ledger_base_fee,string"`
+		Capacity   json.Number `json:"ledger_capacity_usage"`
+		Charged    percentiles `json:"fee_charged"`
+		MaxFee     percentiles `json:"max_fee"`
+	}
+	if _, err := c.get(ctx, "/fee_stats", readLimit, maxObject, false, &b); err != nil {
+		return FeeStats{}, err
+	}
+	full, err := b.Capacity.Float64()
+	if err != nil {
+		full = 0
+	}
+	return FeeStats{
+		LastLedger: b.LastLedger, BaseFee: b.BaseFee, Capacity: full,
+		ChargedP50: b.Charged.P50, ChargedP90: b.Charged.P90, ChargedP99: b.Charged.P99, LastCharged: b.Charged.Min,
+		MaxFeeP50: b.MaxFee.P50, MaxFeeP90: b.MaxFee.P90,
+	}, nil
+}
+
+type percentiles struct {
+	Min int64 `json:"min,string"`
+	P50 int64 `json:"p50,string"`
+	P90 int64 `json:"p90,string"`
+	P99 int64 `json:"p99,string"`
+}

@@ -1,0 +1,274 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A listener is one bound address and what is served there. It is bound by
+// listen, so that a port that is taken is an error of the start, and so that a
+// test may ask for port 0 and learn the port.
+type listener struct {
+	name   string
+	bound  net.Listener
+	server *http.Server
+	log    *slog.Logger
+}
+
+// drainTime is how long requests in flight have to finish at the end.
+const drainTime = 10 * time.Second
+
+// listen binds addr and prepares to serve handler there, with the middleware
+// that every listener has. The caller runs or closes what it returns.
+func listen(ctx context.Context, name, addr string, handler http.Handler, logger *slog.Logger) (*listener, error) {
+	bound, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("listen for %s: %w", name, err)
+	}
+	return serveOn(bound, name, handler, logger), nil
+}
+
+// serveOn is listen for an address that is bound already.
+func serveOn(bound net.Listener, name string, handler http.Handler, logger *slog.Logger) *listener {
+	logger = logger.With("listener", name)
+	l := &listener{name: name, bound: bound, log: logger}
+	stopping, stop := context.WithCancel(context.Background())
+	l.server = &http.Server{
+		Handler:           requests(logger, endStreams(stopping, handler)),
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      time.Minute, // streams clear it for themselves
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          log.New(lineWriter{logger}, "", 0),
+	}
+	l.server.RegisterOnShutdown(stop)
+	return l
+}
+
+// URL is the address that was really bound, for a client on this machine.
+func (l *listener) URL() string {
+	addr, ok := l.bound.Addr().(*net.TCPAddr)
+	if !ok {
+		return "http://" + l.bound.Addr().String()
+	}
+	host := addr.IP.String()
+	if addr.IP.IsUnspecified() {
+		host = "localhost"
+	}
+	return fmt.Sprintf("http://%s", net.JoinHostPort(host, fmt.Sprint(addr.Port)))
+}
+
+// Run serves until ctx is done, then lets requests in flight finish.
+func (l *listener) Run(ctx context.Context) error {
+	served := make(chan error, 1)
+	go func() { served <- l.server.Serve(l.bound) }()
+	select {
+	case err := <-served:
+		return fmt.Errorf("serve %s: %w", l.name, err)
+	case <-ctx.Done():
+	}
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	defer cancel()
+	err := l.server.Shutdown(drain)
+	if err != nil {
+		l.log.WarnContext(ctx, "requests were cut off at the end", "after", drainTime)
+		err = l.server.Close()
+	}
+	if end := <-served; !errors.Is(end, http.ErrServerClosed) {
+		err = errors.Join(err, end)
+	}
+	return err
+}
+
+// Close lets go of the address at once. It is for listeners that never ran, and
+// harmless for the others.
+func (l *listener) Close() error {
+	if err := errors.Join(l.server.Close(), l.bound.Close()); err != nil && !errors.Is(err, net.ErrClosed) {
+		return fmt.Errorf("close %s: %w", l.name, err)
+	}
+	return nil
+}
+
+// endStreams ends server-sent event streams when the server stops: they would
+// not end by themselves, and every stop would take the whole drainTime.
+func endStreams(stopping context.Context, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
+			ctx, cancel := context.WithCancel(r.Context())
+			defer cancel()
+			defer context.AfterFunc(stopping, cancel)()
+			r = r.WithContext(ctx)
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// requests is the outermost middleware: it gives each request an id, catches
+// panics and writes the access log.
+func requests(logger *slog.Logger, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := time.Now()
+		id := r.Header.Get("X-Request-Id")
+		if !saneRequestID.MatchString(id) {
+			id = rand.Text()
+		}
+		w.Header().Set("X-Request-Id", id)
+		r = r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id))
+		seen := &response{ResponseWriter: w}
+		cut := serve(logger, next, seen, r)
+
+		level := slog.LevelInfo
+		if slices.Contains(quietPaths, r.URL.Path) {
+			level = slog.LevelDebug
+		}
+		// Neither the address nor the browser of the client: those are personal data.
+		logger.LogAttrs(r.Context(), level, "request",
+			slog.String("method", r.Method),
+			slog.String("path", r.URL.Path),
+			slog.String("query", redactQuery(r.URL.RawQuery)),
+			slog.String("authorization", redactAuthorization(r.Header.Get("Authorization"))),
+			slog.Int("status", seen.code()),
+			slog.Int64("bytes", seen.bytes),
+			slog.Duration("took", time.Since(start)))
+		if cut {
+			panic(http.ErrAbortHandler) // the client must not take half an answer for a whole one
+		}
+	})
+}
+
+// serve calls next and turns a panic into one log line and a 500. It reports
+// whether the answer had begun by then, so that it can only be cut off.
+func serve(logger *slog.Logger, next http.Handler, w *response, r *http.Request) (cut bool) {
+	defer func() {
+		cause := recover()
+		if cause == nil {
+			return
+		}
+		if err, ok := cause.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+			cut = true // asked for, so nothing to report
+			return
+		}
+		logger.ErrorContext(r.Context(), "panic", "cause", fmt.Sprint(cause), "stack", string(debug.Stack()))
+		if w.status != 0 {
+			cut = true
+			return
+		}
+		h := w.Header()
+		clear(h)
+		id := requestID(r.Context())
+		h.Set("X-Request-Id", id)
+		h.Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusInternalServerError)
+		_, err := fmt.Fprintf(w, `{"error":"something went wrong on our side; when you ask us about it, quote request %s"}`+"\n", id)
+		if err != nil {
+			cut = true
+		}
+	}()
+	next.ServeHTTP(w, r)
+	return false
+}
+
+// saneRequestID is what we accept from a proxy in front: long enough to be an
+// id, short and plain enough for the log.
+var saneRequestID = regexp.MustCompile(`^[A-Za-z0-9._-]{8,64}$`)
+
+// quietPaths are asked every few seconds by machines.
+var quietPaths = []string{"/healthz", "/readyz", "/metrics"}
+
+// plainParameters are the query parameters whose values the access log shows.
+// All others may be a capability, a token or personal data.
+var plainParameters = []string{"asset_code", "kind", "lang", "limit", "no_older_than"}
+
+// redactQuery is a query for the access log: names, but only harmless values.
+func redactQuery(raw string) string {
+	var out []string
+	for part := range strings.SplitSeq(raw, "&") {
+		name, value, _ := strings.Cut(part, "=")
+		name, err := url.QueryUnescape(name)
+		switch {
+		case part == "":
+			continue
+		case err != nil, len(name) > 40, len(out) == 20:
+			out = append(out, "…")
+		case slices.Contains(plainParameters, name) && len(value) <= 40:
+			out = append(out, name+"="+value)
+		default:
+			out = append(out, name+"=[redacted]")
+		}
+		if len(out) > 20 {
+			break
+		}
+	}
+	return strings.Join(out, "&")
+}
+
+// redactAuthorization says how the client signed in and never with what.
+func redactAuthorization(header string) string {
+	scheme, _, found := strings.Cut(header, " ")
+	switch {
+	case header == "":
+		return ""
+	case found && (strings.EqualFold(scheme, "Bearer") || strings.EqualFold(scheme, "Basic")):
+		return strings.ToLower(scheme)
+	default:
+		return "other"
+	}
+}
+
+// response remembers what was answered. It flushes, since the event streams
+// ask for that by type, and unwraps for http.ResponseController.
+type response struct {
+	http.ResponseWriter
+
+	status int
+	bytes  int64
+}
+
+func (w *response) WriteHeader(status int) {
+	if w.status == 0 && status >= 200 { // what is below 200 comes before the answer
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *response) Write(p []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	n, err := w.ResponseWriter.Write(p)
+	w.bytes += int64(n)
+	return n, err
+}
+
+// Flush sends what was written so far.
+func (w *response) Flush() {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	// The only error is that the writer below cannot flush: then there is no hurry.
+	_ = http.NewResponseController(w.ResponseWriter).Flush()
+}
+
+// Unwrap lets http.ResponseController reach the deadlines.
+func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// code is the status that was sent; a handler that wrote nothing sends 200.
+func (w *response) code() int {
+	if w.status == 0 {
+		return http.StatusOK
+	}
+	return w.status
+}

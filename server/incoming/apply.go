@@ -1,0 +1,288 @@
+package incoming
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"time"
+
+	"windlass/server/anchor"
+	"windlass/server/horizon"
+	"windlass/server/store"
+)
+
+// Refused is the reason of a payment that could be read but not be booked as
+// what it is. It is our own fault, or somebody's malice; the log has the cause.
+const Refused = "refused"
+
+// refuseAfter is how often booking a payment must fail, while the books can be
+// written otherwise, until it is put aside.
+const refuseAfter = 3
+
+// apply books payments in their order, and moves the cursor behind them. It
+// returns an error only when ctx ends.
+//
+// All are booked in one update, which is how a long backlog is read at full
+// speed. If that fails each is booked by itself, to find the one at fault.
+func (f *follower) apply(ctx context.Context, page []horizon.Payment) error {
+	if len(page) > 1 {
+		if err := f.book(ctx, page, false); err == nil {
+			return nil
+		}
+	}
+	for _, p := range page {
+		if err := f.applyOne(ctx, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// applyOne books one payment, whatever it takes. A fault of the database is
+// waited for. A payment that cannot be booked though the database works is put
+// aside as unmatched, because one bad payment must not stop all others.
+func (f *follower) applyOne(ctx context.Context, p horizon.Payment) error {
+	pause := f.RetryAfter
+	for poison := 0; ; {
+		err := f.book(ctx, []horizon.Payment{p}, false)
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		f.logger.ErrorContext(ctx, "a payment could not be booked", "account", f.account, "payment", p.ID, "hash", p.Hash, "error", err)
+		f.report(f.account, func(s *Status) { s.Fault = err.Error() })
+		if f.canWrite(ctx) {
+			poison++
+		}
+		if poison >= refuseAfter {
+			if err := f.book(ctx, []horizon.Payment{p}, true); err == nil {
+				f.logger.ErrorContext(ctx, "the payment is put aside as unmatched", "account", f.account, "payment", p.ID)
+				return nil
+			}
+			poison = 0
+		}
+		if !wait(ctx, pause) {
+			return ctx.Err()
+		}
+		pause = min(2*pause, retryMost)
+	}
+}
+
+// canWrite tells a bad payment from a bad database.
+func (f *follower) canWrite(ctx context.Context) bool {
+	return f.store.Update(ctx, store.Ledger, func(tx *store.Tx) error {
+		c, known, err := tx.Cursor(CursorName(f.account))
+		if err != nil || !known {
+			return err
+		}
+		return tx.SetCursor(CursorName(f.account), c)
+	}) == nil
+}
+
+// book is one update: what each payment does, and the cursor behind the last.
+// Payments that the cursor has passed already are left out. With aside set they
+// are only written down.
+func (f *follower) book(ctx context.Context, page []horizon.Payment, aside bool) error {
+	// Which of those that left our account did the payout engine make? It stores
+	// an envelope before it submits it, so that all of its hashes are known.
+	paidOut := map[string]bool{}
+	for _, p := range page {
+		if p.From.Account() == f.account && p.To != f.account {
+			_, err := f.store.EnvelopeByHash(ctx, p.Inner)
+			if err != nil && anchor.KindOf(err) != anchor.NotFound {
+				return err
+			}
+			paidOut[p.Inner] = err == nil
+		}
+	}
+	return f.store.Update(ctx, store.Ledger, func(tx *store.Tx) error {
+		c, _, err := tx.Cursor(CursorName(f.account))
+		if err != nil {
+			return err
+		}
+		last, err := parseCursor(c.Value)
+		if err != nil {
+			return err
+		}
+		now := time.Now()
+		for _, p := range page {
+			id, err := parseCursor(p.ID)
+			if err != nil {
+				return err
+			}
+			if id <= last {
+				continue
+			}
+			if err := f.bookOne(tx, p, paidOut[p.Inner], aside, now); err != nil {
+				return err
+			}
+			// What is still to be read of this ledger closed at the same time.
+			last, c.Value = id, p.ID
+			if p.At.After(c.ReadUntil) {
+				c.ReadUntil = p.At
+			}
+		}
+		return tx.SetCursor(CursorName(f.account), c)
+	})
+}
+
+func parseCursor(s string) (int64, error) {
+	if s == "" {
+		return 0, nil
+	}
+	return strconv.ParseInt(s, 10, 64)
+}
+
+// bookOne does what one payment does.
+func (f *follower) bookOne(tx *store.Tx, p horizon.Payment, paidOut, aside bool, now time.Time) error {
+	if known, err := tx.HasPayment(p.ID); err != nil || known {
+		return err
+	}
+	switch {
+	case aside && p.To == f.account:
+		return f.unmatched(tx, p, Refused)
+	case aside:
+		return nil // it left us: there is nothing to give back, and the log has it
+	case p.To == f.account && (f.ours(p.From.Account()) || p.Type == "create_account"):
+		return f.own(tx, p)
+	case p.To == f.account:
+		return f.fromOutside(tx, p, now)
+	case p.From.Account() != f.account || paidOut || slices.Contains(f.Accounts, p.To):
+		return nil // not ours, posted by the payout engine, or read at its other end
+	case f.ours(p.To):
+		return f.own(tx, p)
+	}
+	// It left our account, and not by us. The journal says so until a person
+	// has explained it.
+	f.logger.Error("money left an account of ours by an operation that we did not make", "account", f.account, "payment", p.ID, "hash", p.Hash)
+	if p.SentAmount == 0 || p.SentAsset == (anchor.Asset{}) {
+		return nil
+	}
+	return tx.Post(p.At, anchor.Move("left_unexplained", "", p.Hash, p.SentAsset, p.SentAmount, anchor.Distribution, anchor.Suspense))
+}
+
+// ours reports whether an account is one of our own.
+func (f *follower) ours(account string) bool {
+	return slices.Contains(f.Accounts, account) || slices.Contains(f.Own, account)
+}
+
+// row is the payment as the books keep it.
+func row(p horizon.Payment, state anchor.Match, reason string) *anchor.Payment {
+	return &anchor.Payment{
+		ID: p.ID, Account: p.To, From: p.From, Asset: p.Asset, Amount: p.Amount, Memo: memoOf(p),
+		Hash: p.Hash, Ledger: p.Ledger, At: p.At, State: state, Reason: reason,
+	}
+}
+
+// own books a transfer between our own accounts. Those that are followed are
+// the journal's "distribution". An issuer makes and destroys its own asset; all
+// other accounts are the operator's pocket.
+func (f *follower) own(tx *store.Tx, p horizon.Payment) error {
+	if err := tx.CreatePayment(row(p, anchor.Own, p.Fault)); err != nil {
+		return err
+	}
+	from, to := f.place(p.From.Account(), p.SentAsset), f.place(p.To, p.Asset)
+	switch {
+	case p.Fault != "" || p.Amount == 0 || p.SentAmount == 0:
+		return nil
+	case p.SentAsset != p.Asset:
+		e := &anchor.Entry{Kind: "own_converted", Reference: p.Hash, Postings: []anchor.Posting{
+			{Account: from, Asset: p.SentAsset, Amount: -p.SentAmount}, {Account: anchor.Exchange, Asset: p.SentAsset, Amount: p.SentAmount},
+			{Account: anchor.Exchange, Asset: p.Asset, Amount: -p.Amount}, {Account: to, Asset: p.Asset, Amount: p.Amount},
+		}}
+		return tx.Post(p.At, e)
+	case from == to:
+		return nil
+	}
+	return tx.Post(p.At, anchor.Move("own", "", p.Hash, p.Asset, p.Amount, from, to))
+}
+
+// place is where the journal keeps what an account of ours holds.
+func (f *follower) place(account string, asset anchor.Asset) anchor.Ledger {
+	switch {
+	case account == asset.Issuer:
+		return anchor.Issued
+	case slices.Contains(f.Accounts, account):
+		return anchor.Distribution
+	}
+	return anchor.Capital
+}
+
+// fromOutside books what somebody paid us.
+func (f *follower) fromOutside(tx *store.Tx, p horizon.Payment, now time.Time) error {
+	reason, a, err := f.match(tx, p)
+	if err != nil {
+		return err
+	}
+	if reason != "" {
+		return f.unmatched(tx, p, reason)
+	}
+	i := slices.IndexFunc(f.Terms, func(t *anchor.Terms) bool { return t.Asset == a.Asset })
+	if i < 0 {
+		return f.unmatched(tx, p, anchor.WrongAsset) // it is no longer offered
+	}
+	arrival, err := tx.Receive(a, f.Terms[i], p.Amount, p.Hash, p.At, now)
+	switch {
+	case err != nil:
+		return err
+	case arrival == anchor.Short || arrival == anchor.Second || arrival == anchor.Late:
+		return f.unmatched(tx, p, string(arrival))
+	}
+	r := row(p, anchor.Matched, "")
+	r.Transaction = a.ID
+	return tx.CreatePayment(r)
+}
+
+// match finds the withdrawal that a payment is for, or the reason why there is
+// none. Only the account, the kind of memo, the memo and the asset together
+// name one: a payment that is nearly right waits for a person.
+func (f *follower) match(tx *store.Tx, p horizon.Payment) (reason string, a *anchor.Transaction, err error) {
+	memo := memoOf(p)
+	switch {
+	case p.Fault != "", p.Type == "account_merge", p.Amount <= 0:
+		return anchor.UnknownOperation, nil, nil
+	case p.MuxedID != "" && !p.Memo.IsZero() && p.Memo != memo:
+		return anchor.MemoDisagrees, nil, nil
+	case memo.IsZero():
+		return anchor.NoMemo, nil, nil
+	case memo.Type != anchor.MemoID:
+		return anchor.WrongMemoKind, nil, nil
+	}
+	a, err = tx.TransactionByMemo(f.account, memo)
+	switch {
+	case err != nil && anchor.KindOf(err) == anchor.NotFound:
+		return anchor.UnknownMemo, nil, nil
+	case err != nil:
+		return "", nil, err
+	case a.Kind != anchor.Withdrawal:
+		return anchor.UnknownMemo, nil, nil
+	case a.Asset != p.Asset:
+		return anchor.WrongAsset, nil, nil
+	}
+	return "", a, nil
+}
+
+// memoOf is the payment's memo: a muxed destination's id, else the
+// transaction's.
+func memoOf(p horizon.Payment) anchor.Memo {
+	if p.MuxedID != "" {
+		return anchor.Memo{Type: anchor.MemoID, Value: p.MuxedID}
+	}
+	return p.Memo
+}
+
+// unmatched writes down money whose owner is not known.
+func (f *follower) unmatched(tx *store.Tx, p horizon.Payment, reason string) error {
+	if p.Asset == (anchor.Asset{}) {
+		p.Amount = 0
+	}
+	if err := tx.CreatePayment(row(p, anchor.Unmatched, reason)); err != nil {
+		return err
+	}
+	if p.Amount <= 0 || p.To != f.account {
+		return nil
+	}
+	return tx.Post(p.At, anchor.Move("unmatched", "", p.Hash, p.Asset, p.Amount, anchor.Suspense, anchor.Distribution))
+}

@@ -1,0 +1,110 @@
+package language
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+)
+
+func TestMatch(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		want []string
+		is   string
+	}{
+		{nil, "en"},
+		{[]string{""}, "en"},
+		{[]string{"en"}, "en"},
+		{[]string{"es"}, "es"},
+		{[]string{"es-MX"}, "es"},
+		{[]string{"es_419"}, "es"},
+		{[]string{"ES"}, "es"},
+		{[]string{"es-MX", "fr"}, "es"},
+		{[]string{"fr"}, "en"},
+		{[]string{"fr", "es"}, "es"},
+		{[]string{"en-US", "es"}, "en"},
+		{[]string{"fr;q=1, es;q=0.8, en;q=0.9"}, "en"},
+		{[]string{"de, es-AR;q=0.5"}, "es"},
+		{[]string{"*"}, "en"},
+		{[]string{"und"}, "en"},
+		{[]string{"not a language", "es"}, "es"},
+		{[]string{"../es"}, "en"},
+		{[]string{strings.Repeat("es,", 1000), "en"}, "en"},
+	} {
+		if got := Match(c.want...); got != c.is {
+			t.Errorf("Match(%q) = %q, expected %q", c.want, got, c.is)
+		}
+	}
+}
+
+func TestFill(t *testing.T) {
+	t.Parallel()
+	args := map[string]string{"a": "1", "b": "{{a}}"}
+	for text, is := range map[string]string{
+		"plain":          "plain",
+		"{{a}}":          "1",
+		"x {{ a }} y":    "x 1 y",
+		"{{b}}{{a}}":     "{{a}}1",
+		"{{missing}}!":   "{{missing}}!",
+		"{{a":            "{{a",
+		"} {{a}} {{":     "} 1 {{",
+		"ñ {{a}} {{a}}.": "ñ 1 1.",
+	} {
+		if got := fill(text, args); got != is {
+			t.Errorf("fill(%q) = %q, expected %q", text, got, is)
+		}
+	}
+}
+
+func TestTextFallsBack(t *testing.T) {
+	t.Parallel()
+	if got := Text("es", "no.such.key", nil); got != "no.such.key" {
+		t.Errorf("an unknown key is %q", got)
+	}
+	if got := Sentence("es", "no_such_code", "as it was", nil); got != "as it was" {
+		t.Errorf("an unknown code is %q", got)
+	}
+	if got := Sentence("es", "", "as it was", nil); got != "as it was" {
+		t.Errorf("no code is %q", got)
+	}
+}
+
+// TestLanguagesAgree holds every language to the keys of English and to their
+// arguments. Plural forms differ from language to language.
+func TestLanguagesAgree(t *testing.T) {
+	t.Parallel()
+	plural := regexp.MustCompile(`_(zero|one|two|few|many|other)$`)
+	argument := regexp.MustCompile(`\{\{\s*\w+\s*\}\}`)
+	names := func(texts map[string]string) map[string]bool {
+		keys := map[string]bool{}
+		for k := range texts {
+			keys[plural.ReplaceAllString(k, "")] = true
+		}
+		return keys
+	}
+	english := names(catalogue[Default])
+	for _, lang := range Languages[1:] {
+		theirs := names(catalogue[lang])
+		for k := range english {
+			if !theirs[k] {
+				t.Errorf("%s has no %q", lang, k)
+			}
+		}
+		for k := range theirs {
+			if !english[k] {
+				t.Errorf("%s has %q, which English has not", lang, k)
+			}
+		}
+		for k, text := range catalogue[lang] {
+			original, ok := catalogue[Default][k]
+			if !ok || plural.MatchString(k) {
+				continue
+			}
+			for _, a := range argument.FindAllString(text, -1) {
+				if !strings.Contains(original, a) {
+					t.Errorf("%s: %q uses %s, which English does not", lang, k, a)
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,229 @@
+// Command windlass is a Stellar anchor in one binary.
+//
+// Package main holds the configuration, the wiring of the rooms, the routes,
+// and start and stop. It is the only package that knows all the others, and it
+// holds no rule of the domain, no SQL and no protocol.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"windlass/server/store"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	os.Exit(execute(ctx, process{os.Args[1:], os.Environ(), os.Stdout, os.Stderr}))
+}
+
+// A process is what a command has from the operating system.
+type process struct {
+	args    []string
+	environ []string // "NAME=value"
+	stdout  io.Writer
+	stderr  io.Writer
+}
+
+// configVariable names the configuration file; it is no key of that file.
+const configVariable = envPrefix + "CONFIG"
+
+// commands is the command line.
+type commands struct {
+	Dev     devCommand     `cmd:"" help:"Start everything offline: the anchor, a simulated bank, and a Stellar network of its own."`
+	Sandbox sandboxCommand `cmd:"" help:"Start the offline Stellar network alone."`
+	Serve   serveCommand   `cmd:"" help:"Start the anchor that anchor.toml describes."`
+	Keys    keysCommand    `cmd:"" help:"Make the secrets that anchor.toml names, where there are none yet."`
+	Toml    tomlCommand    `cmd:"" help:"Print the stellar.toml that would be served."`
+	Migrate migrateCommand `cmd:"" help:"Bring the database up to this version and stop."`
+	Version versionCommand `cmd:"" help:"Print the version."`
+}
+
+// execute runs the command that p's arguments name, and returns the exit code:
+// 0, 1 for a failure, 2 for a command line or configuration that will not do.
+func execute(ctx context.Context, p process) (code int) {
+	// kong prints help and ends the process by this; here it only ends the parsing.
+	type exit int
+	defer func() {
+		if cause := recover(); cause != nil {
+			c, ok := cause.(exit)
+			if !ok {
+				panic(cause)
+			}
+			code = int(c)
+		}
+	}()
+	parser, err := kong.New(&commands{},
+		kong.Name("windlass"),
+		kong.Description("A Stellar anchor in one binary."),
+		kong.Writers(p.stdout, p.stderr),
+		kong.Exit(func(code int) { panic(exit(code)) }),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(p),
+	)
+	if err != nil {
+		panic(err) // the grammar above is wrong, which every test would show
+	}
+	line, err := parser.Parse(p.args)
+	if err != nil {
+		return fail(p, 2, fmt.Errorf("%w; `windlass --help` lists the commands", err))
+	}
+	err = line.Run()
+	if _, ok := errors.AsType[Problems](err); ok {
+		return fail(p, 2, err)
+	} else if err != nil {
+		return fail(p, 1, err)
+	}
+	return 0
+}
+
+func fail(p process, code int, err error) int {
+	_, _ = fmt.Fprintln(p.stderr, "windlass:", err) // when even this cannot be told, the exit code still does
+	return code
+}
+
+// configFlag is shared by the commands that read anchor.toml.
+type configFlag struct {
+	Config string `help:"The configuration file." default:"anchor.toml" env:"WINDLASS_CONFIG" type:"path"`
+}
+
+// load reads the configuration and starts the log that it asks for.
+func (f configFlag) load(p process) (*Config, *slog.Logger, error) {
+	c, err := Load(f.Config, p.environ)
+	if err != nil {
+		return nil, nil, err
+	}
+	logger := newLog(p.stderr, c.Log)
+	for _, w := range c.warnings {
+		logger.Warn(w)
+	}
+	return c, logger, nil
+}
+
+type serveCommand struct {
+	configFlag
+}
+
+// Run serves the anchor until it is told to stop.
+func (c *serveCommand) Run(ctx context.Context, p process) (err error) {
+	cfg, logger, err := c.load(p)
+	if err != nil {
+		return err
+	}
+	public, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen.Public)
+	if err != nil {
+		return fmt.Errorf("listen.public: %w", err)
+	}
+	defer func() { err = errors.Join(err, ignoreClosed(public.Close())) }()
+	admin, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen.Admin)
+	if err != nil {
+		return fmt.Errorf("listen.admin: %w", err)
+	}
+	defer func() { err = errors.Join(err, ignoreClosed(admin.Close())) }()
+	a, err := newApp(ctx, cfg, devMode{}, logger)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, a.Close()) }()
+	logger.Info("serving", "public", cfg.PublicURL, "admin", cfg.AdminURL)
+	return a.Run(ctx, public, admin)
+}
+
+type tomlCommand struct {
+	configFlag
+}
+
+// Run prints what /.well-known/stellar.toml answers.
+func (c *tomlCommand) Run(_ context.Context, p process) error {
+	cfg, _, err := c.load(p)
+	if err != nil {
+		return err
+	}
+	h, err := newSEP1(cfg)
+	if err != nil {
+		return err
+	}
+	_, err = p.stdout.Write(h.TOML())
+	return err
+}
+
+type migrateCommand struct {
+	configFlag
+}
+
+// Run brings the database up to this version.
+func (c *migrateCommand) Run(ctx context.Context, p process) error {
+	cfg, _, err := c.load(p)
+	if err != nil {
+		return err
+	}
+	books, err := store.Open(ctx, cfg.Database.Path, cfg.keys.Encryption)
+	if err != nil {
+		return err
+	}
+	if err := books.Close(); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(p.stdout, "%s is at this version\n", cfg.Database.Path)
+	return err
+}
+
+type versionCommand struct{}
+
+// version is set by the build, see Makefile.
+var version string
+
+func (c *versionCommand) Run(p process) error {
+	_, err := fmt.Fprintln(p.stdout, versionLine())
+	return err
+}
+
+// versionLine is the version for people and for bug reports.
+func versionLine() string {
+	v := version
+	if v == "" {
+		v = "unknown"
+		if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+			v = info.Main.Version
+		}
+	}
+	return fmt.Sprintf("windlass %s %s %s/%s", v, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
+
+// A runner is anything long-lived: it works until ctx is done and returns when
+// all it started has stopped. A nil error before that is a reason to stop, too.
+type runner interface {
+	Run(ctx context.Context) error
+}
+
+// runAll runs everything until ctx is done or one of them returns, and returns
+// when all have, with everything that went wrong.
+func runAll(ctx context.Context, runners ...runner) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	errs := make([]error, len(runners))
+	var wg sync.WaitGroup
+	for i, r := range runners {
+		wg.Go(func() {
+			defer cancel()
+			if err := r.Run(ctx); !errors.Is(err, context.Canceled) {
+				errs[i] = err
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}

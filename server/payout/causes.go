@@ -1,0 +1,191 @@
+package payout
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"windlass/server/anchor"
+	"windlass/server/horizon"
+	"windlass/server/store"
+)
+
+// What an intent can be for. A refund, or a payment that goes back, is another
+// cause with the same four moments: recorded, paid, given back, ready again.
+const (
+	causeTransaction = "transaction"
+	purposePayout    = "payout"
+)
+
+// errChanged says that an intent is no longer what it was when it was chosen.
+var errChanged = errors.New("the intent was changed meanwhile")
+
+// record writes a signed envelope down, with its intents' new state, their
+// transactions' and the journal's entries.
+func (e *Engine) record(tx *store.Tx, env *anchor.Envelope) error {
+	if err := tx.CreateEnvelope(env); err != nil {
+		return err
+	}
+	for _, id := range env.Intents {
+		p, err := tx.Payout(id)
+		if err != nil {
+			return err
+		}
+		if p.State != anchor.PayoutQueued {
+			return errChanged
+		}
+		p.State, p.Envelope = anchor.PayoutInEnvelope, env.ID
+		p.Attempts++
+		if err := tx.SavePayout(p); err != nil {
+			return err
+		}
+		a, err := tx.Transaction(p.CauseID)
+		if err != nil {
+			return err
+		}
+		if a.AmountOut != p.Amount {
+			return errChanged
+		}
+		if err := a.PayoutSigned(env.CreatedAt); err != nil {
+			return err
+		}
+		if err := tx.Post(env.CreatedAt, a.SentEntry(env.Hash)); err != nil {
+			return err
+		}
+		if err := tx.SaveTransaction(a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// paid writes down that an intent was paid by the ledger transaction t.
+func (e *Engine) paid(tx *store.Tx, id string, t *horizon.Transaction, now time.Time) error {
+	p, err := tx.Payout(id)
+	if err != nil {
+		return err
+	}
+	p.State, p.Reason, p.NotBefore = anchor.PayoutPaid, "", time.Time{}
+	if err := tx.SavePayout(p); err != nil {
+		return err
+	}
+	a, err := tx.Transaction(p.CauseID)
+	if err != nil {
+		return err
+	}
+	// The money has left, whatever somebody made of the transaction meanwhile:
+	// if the status does not allow it, the facts are kept all the same.
+	if a.Status() == anchor.PendingAnchor { // a person has retried it while it was on its way
+		if err := a.PayoutSigned(now); err != nil {
+			return err
+		}
+	}
+	// Wallets look for the hash that the ledger lists the payment under.
+	if err := a.PaidOnLedger(t.Listed(), t.At, now); err != nil {
+		e.logger.Error("a payout is in the ledger, but its transaction's status does not allow that", "transaction", a.ID, "status", a.Status(), "hash", t.Hash)
+	}
+	if err := tx.Post(t.At, a.ArrivedEntry(t.Hash)); err != nil {
+		return err
+	}
+	return tx.SaveTransaction(a)
+}
+
+// giveBack writes down that an intent was not paid by an envelope that is dead,
+// and what becomes of it.
+func (e *Engine) giveBack(tx *store.Tx, id, hash string, f intentFate, now time.Time) error {
+	p, err := tx.Payout(id)
+	if err != nil {
+		return err
+	}
+	a, err := tx.Transaction(p.CauseID)
+	if err != nil {
+		return err
+	}
+	if f.uncounted {
+		p.Attempts--
+	}
+	if f.park == "" && f.wait == "" && p.Attempts >= e.MaxAttempts {
+		f.park = parkedOften
+	}
+	p.State, p.Envelope, p.NotBefore = anchor.PayoutQueued, "", time.Time{}
+	switch {
+	case f.park != "":
+		p.State, p.Reason = anchor.PayoutParked, f.park
+		err = a.Fail("parked", now)
+	case f.wait != "":
+		p.State, p.Reason, p.NotBefore = anchor.PayoutWaiting, f.wait, now.Add(e.Poll)
+		err = a.TrustMissing(now.Add(e.TrustWindow), now)
+	default:
+		p.NotBefore = now.Add(f.pause + e.backoff(p.Attempts))
+		err = a.PayoutReturned(now)
+	}
+	if err != nil {
+		// A person has moved the transaction meanwhile. The intent stays with it.
+		e.logger.Error("a payout came back, but its transaction's status does not allow that", "transaction", a.ID, "status", a.Status(), "hash", hash)
+	}
+	if err := tx.SavePayout(p); err != nil {
+		return err
+	}
+	if err := tx.Post(now, a.ReturnedEntry(hash)); err != nil {
+		return err
+	}
+	return tx.SaveTransaction(a)
+}
+
+// backoff is how long an intent waits after that many envelopes: not at all
+// after the first, then longer each time.
+func (e *Engine) backoff(attempts int) time.Duration {
+	if attempts <= 1 {
+		return 0
+	}
+	return min(e.Retry<<min(attempts-1, 10), 10*time.Minute)
+}
+
+// park gives an intent that is still queued to a person.
+func (e *Engine) park(ctx context.Context, p *anchor.Payout, reason string) error {
+	e.logger.ErrorContext(ctx, "a payout is parked for a person", "payout", p.ID, "reason", reason)
+	return e.store.Update(ctx, store.Payouts, func(tx *store.Tx) error {
+		cur, err := tx.Payout(p.ID)
+		if err != nil || cur.State != anchor.PayoutQueued {
+			return err
+		}
+		cur.State, cur.Reason = anchor.PayoutParked, reason
+		if err := tx.SavePayout(cur); err != nil || cur.CauseKind != causeTransaction {
+			return err
+		}
+		a, err := tx.Transaction(cur.CauseID)
+		if err != nil {
+			return err
+		}
+		if a.PaidOut() || a.Status().Final() {
+			return nil
+		}
+		if err := a.Fail("parked", time.Now()); err != nil {
+			return err
+		}
+		return tx.SaveTransaction(a)
+	})
+}
+
+// obstructed lets an intent that was not signed wait for its destination.
+func (e *Engine) obstructed(ctx context.Context, p *anchor.Payout, reason string) error {
+	now := time.Now()
+	return e.store.Update(ctx, store.Payouts, func(tx *store.Tx) error {
+		cur, err := tx.Payout(p.ID)
+		if err != nil || cur.State != anchor.PayoutQueued {
+			return err
+		}
+		a, err := tx.Transaction(cur.CauseID)
+		if err != nil {
+			return err
+		}
+		if err := a.TrustMissing(now.Add(e.TrustWindow), now); err != nil {
+			return err
+		}
+		cur.State, cur.Reason, cur.NotBefore = anchor.PayoutWaiting, reason, now.Add(e.Poll)
+		if err := tx.SavePayout(cur); err != nil {
+			return err
+		}
+		return tx.SaveTransaction(a)
+	})
+}

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gorilla/mux"
+	"github.com/stellar/go-stellar-sdk/network"
+
+	"windlass/frontend"
+	"windlass/server/language"
+	"windlass/server/sep1"
+	"windlass/server/sep24"
+	"windlass/server/session"
+)
+
+// publicRoutes is what wallets and customers reach. See DESIGN: nothing of
+// staff's is here.
+func (a *app) publicRoutes() *mux.Router {
+	r := mux.NewRouter()
+	a.sep1.Register(r)
+	a.sep10.Register(r)
+	a.sep24.Register(r)
+	a.customers.Register(r)
+	r.Handle("/graphql", a.customers.Middleware(a.graphHandler(false)))
+	r.PathPrefix("/assets/").Handler(frontend.Assets())
+	if !a.cfg.Public() {
+		r.PathPrefix("/bank/api/").Handler(a.bank.Handler())
+		r.Handle("/bank", a.page("bank", "Simulated bank", frontend.Boot{}))
+	}
+	if a.dev.wallet {
+		r.Handle("/wallet", a.walletPage())
+		r.Handle("/", http.RedirectHandler("/wallet", http.StatusFound))
+	}
+	return r
+}
+
+// adminRoutes is what staff and the operator's own systems reach.
+func (a *app) adminRoutes() *mux.Router {
+	r := mux.NewRouter()
+	a.staff.Register(r)
+	r.Handle("/graphql", a.staff.Middleware(a.graphHandler(true)))
+	r.Handle("/playground", a.staff.Middleware(a.signedIn(a.page("playground", "Playground", frontend.Boot{}))))
+	r.Handle("/", http.RedirectHandler("/playground", http.StatusFound))
+	r.PathPrefix("/assets/").Handler(frontend.Assets())
+	r.HandleFunc("/healthz", a.healthz).Methods(http.MethodGet)
+	r.HandleFunc("/readyz", a.readyz).Methods(http.MethodGet)
+	return r
+}
+
+// page is a page that is the same for everybody.
+func (a *app) page(name, title string, boot frontend.Boot) http.Handler {
+	boot["page"] = name
+	boot["brand"], boot["network"] = a.brand(), a.network()
+	return frontend.Shell{Page: name, Title: title + " · " + a.cfg.Organization.Name, Boot: boot}
+}
+
+// walletPage is the demo wallet. It talks to the network by itself.
+func (a *app) walletPage() http.Handler {
+	asset, ledger := a.cfg.terms[0].Asset, a.cfg.Network.Horizon[0]
+	boot := frontend.Boot{
+		"page": "wallet", "brand": a.brand(), "network": a.network(),
+		"homeDomain": a.cfg.HomeDomain, "horizon": ledger, "friendbot": ledger + "/friendbot",
+		"passphrase": a.cfg.Network.Passphrase, "bank": "/bank",
+		"asset": map[string]string{"code": asset.Code, "issuer": asset.Issuer},
+	}
+	return frontend.Shell{Page: "wallet", Title: "Demo wallet", Boot: boot, ConnectSrc: []string{origin(ledger)}}
+}
+
+// origin cuts the path off an address.
+func origin(address string) string {
+	scheme, rest, _ := strings.Cut(address, "://")
+	host, _, _ := strings.Cut(rest, "/")
+	return scheme + "://" + host
+}
+
+// brand is who runs the anchor, for the pages.
+func (a *app) brand() map[string]string {
+	o := a.cfg.Organization
+	brand := map[string]string{"name": o.Name, "supportEmail": o.SupportEmail}
+	if o.Logo != "" {
+		brand["logo"] = o.Logo
+	}
+	return brand
+}
+
+// network tells the pages whether money is play money.
+func (a *app) network() map[string]any {
+	name := "Test network"
+	switch {
+	case a.dev.wallet:
+		name = "Sandbox"
+	case a.cfg.Public():
+		name = "Public network"
+	case a.cfg.Network.Passphrase == network.TestNetworkPassphrase:
+		name = "Testnet"
+	}
+	return map[string]any{"name": name, "test": !a.cfg.Public(), "passphrase": a.cfg.Network.Passphrase}
+}
+
+// customerPage is the shell of the customer's page: the interactive one and a
+// transaction's own. Wallets frame it, whoever they are.
+func (a *app) customerPage(w http.ResponseWriter, r *http.Request, p sep24.Page) {
+	frontend.Serve(w, r, frontend.Shell{
+		Page: "customer", Title: p.Title, Lang: p.Lang, Body: p.Body, FrameAncestors: "*",
+		Boot: frontend.Boot{
+			"page": p.Name, "id": p.ID, "brand": a.brand(), "network": a.network(),
+			"lang": p.Lang, "languages": language.Languages,
+		},
+	})
+}
+
+// signedIn lets staff in, and tells everybody else how to get in.
+func (a *app) signedIn(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if session.FromContext(r.Context()).Role != session.Staff {
+			http.Redirect(w, r, "/signin", http.StatusFound)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func newSEP1(cfg *Config) (*sep1.Handler, error) {
+	o := cfg.Organization
+	c := sep1.Config{
+		BaseURL: cfg.PublicURL, NetworkPassphrase: cfg.Network.Passphrase, SigningKey: cfg.keys.Signing.Address(),
+		Accounts: []string{cfg.keys.Distribution.Address()},
+		Organization: sep1.Organization{
+			Name: o.Name, DBA: o.DBA, URL: o.URL, Logo: o.Logo, Description: o.Description,
+			Address: o.Address, Phone: o.Phone, OfficialEmail: o.OfficialEmail, SupportEmail: o.SupportEmail,
+		},
+	}
+	for i := range cfg.terms {
+		c.Terms = append(c.Terms, &cfg.terms[i])
+	}
+	return sep1.New(c)
+}
+
+// healthz says that the process runs and the books answer.
+func (a *app) healthz(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
+	defer cancel()
+	if err := a.books.Ping(ctx); err != nil {
+		a.log.ErrorContext(ctx, "the books do not answer", "error", err)
+		tell(w, http.StatusServiceUnavailable, map[string]any{"status": "failing", "books": "no answer"})
+		return
+	}
+	tell(w, http.StatusOK, map[string]any{"status": "ok"})
+}
+
+// readyz says whether money can move: every stream is read, and payouts are
+// not paused.
+func (a *app) readyz(w http.ResponseWriter, _ *http.Request) {
+	streams, payouts := a.incoming.Status(), a.payouts.Status()
+	ready := len(payouts.Alarms) == 0
+	for _, s := range streams {
+		ready = ready && s.Alarm == "" && s.Fault == ""
+	}
+	status, word := http.StatusOK, "ready"
+	if !ready {
+		status, word = http.StatusServiceUnavailable, "not ready"
+	}
+	tell(w, status, map[string]any{"status": word, "streams": streams, "payouts": payouts})
+}
+
+func tell(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // the client went away
+}

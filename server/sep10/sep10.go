@@ -1,0 +1,316 @@
+// Package sep10 signs wallets in (SEP-10, Stellar Web Authentication): it hands
+// out challenges and gives a token for one that the account's signers signed.
+//
+// It fails closed. Only Horizon's own word that an account does not exist lets
+// its master key alone sign in; a Horizon that cannot be asked is a 503.
+//
+// It must not know what a token is good for.
+package sep10
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/gorilla/mux"
+	"github.com/stellar/go-stellar-sdk/keypair"
+	"github.com/stellar/go-stellar-sdk/strkey"
+	"github.com/stellar/go-stellar-sdk/xdr"
+
+	"windlass/server/anchor"
+	"windlass/server/horizon"
+	"windlass/server/sep"
+	"windlass/server/session"
+	"windlass/server/store"
+)
+
+// Path is where the endpoint is mounted.
+const Path = "/auth"
+
+// Config is what the operator decides.
+type Config struct {
+	// Signing is the key pair of stellar.toml's SIGNING_KEY.
+	Signing *keypair.Full
+	// HomeDomains are the domains whose stellar.toml names this endpoint, with
+	// the port if they have one; the first is the default.
+	HomeDomains []string
+	// WebAuthDomain is the domain that wallets expect in the challenge.
+	WebAuthDomain     string
+	NetworkPassphrase string
+	// Issuer is the iss of the tokens, a URL.
+	Issuer        string
+	ChallengeLife time.Duration
+	TokenLife     time.Duration
+	// ClientKey looks up the SIGNING_KEY that a client domain's stellar.toml
+	// names. If nil, no client domain is verified and the parameter is ignored,
+	// as SEP-10 asks.
+	ClientKey func(ctx context.Context, domain string) (string, error)
+}
+
+// Handler is the endpoint. Use New.
+type Handler struct {
+	cfg    Config
+	keys   *session.Keys
+	books  *store.Store
+	ledger *horizon.Client
+	log    *slog.Logger
+}
+
+// maxData is the most that a key or value of a challenge's operations may have,
+// in bytes: the ledger's own limit.
+const maxData = 64
+
+// New checks the configuration.
+func New(cfg Config, keys *session.Keys, books *store.Store, ledger *horizon.Client, log *slog.Logger) (*Handler, error) {
+	var errs []error
+	if cfg.Signing == nil {
+		errs = append(errs, errors.New("sep10: there is no signing key"))
+	}
+	if len(cfg.HomeDomains) == 0 {
+		errs = append(errs, errors.New("sep10: there is no home domain"))
+	}
+	for _, d := range cfg.HomeDomains {
+		if d == "" || len(d+" auth") > maxData {
+			errs = append(errs, fmt.Errorf("sep10: the home domain %q must have 1 to %d characters", d, maxData-len(" auth")))
+		}
+	}
+	if cfg.WebAuthDomain == "" || len(cfg.WebAuthDomain) > maxData {
+		errs = append(errs, fmt.Errorf("sep10: the web auth domain %q must have 1 to %d characters", cfg.WebAuthDomain, maxData))
+	}
+	if cfg.NetworkPassphrase == "" {
+		errs = append(errs, errors.New("sep10: there is no network passphrase"))
+	}
+	if cfg.ChallengeLife < time.Second || cfg.TokenLife < time.Second {
+		errs = append(errs, errors.New("sep10: challenges and tokens must live for a second at least"))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return &Handler{cfg, keys, books, ledger, log}, nil
+}
+
+// Register mounts [Path].
+func (h *Handler) Register(r *mux.Router) {
+	r.Handle(Path, sep.Endpoint(map[string]http.HandlerFunc{
+		http.MethodGet:  h.answer(h.challenge),
+		http.MethodPost: h.answer(h.token),
+	}))
+}
+
+// answer renders what a handler returns.
+func (h *Handler) answer(handle func(http.ResponseWriter, *http.Request) (any, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		body, err := handle(w, r)
+		if err != nil {
+			sep.WriteError(w, r, h.log, "", err)
+			return
+		}
+		sep.WriteJSON(w, http.StatusOK, body)
+	}
+}
+
+// refuse is an error in what the wallet sent, which is always a 400.
+func refuse(format string, args ...any) error {
+	return &anchor.Error{Kind: anchor.Invalid, Message: fmt.Sprintf(format, args...)}
+}
+
+// challenge answers GET: a transaction to sign (SEP-10, "Challenge"). Unknown
+// parameters are ignored.
+func (h *Handler) challenge(_ http.ResponseWriter, r *http.Request) (any, error) {
+	q := r.URL.Query()
+	c := challenge{home: h.cfg.HomeDomains[0]}
+	if home := q.Get("home_domain"); home != "" {
+		if !slices.Contains(h.cfg.HomeDomains, home) {
+			return nil, refuse("home_domain %.80q is not served here", home)
+		}
+		c.home = home
+	}
+	if !q.Has("account") {
+		return nil, refuse("account is required")
+	}
+	address, err := anchor.ParseAddress(q.Get("account"))
+	if err != nil {
+		return nil, err
+	}
+	if address.Account() == h.cfg.Signing.Address() {
+		return nil, refuse("this account is the server's own")
+	}
+	subject := string(address)
+	if memo := q.Get("memo"); memo != "" {
+		if _, muxed := address.MuxedID(); muxed {
+			return nil, refuse("memo and a muxed account (M…) exclude each other: the account's id is the memo")
+		}
+		if _, err := anchor.ParseMemo(string(anchor.MemoID), memo); err != nil {
+			return nil, err
+		}
+		subject += ":" + memo
+	}
+	if c.identity, err = anchor.ParseSubject(subject, ""); err != nil {
+		return nil, err
+	}
+	if domain := q.Get("client_domain"); domain != "" && h.cfg.ClientKey != nil {
+		if len(domain) > maxData {
+			return nil, refuse("client_domain must have at most %d characters", maxData)
+		}
+		c.clientKey, err = h.cfg.ClientKey(r.Context(), domain)
+		if err != nil || !strkey.IsValidEd25519PublicKey(c.clientKey) {
+			return nil, &anchor.Error{Kind: anchor.Invalid, Err: err,
+				Message: "the stellar.toml of client_domain, or the SIGNING_KEY in it, could not be read"}
+		}
+		c.identity.Client = domain
+	}
+	text, err := h.build(c, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	return struct {
+		Transaction string `json:"transaction"`
+		Passphrase  string `json:"network_passphrase"`
+	}{text, h.cfg.NetworkPassphrase}, nil
+}
+
+// token answers POST: a token for a signed challenge (SEP-10, "Token"), once.
+func (h *Handler) token(w http.ResponseWriter, r *http.Request) (any, error) {
+	fields, err := sep.Fields(w, r)
+	if err != nil {
+		return nil, err
+	}
+	if fields["transaction"] == "" {
+		return nil, refuse("transaction is required")
+	}
+	now := time.Now()
+	c, err := h.read(fields["transaction"], now)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.authorized(r.Context(), c); err != nil {
+		return nil, err
+	}
+	jti := hex.EncodeToString(c.hash[:])
+	err = h.books.Update(r.Context(), store.Wallet, func(tx *store.Tx) error { return tx.UseOnce("challenge", jti, c.until) })
+	if err != nil && anchor.KindOf(err) == anchor.Conflict {
+		return nil, refuse("this challenge was exchanged already; ask for another")
+	} else if err != nil {
+		return nil, fmt.Errorf("use a challenge: %w", err)
+	}
+	token, err := h.keys.AuthToken(c.identity, h.cfg.Issuer, c.home, jti, now, h.cfg.TokenLife)
+	if err != nil {
+		return nil, fmt.Errorf("make a token: %w", err)
+	}
+	return struct {
+		Token string `json:"token"`
+	}{token}, nil
+}
+
+// authorized checks the signatures beside the server's (SEP-10, "Verification"):
+// those of signers whose weights reach the medium threshold, which is what
+// moving the account's money takes; or, for an account that does not exist, its
+// master key's alone.
+func (h *Handler) authorized(ctx context.Context, c *challenge) error {
+	account, err := h.ledger.Account(ctx, c.identity.Account)
+	switch {
+	case err != nil && anchor.KindOf(err) == anchor.NotFound:
+		return h.master(c)
+	case err != nil && ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		return &anchor.Error{Kind: anchor.Unavailable, Code: "ledger_unavailable", Err: err,
+			Message: "the account's signers cannot be looked up now; try again in a minute"}
+	}
+	// The server's own signature never speaks for the client, even where the
+	// account names it as a signer.
+	weights := map[string]int32{}
+	for _, s := range account.Signers {
+		if s.Type == signerKey && s.Key != h.cfg.Signing.Address() && s.Weight > 0 {
+			weights[s.Key] = s.Weight
+		}
+	}
+	addresses := []string{h.cfg.Signing.Address()}
+	for address := range weights {
+		addresses = append(addresses, address)
+	}
+	if c.clientKey != "" {
+		addresses = append(addresses, c.clientKey)
+	}
+	signed, err := c.signedBy(addresses)
+	if err != nil {
+		return err
+	}
+	var weight, signers int32
+	for address := range signed {
+		if weights[address] > 0 { // the server and the client domain weigh nothing
+			signers++
+			weight += weights[address]
+		}
+	}
+	if signers == 0 {
+		return refuse("no signer of the account has signed the challenge")
+	}
+	if weight < int32(account.Thresholds.Medium) {
+		return refuse("the signatures weigh %d, and the account's medium threshold is %d", weight, account.Thresholds.Medium)
+	}
+	return c.clientSigned(signed)
+}
+
+// signerKey is Horizon's name for a signer that is a plain key.
+const signerKey = "ed25519_public_key"
+
+// master is authorized for an account that does not exist: the signatures are
+// exactly the server's, the account's own key's and the client domain's.
+func (h *Handler) master(c *challenge) error {
+	addresses := []string{h.cfg.Signing.Address(), c.identity.Account}
+	if c.clientKey != "" {
+		addresses = append(addresses, c.clientKey)
+	}
+	signed, err := c.signedBy(addresses)
+	if err != nil {
+		return err
+	}
+	if !signed[c.identity.Account] {
+		return refuse("the challenge is not signed by the account")
+	}
+	if len(c.signatures) != len(addresses) {
+		return refuse("the challenge has %d signatures, and %d are expected for an account that does not exist", len(c.signatures), len(addresses))
+	}
+	return c.clientSigned(signed)
+}
+
+// signedBy finds which of the addresses have signed. A signer counts once, by
+// however many signatures; a signature of nobody among them is an error.
+func (c *challenge) signedBy(addresses []string) (map[string]bool, error) {
+	signed := map[string]bool{}
+	for _, s := range c.signatures {
+		who, err := signerOf(c.hash, s, addresses)
+		if err != nil {
+			return nil, err
+		}
+		signed[who] = true
+	}
+	return signed, nil
+}
+
+func signerOf(hash [32]byte, s xdr.DecoratedSignature, addresses []string) (string, error) {
+	for _, address := range addresses {
+		kp, err := keypair.ParseAddress(address)
+		if err != nil {
+			return "", fmt.Errorf("a signer's address: %w", err)
+		}
+		if kp.Hint() == s.Hint && kp.Verify(hash[:], s.Signature) == nil {
+			return address, nil
+		}
+	}
+	return "", refuse("the challenge carries a signature that is not valid, or not of a signer of the account")
+}
+
+// clientSigned makes sure that the client domain signed, if the challenge names one.
+func (c *challenge) clientSigned(signed map[string]bool) error {
+	if c.clientKey != "" && !signed[c.clientKey] {
+		return refuse("the challenge is not signed by the client domain's SIGNING_KEY")
+	}
+	return nil
+}

@@ -1,0 +1,57 @@
+package sep24
+
+import (
+	"encoding/json"
+
+	"windlass/server/anchor"
+	"windlass/server/sep"
+)
+
+// offer is one entry of /info. Wallets and the official tests know these fields
+// and no others.
+type offer struct {
+	Enabled    bool         `json:"enabled"`
+	MinAmount  *json.Number `json:"min_amount,omitempty"`
+	MaxAmount  *json.Number `json:"max_amount,omitempty"`
+	FeeFixed   *json.Number `json:"fee_fixed,omitempty"`
+	FeePercent *json.Number `json:"fee_percent,omitempty"`
+	FeeMinimum *json.Number `json:"fee_minimum,omitempty"`
+}
+
+// describe is the answer to /info (SEP-24, "Info"), the same for everybody.
+func (h *Handler) describe() []byte {
+	sides := map[anchor.Kind]map[string]offer{anchor.Deposit: {}, anchor.Withdrawal: {}}
+	for _, t := range h.cfg.Terms {
+		for kind, offers := range sides {
+			offers[t.Asset.Code] = offerOf(t.Side(kind))
+		}
+	}
+	b, err := json.Marshal(struct {
+		Deposit  map[string]offer `json:"deposit"`
+		Withdraw map[string]offer `json:"withdraw"`
+		Fee      map[string]bool  `json:"fee"`
+		Features map[string]bool  `json:"features"`
+	}{
+		sides[anchor.Deposit], sides[anchor.Withdrawal],
+		// Every fee can be said by the fields above, so there is no /fee.
+		map[string]bool{"enabled": false},
+		map[string]bool{"account_creation": h.cfg.AccountCreation, "claimable_balances": h.cfg.ClaimableBalances},
+	})
+	if err != nil {
+		panic(err) // decimal numbers and booleans always encode
+	}
+	return append(b, '\n')
+}
+
+func offerOf(s *anchor.Side) offer {
+	if !s.Enabled {
+		return offer{}
+	}
+	number := func(a anchor.Amount) *json.Number { n := sep.Number(a); return &n }
+	o := offer{Enabled: true, MinAmount: number(s.Min), MaxAmount: number(s.Max),
+		FeeFixed: number(s.Fee.Fixed), FeePercent: number(s.Fee.Percent)}
+	if s.Fee.Minimum > 0 {
+		o.FeeMinimum = number(s.Fee.Minimum)
+	}
+	return o
+}

@@ -1,0 +1,197 @@
+package sep24
+
+import (
+	"html/template"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"windlass/server/anchor"
+	"windlass/server/language"
+	"windlass/server/rail"
+	"windlass/server/store"
+)
+
+// interactivePage answers GET /interactive/{id}. Nothing of the transaction is
+// shown: the page is anybody's until its script has exchanged the token, which
+// is left alone here.
+func (h *Handler) interactivePage(w http.ResponseWriter, r *http.Request) {
+	t, err := h.books.Transaction(r.Context(), mux.Vars(r)["id"])
+	if err != nil {
+		h.lost(w, r, err)
+		return
+	}
+	lang := pageLang(r, t)
+	h.page(w, r, Page{Name: "interactive", ID: t.ID, Lang: lang, Title: h.cfg.Name}, doorTemplate, door{
+		Name: h.cfg.Name, Script: text(lang, "page.no_script", "This page needs JavaScript. Please turn it on and open the page again from your wallet."),
+	})
+}
+
+// transactionPage answers GET /transaction/{id}?c=CAPABILITY, a transaction's
+// more_info_url, with a summary that is read without a script.
+func (h *Handler) transactionPage(w http.ResponseWriter, r *http.Request) {
+	id := mux.Vars(r)["id"]
+	if !h.keys.Allows(id, r.URL.Query().Get("c")) {
+		h.lost(w, r, &anchor.Error{Kind: anchor.Forbidden, Code: "forbidden"})
+		return
+	}
+	t, err := h.books.Transaction(r.Context(), id)
+	if err != nil {
+		h.lost(w, r, err)
+		return
+	}
+	steps, err := h.books.Timeline(r.Context(), id)
+	if err != nil {
+		h.lost(w, r, err)
+		return
+	}
+	lang := pageLang(r, t)
+	h.page(w, r, Page{Name: "transaction", ID: t.ID, Lang: lang, Title: h.cfg.Name}, summaryTemplate, h.summary(t, steps, lang))
+}
+
+// pageLang is the language of the address, of the transaction or of the browser.
+func pageLang(r *http.Request, t *anchor.Transaction) string {
+	return language.Match(r.URL.Query().Get("lang"), t.Lang, r.Header.Get("Accept-Language"))
+}
+
+func (h *Handler) page(w http.ResponseWriter, r *http.Request, p Page, body *template.Template, data any) {
+	var b strings.Builder
+	if err := body.Execute(&b, data); err != nil {
+		panic(err) // a template that does not fit its data: every test would show it
+	}
+	p.Body = template.HTML(b.String()) //nolint:gosec // html/template has escaped it
+	h.cfg.Page(w, r, p)
+}
+
+// text is a text of the catalogue, or the English one given here.
+func text(lang, key, english string) string {
+	if !language.Has(lang, key) && !language.Has(language.Default, key) {
+		return english
+	}
+	return language.Text(lang, key, nil)
+}
+
+// door is what is seen of an interactive page without a script.
+type door struct{ Name, Script string }
+
+var doorTemplate = template.Must(template.New("door").Parse(
+	`<main><h1>{{.Name}}</h1><noscript><p>{{.Script}}</p></noscript></main>`))
+
+// row is a label and a value; summary is a transaction for people.
+type (
+	row     struct{ Label, Value string }
+	step    struct{ At, Machine, Label string }
+	summary struct {
+		Name, Message            string
+		Amounts, Pay, References []row
+		PayTitle, StepsTitle     string
+		Steps                    []step
+	}
+)
+
+var summaryTemplate = template.Must(template.New("summary").Parse(`
+{{- define "rows"}}<dl>{{range .}}<dt>{{.Label}}</dt><dd>{{.Value}}</dd>{{end}}</dl>{{end -}}
+<main><h1>{{.Name}}</h1><p>{{.Message}}</p>
+{{with .Amounts}}{{template "rows" .}}{{end}}
+{{with .Pay}}<h2>{{$.PayTitle}}</h2>{{template "rows" .}}{{end}}
+<h2>{{.StepsTitle}}</h2><ol>{{range .Steps}}<li><time datetime="{{.Machine}}">{{.At}}</time> {{.Label}}</li>{{end}}</ol>
+{{template "rows" .References}}</main>`))
+
+// summary tells what the holder of a link may know: amounts, status and how to
+// pay. Of the customer's own bank account it tells nothing.
+func (h *Handler) summary(t *anchor.Transaction, steps []store.TimelineEntry, lang string) summary {
+	s := summary{
+		Name: h.cfg.Name, Message: h.message(t, lang),
+		PayTitle:   text(lang, "page.pay.lead", "Make a payment with these details."),
+		StepsTitle: text(lang, "page.timeline", "Steps"),
+	}
+	decimals := anchor.Decimals
+	if terms := h.terms[t.Asset]; terms != nil {
+		decimals = terms.Decimals
+	}
+	if t.AmountsKnown {
+		s.Amounts = []row{{text(lang, "page.you_send", "You send"), t.AmountIn.Fixed(decimals) + " " + t.In().Code}}
+		for _, l := range t.FeeLines {
+			// A fee has more decimals than the asset where it is the rounding.
+			s.Amounts = append(s.Amounts, row{language.Text(lang, "fee."+l.Name, nil), l.Amount.String() + " " + t.In().Code})
+		}
+		s.Amounts = append(s.Amounts, row{text(lang, "page.you_receive", "You receive"), t.AmountOut.Fixed(decimals) + " " + t.Out().Code})
+	}
+	for _, i := range h.instructions(t, decimals) {
+		s.Pay = append(s.Pay, row{language.Text(lang, "instruction."+i.Name, nil), i.Value})
+	}
+	if len(s.Pay) > 0 && !t.Deadline.IsZero() {
+		s.Pay = append(s.Pay, row{text(lang, "page.deadline", "Please pay by"), readable(t.Deadline)})
+	}
+	for _, e := range steps {
+		s.Steps = append(s.Steps, step{readable(e.At), e.At.UTC().Format(time.RFC3339), language.Text(lang, "event."+string(e.Event), nil)})
+	}
+	account := text(lang, "page.to_account", "To your account")
+	if t.Kind == anchor.Withdrawal {
+		account = text(lang, "page.from_account", "From your account")
+	}
+	s.References = []row{{account, t.Account.Short()}}
+	for _, r := range []row{
+		{text(lang, "page.ledger_reference", "Stellar transaction"), t.StellarID},
+		{text(lang, "page.bank_reference", "The bank's reference"), t.ExternalID},
+		// The part of the id that holds its millisecond: staff search by it.
+		{text(lang, "page.support_reference", "Support reference"), t.ID[:min(13, len(t.ID))]},
+	} {
+		if r.Value != "" {
+			s.References = append(s.References, r)
+		}
+	}
+	return s
+}
+
+// instructions are how to pay, while the payment is waited for.
+func (h *Handler) instructions(t *anchor.Transaction, decimals int) []rail.Row {
+	if s := t.Status(); s != anchor.PendingUserTransferStart && (s != anchor.PendingExternal || t.Kind != anchor.Deposit) {
+		return nil
+	}
+	amount := rail.Row{Name: "amount", Value: t.AmountIn.Fixed(decimals) + " " + t.In().Code}
+	if t.Kind == anchor.Withdrawal {
+		return []rail.Row{amount, {Name: "account", Value: t.AnchorAccount},
+			{Name: "memo", Value: t.Memo.Value}, {Name: "memo_type", Value: string(t.Memo.Type)}}
+	}
+	var rows []rail.Row
+	if h.cfg.Instructions != nil {
+		rows = h.cfg.Instructions(t.OffChain, t.Method)
+	}
+	return append(slices.Clip(rows), amount, rail.Row{Name: "reference", Value: t.Reference})
+}
+
+// lostTemplate is the page behind an address that leads nowhere. It has no
+// script and needs nothing that was built.
+var lostTemplate = template.Must(template.New("lost").Parse(`<!doctype html>
+<html lang="{{.Lang}}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{.Name}}</title></head>
+<body><main><h1>{{.Name}}</h1><p>{{.Text}}</p><p>{{.How}}</p></main></body></html>
+`))
+
+func (h *Handler) lost(w http.ResponseWriter, r *http.Request, err error) {
+	lang := language.Match(r.URL.Query().Get("lang"), r.Header.Get("Accept-Language"))
+	status, code, english := http.StatusInternalServerError, "internal", "Something went wrong on our side. Please try again in a moment."
+	switch anchor.KindOf(err) {
+	case anchor.NotFound:
+		status, code, english = http.StatusNotFound, "not_found", "We can't find this. Please check the link."
+	case anchor.Forbidden:
+		status, code, english = http.StatusForbidden, "token_invalid", "This link is incomplete or damaged."
+	default:
+		h.log.ErrorContext(r.Context(), "page failed", "path", r.URL.Path, "err", err)
+	}
+	head := w.Header()
+	head.Set("Content-Type", "text/html; charset=utf-8")
+	head.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'")
+	head.Set("X-Content-Type-Options", "nosniff")
+	head.Set("X-Robots-Tag", "noindex")
+	head.Set("Referrer-Policy", "no-referrer")
+	head.Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_ = lostTemplate.Execute(w, map[string]string{ // fails if the client has gone
+		"Lang": lang, "Name": h.cfg.Name, "Text": language.Sentence(lang, code, english, nil),
+		"How": text(lang, "page.ended.how", "Find this deposit or withdrawal in your wallet's history and open it there."),
+	})
+}

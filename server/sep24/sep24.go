@@ -1,0 +1,127 @@
+// Package sep24 is hosted deposit and withdrawal (SEP-24) as wallets see it:
+// what is offered, the start of an interactive flow, the status of
+// transactions; and the two pages that its addresses lead to, as far as they
+// are read without a script.
+//
+// It must not move a transaction: it starts them, and shows them.
+package sep24
+
+import (
+	"errors"
+	"fmt"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"windlass/server/anchor"
+	"windlass/server/rail"
+	"windlass/server/sep"
+	"windlass/server/session"
+	"windlass/server/store"
+)
+
+// Path is below what everything but the pages is mounted.
+const Path = "/sep24"
+
+// Config is what the operator offers, and how pages are framed.
+type Config struct {
+	// BaseURL is the public origin, scheme://host[:port].
+	BaseURL string
+	// Name is the anchor's, for the pages.
+	Name  string
+	Terms []*anchor.Terms
+	// EntryWindow is how long a customer has to enter everything; a day if 0.
+	EntryWindow time.Duration
+	// AccountCreation and ClaimableBalances are /info's features.
+	AccountCreation, ClaimableBalances bool
+	// Instructions are the bank's details that a deposit must be paid to, see
+	// rail.Rail. May be nil.
+	Instructions func(offChain anchor.Asset, method string) []rail.Row
+	// Page answers with a page of the web app.
+	Page func(http.ResponseWriter, *http.Request, Page)
+}
+
+// Page is a page of the web app that is about one transaction.
+type Page struct {
+	Name  string // "interactive" or "transaction"
+	ID    string
+	Lang  string
+	Title string
+	// Body is what is read without a script.
+	Body template.HTML
+}
+
+// Handler is the endpoints. Use New.
+type Handler struct {
+	cfg    Config
+	keys   *session.Keys
+	books  *store.Store
+	log    *slog.Logger
+	terms  map[anchor.Asset]*anchor.Terms
+	byCode map[string]*anchor.Terms
+	info   []byte
+}
+
+// New checks the configuration.
+func New(cfg Config, keys *session.Keys, books *store.Store, log *slog.Logger) (*Handler, error) {
+	if cfg.EntryWindow == 0 {
+		cfg.EntryWindow = 24 * time.Hour
+	}
+	h := &Handler{cfg: cfg, keys: keys, books: books, log: log,
+		terms: map[anchor.Asset]*anchor.Terms{}, byCode: map[string]*anchor.Terms{}}
+	for _, t := range cfg.Terms {
+		// SEP-24 tells assets apart by their code alone.
+		if h.byCode[t.Asset.Code] != nil {
+			return nil, fmt.Errorf("sep24: two assets have the code %s", t.Asset.Code)
+		}
+		h.terms[t.Asset], h.byCode[t.Asset.Code] = t, t
+	}
+	if len(cfg.Terms) == 0 {
+		return nil, errors.New("sep24: there is no asset")
+	}
+	h.info = h.describe()
+	return h, nil
+}
+
+// Register mounts the endpoints and the pages.
+func (h *Handler) Register(r *mux.Router) {
+	get := func(f http.HandlerFunc) http.Handler {
+		return sep.Endpoint(map[string]http.HandlerFunc{http.MethodGet: f})
+	}
+	post := func(f http.HandlerFunc) http.Handler {
+		return sep.Endpoint(map[string]http.HandlerFunc{http.MethodPost: f})
+	}
+	r.Handle(Path+"/info", get(func(w http.ResponseWriter, _ *http.Request) { sep.Write(w, http.StatusOK, h.info) }))
+	r.Handle(Path+"/transactions/deposit/interactive", post(h.owned(h.start(anchor.Deposit))))
+	r.Handle(Path+"/transactions/withdraw/interactive", post(h.owned(h.start(anchor.Withdrawal))))
+	r.Handle(Path+"/transaction", get(h.owned(h.transaction)))
+	r.Handle(Path+"/transactions", get(h.owned(h.transactions)))
+	r.PathPrefix(Path + "/").Handler(sep.NoSuchPath())
+	r.HandleFunc("/interactive/{id}", h.interactivePage).Methods(http.MethodGet, http.MethodHead)
+	r.HandleFunc("/transaction/{id}", h.transactionPage).Methods(http.MethodGet, http.MethodHead)
+}
+
+// owned checks the wallet's token before anything else of the request.
+func (h *Handler) owned(next func(http.ResponseWriter, *http.Request, anchor.Identity)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		who, err := h.keys.Auth(sep.Bearer(r), time.Now())
+		if err != nil {
+			sep.Write(w, http.StatusForbidden, authenticationRequired)
+			return
+		}
+		next(w, r, who)
+	}
+}
+
+// authenticationRequired is exactly what SEP-24 wants of a request without a
+// good token ("Authentication required").
+var authenticationRequired = []byte(`{"type":"authentication_required"}` + "\n")
+
+// invalid is an error in one parameter.
+func invalid(code, field, format string, args ...any) error {
+	return &anchor.Error{Kind: anchor.Invalid, Code: code, Field: field, Message: fmt.Sprintf(format, args...),
+		Args: map[string]string{"name": field}}
+}

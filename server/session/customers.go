@@ -1,0 +1,303 @@
+package session
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gorilla/mux"
+	"github.com/gorilla/sessions"
+
+	"windlass/server/anchor"
+	"windlass/server/store"
+)
+
+// Config is what the sessions of customers need to know.
+type Config struct {
+	// BaseURL is the public origin, scheme://host[:port].
+	BaseURL string
+	// Match picks a language we have, Sentence is an error's text in it; see
+	// package language.
+	Match    func(want ...string) string
+	Sentence func(lang, code, fallback string, args map[string]string) string
+	// CallbackSchemes are those of wallets' apps that callbacks may use beside
+	// https. AllowHTTP allows http, for test networks.
+	CallbackSchemes []string
+	AllowHTTP       bool
+	Log             *slog.Logger
+}
+
+// Customers are the sessions of the customers' pages. Each opens one
+// transaction. Use NewCustomers.
+type Customers struct {
+	cfg     Config
+	keys    *Keys
+	books   *store.Store
+	cookies *cookies
+}
+
+// CustomerLife is how long a customer's session lasts.
+const CustomerLife = 24 * time.Hour
+
+// TransactionHeader names the transaction that a request of a customer's page
+// is about.
+const TransactionHeader = "X-Windlass-Transaction"
+
+// NewCustomers makes the sessions of customers.
+func NewCustomers(cfg Config, keys *Keys, books *store.Store) *Customers {
+	return &Customers{cfg: cfg, keys: keys, books: books, cookies: newCookies(books, "customer", keys.customers, CustomerLife,
+		// Wallets show the page in iframes: None lets the cookie go along there,
+		// Partitioned keeps it apart from the same page elsewhere.
+		sessions.Options{Secure: true, SameSite: http.SameSiteNoneMode, Partitioned: true})}
+}
+
+// Register mounts the exchange.
+func (c *Customers) Register(r *mux.Router) {
+	r.HandleFunc("/interactive/{id}/session", c.exchange).Methods(http.MethodPost)
+}
+
+// cookieName is one transaction's: two open popups do not disturb each other.
+// The prefix pins the cookie to this host, over https.
+func cookieName(transaction string) string { return "__Host-windlass-" + transaction }
+
+// exchange burns a token for a session:
+//
+//	POST /interactive/{id}/session
+//	{"token", "nonce", "callback", "on_change_callback", "lang"}  ->  {"bearer"} and a cookie
+//
+// The nonce is 16 characters or more that the page made up. The same token and
+// nonce within a minute give the same session again, so that a reload or a lost
+// answer does not lock the customer out.
+func (c *Customers) exchange(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		Token    string  `json:"token"`
+		Nonce    string  `json:"nonce"`
+		Callback *string `json:"callback"`
+		OnChange *string `json:"on_change_callback"`
+		Lang     *string `json:"lang"`
+	}
+	err := readJSON(w, r, &in)
+	lang := c.cfg.Match(deref(in.Lang), r.Header.Get("Accept-Language"))
+	if err == nil && foreign(r, c.cfg.BaseURL) {
+		err = &anchor.Error{Kind: anchor.Forbidden, Code: "forbidden", Message: "this page may not do that"}
+	}
+	if err == nil && (len(in.Nonce) < 16 || len(in.Nonce) > 128 || strings.ContainsRune(in.Nonce, 0)) {
+		err = &anchor.Error{Kind: anchor.Invalid, Code: "nonce_malformed", Field: "nonce", Message: "the nonce must have 16 to 128 characters"}
+	}
+	if err != nil {
+		c.fail(w, r, lang, err)
+		return
+	}
+	id := mux.Vars(r)["id"]
+	token, err := c.addressToken(id, in.Token, time.Now())
+	if err != nil {
+		c.fail(w, r, lang, err)
+		return
+	}
+	secret := c.keys.secret(token, in.Nonce)
+	err = c.books.Update(r.Context(), store.Customer, func(tx *store.Tx) error {
+		now := time.Now()
+		old, err := tx.Session(idOf(secret))
+		switch {
+		case err == nil && old.RevokedAt.IsZero() && now.Before(old.CreatedAt.Add(repeat)):
+			return nil
+		case err == nil:
+			return errTokenUsed
+		case anchor.KindOf(err) != anchor.NotFound:
+			return err
+		}
+		if err := tx.UseOnce(token.Audience[0], token.ID, token.ExpiresAt.Time); err != nil {
+			if anchor.KindOf(err) == anchor.Conflict {
+				return errTokenUsed
+			}
+			return err
+		}
+		if err := c.remember(tx, id, deref(in.Callback), deref(in.OnChange), deref(in.Lang)); err != nil {
+			return err
+		}
+		return tx.SaveSession(&store.Session{
+			ID: idOf(secret), Kind: "customer", Transaction: id, CreatedAt: now, ExpiresAt: now.Add(CustomerLife)})
+	})
+	if err != nil {
+		c.fail(w, r, lang, err)
+		return
+	}
+	s := sessions.NewSession(c.cookies, cookieName(id))
+	options := c.cookies.options
+	s.ID, s.Options = secret, &options
+	if err := c.cookies.set(w, s); err != nil {
+		c.fail(w, r, lang, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, map[string]string{"bearer": secret})
+}
+
+// repeat is how long an exchange can be repeated.
+const repeat = time.Minute
+
+// addressToken checks a token out of a page's address: the interactive page's
+// or a more-info page's, for this transaction.
+func (c *Customers) addressToken(transaction, token string, now time.Time) (*claims, error) {
+	found, err := verify(c.keys.interactive, audienceInteractive, token, now)
+	if errors.Is(err, errTokenInvalid) {
+		found, err = verify(c.keys.resume, audienceResume, token, now)
+	}
+	if err == nil && found.Subject != transaction {
+		err = errTokenInvalid
+	}
+	return found, err
+}
+
+// remember keeps what the wallet added to the page's address. The first
+// callback wins: who reloads the page with another address changes nothing.
+func (c *Customers) remember(tx *store.Tx, id, callback, onChange, lang string) error {
+	t, err := tx.Transaction(id)
+	if err != nil {
+		return err
+	}
+	before := [3]string{t.Callback, t.OnChange, t.Lang}
+	if t.Callback == "" {
+		t.Callback = c.callback(callback)
+	}
+	if t.OnChange == "" {
+		t.OnChange = c.callback(onChange)
+	}
+	if lang != "" {
+		t.Lang = c.cfg.Match(lang, t.Lang)
+	}
+	if before == [3]string{t.Callback, t.OnChange, t.Lang} {
+		return nil
+	}
+	return tx.SaveTransaction(t)
+}
+
+// maxCallback bounds a callback, in bytes.
+const maxCallback = 2000
+
+// callback is a callback that we are ready to use, "" for any other: a wallet's
+// mistake in it must not stop the customer.
+func (c *Customers) callback(s string) string {
+	if strings.EqualFold(s, "postMessage") {
+		return "postMessage"
+	}
+	u, err := url.Parse(s)
+	switch {
+	case err != nil, s == "", len(s) > maxCallback, u.User != nil:
+		return ""
+	case u.Scheme == "https" && u.Host != "",
+		u.Scheme == "http" && u.Host != "" && c.cfg.AllowHTTP,
+		u.Scheme != "http" && u.Scheme != "https" && slices.Contains(c.cfg.CallbackSchemes, u.Scheme):
+		return u.String()
+	}
+	return ""
+}
+
+// Middleware finds out who calls and puts it into the request's context. It
+// understands, in this order,
+//
+//	Authorization: Bearer SECRET       a session, where cookies are refused
+//	Authorization: Capability CAP      a viewer
+//	the transaction's cookie           a session, if a page of ours asks
+//
+// where the header X-Windlass-Transaction always names the transaction.
+// Credentials that are not good, or good for another transaction, make the
+// caller nobody.
+func (c *Customers) Middleware(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		caller, err := c.caller(r)
+		if err != nil {
+			c.cfg.Log.WarnContext(r.Context(), "session could not be read", "err", err)
+			http.Error(w, "try again later", http.StatusServiceUnavailable)
+			return
+		}
+		next.ServeHTTP(w, r.WithContext(WithCaller(r.Context(), caller)))
+	})
+}
+
+func (c *Customers) caller(r *http.Request) (Caller, error) {
+	transaction := r.Header.Get(TransactionHeader)
+	scheme, credentials, given := strings.Cut(r.Header.Get("Authorization"), " ")
+	var s *store.Session
+	var err error
+	switch {
+	case given && strings.EqualFold(scheme, "Capability"):
+		if transaction == "" || !c.keys.Allows(transaction, credentials) {
+			return Caller{}, nil
+		}
+		return Caller{Role: Viewer, Transaction: transaction}, nil
+	case given && strings.EqualFold(scheme, "Bearer"):
+		s, err = c.cookies.find(r, strings.TrimSpace(credentials), time.Now())
+	case !given && transaction != "" && sameOrigin(r, c.cfg.BaseURL):
+		var found *sessions.Session
+		if found, err = c.cookies.New(r, cookieName(transaction)); err == nil && !found.IsNew {
+			s, _ = found.Values[row].(*store.Session)
+		}
+	}
+	if err != nil || s == nil || transaction != s.Transaction {
+		return Caller{}, err
+	}
+	return Caller{Role: Customer, Transaction: s.Transaction}, nil
+}
+
+// maxJSON bounds the bodies that this package reads.
+const maxJSON = 64 << 10
+
+func readJSON(w http.ResponseWriter, r *http.Request, v any) error {
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+		return &anchor.Error{Kind: anchor.Invalid, Code: "content_type_unknown", Message: "the content type must be application/json"}
+	}
+	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxJSON))
+	if err == nil {
+		err = json.Unmarshal(b, v)
+	}
+	if err != nil {
+		return &anchor.Error{Kind: anchor.Invalid, Code: "json_malformed", Message: "the request's body is not the JSON object expected", Err: err}
+	}
+	return nil
+}
+
+// fail answers {"error": sentence, "code": code}, for the page to act on.
+func (c *Customers) fail(w http.ResponseWriter, r *http.Request, lang string, err error) {
+	status, code, message := http.StatusInternalServerError, "internal", "something went wrong on our side; please try again later"
+	if e, ok := errors.AsType[*anchor.Error](err); ok {
+		known := map[anchor.ErrorKind]int{
+			anchor.Invalid: http.StatusBadRequest, anchor.Unauthenticated: http.StatusUnauthorized,
+			anchor.Forbidden: http.StatusForbidden, anchor.NotFound: http.StatusNotFound,
+		}
+		if s, ok := known[e.Kind]; ok {
+			status, code, message = s, e.Code, e.Message
+		}
+	}
+	if status == http.StatusInternalServerError {
+		c.cfg.Log.ErrorContext(r.Context(), "exchange failed", "err", err)
+	}
+	writeJSON(w, status, map[string]string{"error": c.cfg.Sentence(lang, code, message, nil), "code": code})
+}
+
+func writeJSON(w http.ResponseWriter, status int, v map[string]string) {
+	var b bytes.Buffer
+	if err := json.NewEncoder(&b).Encode(v); err != nil {
+		panic(err) // strings always encode
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_, _ = w.Write(b.Bytes()) // fails if the client has gone
+}
+
+func deref(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
