@@ -56,9 +56,6 @@ func Assets() http.Handler { return assets(built) }
 // ServeHTTP answers with the page; when the web app is not built, with 503.
 func (s Shell) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.serve(built, w, r) }
 
-// Serve is s.ServeHTTP(w, r).
-func Serve(w http.ResponseWriter, r *http.Request, s Shell) { s.ServeHTTP(w, r) }
-
 // contentTypes of what a build makes. Go would ask the machine's own tables,
 // which differ.
 var contentTypes = map[string]string{

@@ -153,7 +153,7 @@ func TestAssets(t *testing.T) {
 func TestEmbedded(t *testing.T) {
 	t.Parallel()
 	w := httptest.NewRecorder()
-	Serve(w, httptest.NewRequest(http.MethodGet, "/", nil), Shell{Page: "customer"})
+	Shell{Page: "customer"}.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
 	if _, err := fs.Stat(built, "customer.html"); err != nil {
 		if w.Code != http.StatusServiceUnavailable {
 			t.Errorf("status %d without a build", w.Code)

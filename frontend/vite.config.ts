@@ -44,6 +44,7 @@ export default defineConfig({
   plugins: [svelte(), systemFonts, weighCustomer],
   // The demo wallet's libraries come from Node and look for its name of the window.
   define: { global: 'globalThis' },
+  resolve: { alias: { 'react-style-singleton': here('src/playground/unstyled.ts') } },
   // The catalogue of sentences is the server's: ../server/language.
   server: { fs: { allow: ['..'] } },
   build: {

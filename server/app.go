@@ -104,7 +104,7 @@ func (a *app) protocols() (err error) {
 		return err
 	}
 	a.sep24, err = sep24.New(sep24.Config{
-		BaseURL: cfg.PublicURL, Name: cfg.Organization.Name, Terms: a.terms(),
+		BaseURL: cfg.PublicURL, Name: cfg.Organization.Name, Terms: cfg.terms,
 		Instructions: a.bank.Instructions, Page: a.customerPage,
 	}, a.keys, a.books, a.log.With("room", "sep24"))
 	return err
@@ -118,26 +118,17 @@ func (a *app) engines() {
 		channels = append(channels, ch.Address())
 	}
 	a.incoming = incoming.New(incoming.Config{
-		Accounts: []string{cfg.keys.Distribution.Address(), cfg.keys.Fee.Address()}, Own: channels, Terms: a.terms(),
+		Accounts: []string{cfg.keys.Distribution.Address(), cfg.keys.Fee.Address()}, Own: channels, Terms: cfg.terms,
 	}, a.books, a.ledger, a.log.With("room", "incoming"))
-	a.rail = rail.New(rail.Config{Store: a.books, Terms: a.terms(), Rail: a.bank, Logger: a.log.With("room", "rail")})
+	a.rail = rail.New(rail.Config{Store: a.books, Terms: cfg.terms, Rail: a.bank, Logger: a.log.With("room", "rail")})
 	a.payouts = payout.New(payout.Config{
 		Passphrase: cfg.Network.Passphrase, Sources: []*keypair.Full{cfg.keys.Distribution},
 		Fee: cfg.keys.Fee, Channels: cfg.keys.Channels,
 	}, a.books, a.ledger, a.log.With("room", "payout"))
 }
 
-// terms are pointers to the configuration's.
-func (a *app) terms() []*anchor.Terms {
-	all := make([]*anchor.Terms, len(a.cfg.terms))
-	for i := range a.cfg.terms {
-		all[i] = &a.cfg.terms[i]
-	}
-	return all
-}
-
 // currencies are what the bank must hold, each once.
-func currencies(terms []anchor.Terms) []anchor.Asset {
+func currencies(terms []*anchor.Terms) []anchor.Asset {
 	var all []anchor.Asset
 	seen := map[anchor.Asset]bool{}
 	for _, t := range terms {
@@ -199,7 +190,7 @@ func (s sweeper) Run(ctx context.Context) error {
 // graphHandler is the GraphQL endpoint of one listener.
 func (a *app) graphHandler(staff bool) http.Handler {
 	return graph.New(graph.Options{
-		Store: a.books, Terms: a.terms(), Rail: a.bank, Logger: a.log.With("room", "graph"), Staff: staff, AutoAccept: true,
+		Store: a.books, Terms: a.cfg.terms, Rail: a.bank, Logger: a.log.With("room", "graph"), Staff: staff, AutoAccept: true,
 		Object:      func(t *anchor.Transaction, lang string) any { return a.sep24.Object(t, lang, false) },
 		MoreInfoURL: func(t *anchor.Transaction) string { return a.sep24.MoreInfoURL(t.ID) },
 	})

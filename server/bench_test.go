@@ -74,7 +74,11 @@ func TestBenchPoll(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer a.Close()
+	defer func() {
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	token, err := a.keys.AuthToken(owner, cfg.PublicURL+"/auth", cfg.HomeDomain, "bench", time.Now(), time.Hour)
 	if err != nil {
 		t.Fatal(err)
@@ -95,8 +99,8 @@ func TestBenchPoll(t *testing.T) {
 	if err := os.WriteFile(list, []byte(strings.Join(ids, "\n")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	poll := load{bound.Addr().String(), "/sep24/transaction?id=", list, token}
-	constant := load{bound.Addr().String(), "/bench/constant?id=", list, token}
+	poll := barrage{bound.Addr().String(), "/sep24/transaction?id=", list, token}
+	constant := barrage{bound.Addr().String(), "/bench/constant?id=", list, token}
 	poll.run(t, 2)
 	constant.run(t, 2)
 	var polls, constants, ratios []float64
@@ -137,14 +141,19 @@ func seed(t *testing.T, cfg *Config) ([]string, anchor.Identity) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer books.Close()
+	// Closing the last connection checkpoints the log into the database.
+	defer func() {
+		if err := books.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	have, err := books.History(ctx, owners[0], store.History{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(have) < benchRows/len(owners) {
 		start := time.Now()
-		terms := &cfg.terms[0]
+		terms := cfg.terms[0]
 		for n := 0; n < benchRows; n += 5000 {
 			err := books.Update(ctx, store.Operator, func(tx *store.Tx) error {
 				for i := n; i < n+5000; i++ {
@@ -174,7 +183,6 @@ func seed(t *testing.T, cfg *Config) ([]string, anchor.Identity) {
 			t.Fatal(err)
 		}
 	}
-	// Closing the last connection checkpoints the log into the database.
 	ids := make([]string, len(have))
 	for i, a := range have {
 		ids[i] = a.ID
@@ -207,11 +215,11 @@ type sampleWriter struct {
 func (w *sampleWriter) Header() http.Header    { return w.header }
 func (w *sampleWriter) WriteHeader(status int) { w.status = status }
 
-// load is one kind of request.
-type load struct{ addr, path, ids, token string }
+// barrage is one kind of request.
+type barrage struct{ addr, path, ids, token string }
 
 // run has a process of its own ask for some seconds, and returns requests a second.
-func (l load) run(t *testing.T, seconds int) float64 {
+func (l barrage) run(t *testing.T, seconds int) float64 {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), benchClient+"="+strings.Join([]string{l.addr, l.path, l.ids, l.token, strconv.Itoa(seconds)}, "\t"))
@@ -250,7 +258,7 @@ func generateLoad(spec string) {
 			if err != nil {
 				panic(err)
 			}
-			defer conn.Close()
+			defer func() { _ = conn.Close() }() // everything was read
 			in := bufio.NewReaderSize(conn, 16<<10)
 			for n := i; time.Now().Before(end); n++ {
 				if _, err := fmt.Fprintf(conn, "GET %s%s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n\r\n", f[1], ids[n%len(ids)], f[3]); err != nil {
@@ -325,10 +333,10 @@ rounds of %d s.`, benchConnections, benchRows, benchRounds, benchSeconds) + `
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile("../docs/benchmarks.md", []byte(md.String()), 0o644); err != nil { //nolint:gosec // documentation
+	if err := os.WriteFile("../docs/benchmarks.md", []byte(md.String()), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile("../docs/benchmarks.json", append(j, '\n'), 0o644); err != nil { //nolint:gosec // documentation
+	if err := os.WriteFile("../docs/benchmarks.json", append(j, '\n'), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	fmt.Print(md.String()[strings.Index(md.String(), "| what"):])

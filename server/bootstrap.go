@@ -27,6 +27,7 @@ const devSupply = 10_000_000 * anchor.One
 // is issued again, whenever a start was cut off.
 func bootstrap(ctx context.Context, c *Config, issuer *keypair.Full, logger *slog.Logger) error {
 	ledger := horizon.New(horizon.Config{URLs: c.Network.Horizon, Logger: logger})
+	defer ledger.Close()
 	accounts := []string{issuer.Address(), c.keys.Distribution.Address(), c.keys.Fee.Address()}
 	for _, ch := range c.keys.Channels {
 		accounts = append(accounts, ch.Address())
@@ -54,7 +55,7 @@ func makeAccount(ctx context.Context, ledger *horizon.Client, base, id string) e
 	if err != nil {
 		return err
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := http.DefaultClient.Do(req) //nolint:forbidigo // a test network that the developer named, and no part of Horizon's API
 	if err != nil {
 		return fmt.Errorf("friendbot: %w", err)
 	}
@@ -91,7 +92,7 @@ func issue(ctx context.Context, ledger *horizon.Client, c *Config, issuer *keypa
 			BaseFee:              1000,
 			Preconditions:        txnbuild.Preconditions{TimeBounds: txnbuild.NewTimeout(60)},
 			Operations: []txnbuild.Operation{
-				&txnbuild.SetOptions{SourceAccount: issuer.Address(), HomeDomain: txnbuild.NewHomeDomain(c.HomeDomain)},
+				&txnbuild.SetOptions{SourceAccount: issuer.Address(), HomeDomain: new(c.HomeDomain)},
 				&txnbuild.ChangeTrust{Line: line.MustToChangeTrustAsset(), Limit: txnbuild.MaxTrustlineLimit},
 				&txnbuild.Payment{SourceAccount: issuer.Address(), Destination: account.ID, Asset: line, Amount: devSupply.String()},
 			},

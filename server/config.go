@@ -43,7 +43,7 @@ type Config struct {
 
 	// What the check made of the above.
 	keys  Keys
-	terms []anchor.Terms
+	terms []*anchor.Terms
 	// warnings are oddities that do not stop the start; they are logged once.
 	warnings []string
 }

@@ -322,7 +322,7 @@ func (k *check) assets(c *Config) {
 			k.wrong(at+"code", "%q is offered twice; wallets tell assets apart by their code alone", a.Code)
 		}
 		codes[a.Code] = true
-		t := anchor.Terms{Name: a.Name, Description: a.Description, Decimals: *a.Decimals}
+		t := &anchor.Terms{Name: a.Name, Description: a.Description, Decimals: *a.Decimals}
 		if c.keys.Distribution != nil {
 			t.Account = c.keys.Distribution.Address()
 		}
@@ -337,7 +337,7 @@ func (k *check) assets(c *Config) {
 		}
 		t.Deposit = k.side(at+"deposit.", a.Deposit, t.Decimals)
 		t.Withdraw = k.side(at+"withdraw.", a.Withdraw, t.Decimals)
-		k.prices(at, &t)
+		k.prices(at, t)
 		c.terms = append(c.terms, t)
 	}
 }

@@ -86,7 +86,7 @@ func TestExampleLoads(t *testing.T) {
 	}
 	person := []anchor.Field{
 		{Name: "first_name", Type: "text"}, {Name: "last_name", Type: "text"}, {Name: "email_address", Type: "email"}}
-	want := []anchor.Terms{{
+	want := []*anchor.Terms{{
 		Asset:       anchor.Asset{Scheme: "stellar", Code: "USDX", Issuer: "GBBD47IF6LWK7P7MDEVSCWR7DPUWV3NY3DTQEVFL4NAT4AQH3ZLLFLA5"},
 		OffChain:    anchor.Asset{Scheme: "iso4217", Code: "USD"},
 		Name:        "US dollar",

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
-	"regexp"
 	"testing"
 
 	"github.com/stellar/go-stellar-sdk/txnbuild"
@@ -19,9 +18,7 @@ func TestCrash(t *testing.T) {
 		t.Parallel()
 		dir := t.TempDir()
 		network := launch(t, "sandbox", "--dir", filepath.Join(dir, "network"), "--horizon-port", "0", "--close-every", "500ms")
-		address := regexp.MustCompile(`http://localhost:\d+`)
-		eventually(t, "the network says where it is", func() bool { return address.MatchString(network.log.String()) })
-		ledger := address.FindString(network.log.String())
+		ledger := network.told(t, `http://localhost:\d+`)
 		begin := func(publicPort, adminPort string) (*program, addresses) {
 			return dev(t, dir, "--public-port", publicPort, "--admin-port", adminPort, "--horizon", ledger)
 		}

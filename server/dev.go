@@ -12,6 +12,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -43,16 +44,23 @@ type devCommand struct {
 // the anchor. All state is in one folder, so that the next start goes on where
 // this one was, however it ended.
 func (c *devCommand) Run(ctx context.Context, p process) (err error) {
-	if c.Fresh {
-		if err := startOver(c.Dir); err != nil {
-			return err
-		}
-	}
+	// First what may stand in the way, before anything is changed.
 	unlock, err := lockFolder(c.Dir)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
+	ports, err := c.bind(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, ports.Close()) }()
+
+	if c.Fresh {
+		if err := startOver(c.Dir); err != nil {
+			return err
+		}
+	}
 	if err := removeIfThere(filepath.Join(c.Dir, addressesFile)); err != nil {
 		return err
 	}
@@ -60,65 +68,77 @@ func (c *devCommand) Run(ctx context.Context, p process) (err error) {
 	if err != nil {
 		return err
 	}
-
-	// The ports come first: one that is taken should stop the start at once.
-	ports := map[string]net.Listener{}
-	defer func() {
-		for _, l := range ports {
-			err = errors.Join(err, ignoreClosed(l.Close()))
-		}
-	}()
-	for _, want := range []struct {
-		name, flag string
-		port       uint16
-	}{{"public", "--public-port", c.PublicPort}, {"admin", "--admin-port", c.AdminPort}, {"horizon", "--horizon-port", c.HorizonPort}} {
-		if want.name == "horizon" && c.Horizon != "" {
-			continue
-		}
-		if ports[want.name], err = bindPort(ctx, want.port, want.flag); err != nil {
-			delete(ports, want.name)
-			return err
-		}
-	}
-
-	ledger := strings.TrimSuffix(c.Horizon, "/")
-	if ledger == "" {
-		ledger = localURL(ports["horizon"])
-	}
-	cfg, err := Load(filepath.Join(c.Dir, configFile), append(p.environ,
-		envPrefix+"PUBLIC_URL="+localURL(ports["public"]),
-		envPrefix+"ADMIN_URL="+localURL(ports["admin"]),
-		envPrefix+"NETWORK_HORIZON="+ledger))
+	cfg, err := c.config(p, ports)
 	if err != nil {
 		return err
 	}
-	logger := newLog(p.stderr, cfg.Log)
-	var network []runner
-	if c.Horizon == "" {
-		n, err := openSandbox(filepath.Join(c.Dir, "network"), c.CloseEvery, logger)
+	logger := cfg.newLog(ctx, p.stderr)
+
+	runners := []runner{runFunc(func(ctx context.Context) error {
+		return c.anchor(ctx, p, cfg, issuer, ports, logger)
+	})}
+	if ports.horizon != nil {
+		n, err := openSandbox(c.Dir, c.Fresh, c.CloseEvery, logger)
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, n.Close()) }()
-		network = append(network, serveOn(ports["horizon"], "horizon", n.Handler(), logger))
+		runners = append(runners, serveOn(ports.horizon, "horizon", n.Handler(), logger))
 	}
-	return c.run(ctx, p, cfg, issuer, ports, network, logger)
+	return runAll(ctx, runners...)
 }
 
-// run makes the accounts on the network, starts the anchor, and says where.
-func (c *devCommand) run(ctx context.Context, p process, cfg *Config, issuer *keypair.Full, ports map[string]net.Listener, network []runner, logger *slog.Logger) (err error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	networkDone := make(chan error, 1)
-	go func() { networkDone <- runAll(ctx, network...) }()
-	defer func() {
-		cancel()
-		err = errors.Join(err, <-networkDone)
-	}()
+// devPorts are what dev listens on; horizon is nil with a network elsewhere.
+type devPorts struct{ public, admin, horizon net.Listener }
 
-	ready, stop := context.WithTimeout(ctx, time.Minute)
-	defer stop()
-	if err := bootstrap(ready, cfg, issuer, logger); err != nil {
+// bind binds the ports that the flags name.
+func (c *devCommand) bind(ctx context.Context) (ports devPorts, err error) {
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, ports.Close())
+		}
+	}()
+	if ports.public, err = bind(ctx, loopback(c.PublicPort), "--public-port"); err != nil {
+		return ports, err
+	}
+	if ports.admin, err = bind(ctx, loopback(c.AdminPort), "--admin-port"); err != nil || c.Horizon != "" {
+		return ports, err
+	}
+	ports.horizon, err = bind(ctx, loopback(c.HorizonPort), "--horizon-port")
+	return ports, err
+}
+
+func loopback(port uint16) string { return fmt.Sprintf("127.0.0.1:%d", port) }
+
+// Close lets go of the ports.
+func (ports devPorts) Close() error {
+	var errs []error
+	for _, bound := range []net.Listener{ports.public, ports.admin, ports.horizon} {
+		if bound != nil {
+			errs = append(errs, unbind(bound))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// config reads the folder's configuration, with the addresses of this start.
+func (c *devCommand) config(p process, ports devPorts) (*Config, error) {
+	ledger := strings.TrimSuffix(c.Horizon, "/")
+	if ports.horizon != nil {
+		ledger = localURL(ports.horizon)
+	}
+	return Load(filepath.Join(c.Dir, configFile), append(slices.Clip(p.environ),
+		envPrefix+"PUBLIC_URL="+localURL(ports.public),
+		envPrefix+"ADMIN_URL="+localURL(ports.admin),
+		envPrefix+"NETWORK_HORIZON="+ledger))
+}
+
+// anchor makes the accounts on the network, says where everything is, and runs
+// the anchor. The network must be running, or about to.
+func (c *devCommand) anchor(ctx context.Context, p process, cfg *Config, issuer *keypair.Full, ports devPorts, logger *slog.Logger) (err error) {
+	soon, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	if err := bootstrap(soon, cfg, issuer, logger); err != nil {
 		return fmt.Errorf("make the anchor's accounts: %w", err)
 	}
 	a, err := newApp(ctx, cfg, devMode{wallet: true}, logger)
@@ -126,7 +146,7 @@ func (c *devCommand) run(ctx context.Context, p process, cfg *Config, issuer *ke
 		return err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
-	link, err := a.staff.Link("developer", time.Now())
+	link, err := a.keys.SignInLink("developer", time.Now())
 	if err != nil {
 		return err
 	}
@@ -136,15 +156,14 @@ func (c *devCommand) run(ctx context.Context, p process, cfg *Config, issuer *ke
 		Playground: cfg.AdminURL + "/playground", SignIn: cfg.AdminURL + link,
 		Toml: cfg.PublicURL + "/.well-known/stellar.toml",
 	}
-	serving := make(chan error, 1)
-	go func() { serving <- a.Run(ctx, ports["public"], ports["admin"]) }()
+	// The ports are bound: whoever reads this and asks at once is answered.
 	if err := where.write(c.Dir); err != nil {
 		return err
 	}
 	if err := where.print(p.stdout, c.Dir); err != nil {
 		return err
 	}
-	return <-serving
+	return a.Run(ctx, ports.public, ports.admin)
 }
 
 // The files in dev's folder.
@@ -153,13 +172,15 @@ const (
 	addressesFile = "addresses.json"
 	issuerFile    = "issuer_seed"
 	lockFile      = "lock"
+	networkFolder = "network"
 )
 
 // startOver removes what dev keeps in its folder, and nothing else: the folder
-// may be one that somebody named by mistake.
+// may be one that somebody named by mistake. The ledgers are the sandbox's to
+// begin again: another process may be running on them.
 func startOver(dir string) error {
 	for _, name := range []string{
-		"network", "secrets", configFile, addressesFile,
+		"secrets", configFile, addressesFile,
 		"books.db", "books.db-wal", "books.db-shm", "bank.db", "bank.db-wal", "bank.db-shm",
 	} {
 		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
@@ -180,7 +201,7 @@ func devFiles(dir string) (*keypair.Full, error) {
 	if err := newFile(path, newSeed); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("make %s: %w", issuerFile, err)
 	}
-	seed, err := os.ReadFile(path) //nolint:gosec // our own folder
+	seed, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
@@ -202,7 +223,7 @@ func lockFolder(dir string) (unlock func() error, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	f, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // our own folder
+	f, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -212,29 +233,12 @@ func lockFolder(dir string) (unlock func() error, err error) {
 	return f.Close, nil
 }
 
-// bindPort binds a loopback port, 0 for any free one.
-func bindPort(ctx context.Context, port uint16, flag string) (net.Listener, error) {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", port))
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("port %d is taken by another program; stop that one, or choose another port with %s (0 takes a free one)", port, flag)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("listen on port %d (%s): %w", port, flag, err)
-	}
-	return l, nil
-}
-
-// localURL names a loopback listener as people type it.
-func localURL(l net.Listener) string {
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		return ""
-	}
-	return "http://localhost:" + port
-}
-
-func openSandbox(dir string, closeEvery time.Duration, logger *slog.Logger) (*sandbox.Network, error) {
-	return sandbox.Open(sandbox.Config{Dir: dir, CloseEvery: closeEvery, StreamEvery: time.Second, Logger: logger.With("room", "sandbox")})
+// openSandbox opens the network whose ledgers are in the folder.
+func openSandbox(dir string, fresh bool, closeEvery time.Duration, logger *slog.Logger) (*sandbox.Network, error) {
+	return sandbox.Open(sandbox.Config{
+		Dir: filepath.Join(dir, networkFolder), Fresh: fresh,
+		CloseEvery: closeEvery, StreamEvery: time.Second, Logger: logger.With("room", "sandbox"),
+	})
 }
 
 // addresses is where everything is, for people and, in a file, for scripts.
@@ -270,7 +274,7 @@ Windlass is running on a Stellar network of its own. Nothing here is real money.
   demo wallet      %s
   simulated bank   %s
   playground       %s
-                   sign in once with %s
+                   sign in, once within ten minutes: %s
   stellar.toml     %s
   Horizon          %s
 
@@ -287,13 +291,6 @@ func removeIfThere(path string) error {
 	return nil
 }
 
-func ignoreClosed(err error) error {
-	if errors.Is(err, net.ErrClosed) {
-		return nil
-	}
-	return err
-}
-
 type sandboxCommand struct {
 	Dir         string        `help:"Where the ledgers are kept, in its folder network." default:".windlass" type:"path"`
 	Fresh       bool          `help:"Begin again at the first ledger."`
@@ -303,25 +300,19 @@ type sandboxCommand struct {
 
 // Run serves the offline network alone, until it is told to stop.
 func (c *sandboxCommand) Run(ctx context.Context, p process) (err error) {
-	bound, err := bindPort(ctx, c.HorizonPort, "--horizon-port")
+	bound, err := bind(ctx, loopback(c.HorizonPort), "--horizon-port")
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, ignoreClosed(bound.Close())) }()
-	folder := filepath.Join(c.Dir, "network")
-	if c.Fresh {
-		if err := os.RemoveAll(folder); err != nil {
-			return fmt.Errorf("start over: %w", err)
-		}
-	}
+	defer func() { err = errors.Join(err, unbind(bound)) }()
 	logger := newLog(p.stderr, LogConfig{Level: "info", Format: "auto"})
-	n, err := openSandbox(folder, c.CloseEvery, logger)
+	n, err := openSandbox(c.Dir, c.Fresh, c.CloseEvery, logger)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, n.Close()) }()
-	if _, err := fmt.Fprintf(p.stdout, "The offline Stellar network is at %s; friendbot at %s/friendbot. Its ledgers are kept in %s.\n",
-		localURL(bound), localURL(bound), folder); err != nil {
+	if _, err := fmt.Fprintf(p.stdout, "The offline Stellar network is at %s; friendbot at %[1]s/friendbot. Its ledgers are kept in %[2]s.\n",
+		localURL(bound), filepath.Join(c.Dir, networkFolder)); err != nil {
 		return err
 	}
 	return runAll(ctx, serveOn(bound, "horizon", n.Handler(), logger))

@@ -6,13 +6,16 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
-	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -26,29 +29,11 @@ import (
 // patience bounds every wait of a story. Nothing waits that long unless it is broken.
 const patience = 90 * time.Second
 
-// A program is windlass in a process of its own, so that it can be killed.
+// A program is windlass in a process of its own, so that it can be killed or stopped.
 type program struct {
 	cmd  *exec.Cmd
 	done chan struct{}
-	log  *output
-}
-
-// output gathers what a program prints.
-type output struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (o *output) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.Write(b)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.String()
+	log  *logged // what it prints
 }
 
 // launch runs this test binary as windlass, see TestMain.
@@ -58,14 +43,14 @@ func launch(t *testing.T, args ...string) *program {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &program{cmd: exec.CommandContext(t.Context(), self, args...), done: make(chan struct{}), log: new(output)}
+	p := &program{cmd: exec.CommandContext(t.Context(), self, args...), done: make(chan struct{}), log: new(logged)}
 	p.cmd.Env = append(os.Environ(), runAsWindlass+"=1")
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	go func() {
-		_ = p.cmd.Wait() // it is killed; the stories look at what it left
+		_ = p.cmd.Wait() // how it ended is in ProcessState
 		close(p.done)
 	}()
 	t.Cleanup(func() {
@@ -81,6 +66,29 @@ func launch(t *testing.T, args ...string) *program {
 func (p *program) kill() {
 	_ = p.cmd.Process.Kill() // it may have ended by itself
 	<-p.done
+}
+
+// stop is Ctrl-C's gentler brother, SIGTERM. It returns the exit code once the
+// program has ended.
+func (p *program) stop(t *testing.T) int {
+	t.Helper()
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-p.done:
+	case <-time.After(patience):
+		t.Fatal("it does not stop")
+	}
+	return p.cmd.ProcessState.ExitCode()
+}
+
+// told waits until the program has printed what the pattern says.
+func (p *program) told(t *testing.T, pattern string) string {
+	t.Helper()
+	wanted := regexp.MustCompile(pattern)
+	eventually(t, "it prints "+pattern, func() bool { return wanted.MatchString(p.log.String()) })
+	return wanted.FindString(p.log.String())
 }
 
 func tail(s string, n int) string {
@@ -144,9 +152,7 @@ func call(t *testing.T, method, address string, header http.Header, body, answer
 	if err != nil {
 		t.Fatal(err)
 	}
-	for k, v := range header {
-		req.Header[k] = v
-	}
+	maps.Copy(req.Header, header)
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
@@ -219,16 +225,34 @@ func newWallet(t *testing.T, at addresses) *wallet {
 
 func (w *wallet) get(path string) string {
 	w.t.Helper()
-	res, err := http.Get(w.at.Public + path) //nolint:noctx // a test's own server
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	return fetch(w.t, w.at.Public+path)
+}
+
+// fetch gets a text.
+func fetch(t *testing.T, address string) string {
+	t.Helper()
+	res := send(t, http.MethodGet, address, nil, "")
 	defer res.Body.Close()
 	b, err := io.ReadAll(res.Body)
 	if err != nil || res.StatusCode != http.StatusOK {
-		w.t.Fatalf("GET %s: %d %v", path, res.StatusCode, err)
+		t.Fatalf("GET %s: %d %v", address, res.StatusCode, err)
 	}
 	return string(b)
+}
+
+// send makes one request whose answer the caller reads and closes.
+func send(t *testing.T, method, address string, header http.Header, body string) *http.Response {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, address, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	maps.Copy(req.Header, header)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res
 }
 
 // submit puts one operation into the ledger. It returns the hash.
@@ -258,10 +282,8 @@ func (w *wallet) submit(op txnbuild.Operation, memo txnbuild.Memo) string {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	res, err := http.PostForm(w.at.Horizon+"/transactions", url.Values{"tx": {envelope}}) //nolint:noctx // a test's own server
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	form := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
+	res := send(w.t, http.MethodPost, w.at.Horizon+"/transactions", form, url.Values{"tx": {envelope}}.Encode())
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
 		b, err := io.ReadAll(res.Body)
@@ -329,6 +351,11 @@ type page struct {
 	bearer string
 }
 
+// header says whose page it is.
+func (p *page) header() http.Header {
+	return http.Header{"Authorization": {"Bearer " + p.bearer}, "X-Windlass-Transaction": {p.id}}
+}
+
 // gqlError is one of GraphQL's errors.
 type gqlError struct {
 	Message    string
@@ -342,8 +369,7 @@ func (p *page) ask(query string, variables map[string]any, answer any) []gqlErro
 		Data   json.RawMessage
 		Errors []gqlError
 	}
-	header := http.Header{"Authorization": {"Bearer " + p.bearer}, "X-Windlass-Transaction": {p.id}}
-	call(p.w.t, http.MethodPost, p.w.at.Public+"/graphql", header, map[string]any{"query": query, "variables": variables}, &a)
+	call(p.w.t, http.MethodPost, p.w.at.Public+"/graphql", p.header(), map[string]any{"query": query, "variables": variables}, &a)
 	if answer != nil && len(a.Errors) == 0 {
 		if err := json.Unmarshal(a.Data, answer); err != nil {
 			p.w.t.Fatal(err)
@@ -424,10 +450,8 @@ func (w *wallet) until(id string, statuses ...string) *polled {
 	eventually(w.t, fmt.Sprintf("%s is %v", id, statuses), func() bool {
 		if tx := w.poll(id); tx != nil {
 			last = tx
-			for _, s := range statuses {
-				if tx.Status == s {
-					return true
-				}
+			if slices.Contains(statuses, tx.Status) {
+				return true
 			}
 			if tx.Status == "error" {
 				w.t.Fatalf("%s ended in error", id)
@@ -468,7 +492,7 @@ func (w *wallet) transfer(amount, reference string) {
 	}
 }
 
-// paidOut sums what the bank paid for a transaction's reference.
+// statement is what the bank has booked, in and out.
 func (w *wallet) statement() (lines []struct{ ID, Direction, Amount, Reference, State string }) {
 	w.t.Helper()
 	var a struct {

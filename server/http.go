@@ -14,12 +14,42 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
-// A listener is one bound address and what is served there. It is bound by
-// listen, so that a port that is taken is an error of the start, and so that a
-// test may ask for port 0 and learn the port.
+// bind binds an address before anything is built to be served there, so that
+// what is in the way stops the start at once. The error names the setting that
+// chooses the address. Port 0 takes any free one.
+func bind(ctx context.Context, address, setting string) (net.Listener, error) {
+	bound, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("%s is taken by another program; stop that one, or choose another port with %s", address, setting)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", setting, err)
+	}
+	return bound, nil
+}
+
+// localURL names a bound loopback address as people type it.
+func localURL(bound net.Listener) string {
+	_, port, err := net.SplitHostPort(bound.Addr().String())
+	if err != nil {
+		return "" // a listener that is no TCP's; there is none
+	}
+	return "http://localhost:" + port
+}
+
+// unbind closes a listener that may be closed already: serving closes it.
+func unbind(bound net.Listener) error {
+	if err := bound.Close(); !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
+}
+
+// A listener is a bound address and what is served there.
 type listener struct {
 	name   string
 	bound  net.Listener
@@ -30,17 +60,8 @@ type listener struct {
 // drainTime is how long requests in flight have to finish at the end.
 const drainTime = 10 * time.Second
 
-// listen binds addr and prepares to serve handler there, with the middleware
-// that every listener has. The caller runs or closes what it returns.
-func listen(ctx context.Context, name, addr string, handler http.Handler, logger *slog.Logger) (*listener, error) {
-	bound, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
-	if err != nil {
-		return nil, fmt.Errorf("listen for %s: %w", name, err)
-	}
-	return serveOn(bound, name, handler, logger), nil
-}
-
-// serveOn is listen for an address that is bound already.
+// serveOn prepares to serve handler on a bound address, with the middleware
+// that every listener has.
 func serveOn(bound net.Listener, name string, handler http.Handler, logger *slog.Logger) *listener {
 	logger = logger.With("listener", name)
 	l := &listener{name: name, bound: bound, log: logger}
@@ -56,19 +77,6 @@ func serveOn(bound net.Listener, name string, handler http.Handler, logger *slog
 	}
 	l.server.RegisterOnShutdown(stop)
 	return l
-}
-
-// URL is the address that was really bound, for a client on this machine.
-func (l *listener) URL() string {
-	addr, ok := l.bound.Addr().(*net.TCPAddr)
-	if !ok {
-		return "http://" + l.bound.Addr().String()
-	}
-	host := addr.IP.String()
-	if addr.IP.IsUnspecified() {
-		host = "localhost"
-	}
-	return fmt.Sprintf("http://%s", net.JoinHostPort(host, fmt.Sprint(addr.Port)))
 }
 
 // Run serves until ctx is done, then lets requests in flight finish.
@@ -91,15 +99,6 @@ func (l *listener) Run(ctx context.Context) error {
 		err = errors.Join(err, end)
 	}
 	return err
-}
-
-// Close lets go of the address at once. It is for listeners that never ran, and
-// harmless for the others.
-func (l *listener) Close() error {
-	if err := errors.Join(l.server.Close(), l.bound.Close()); err != nil && !errors.Is(err, net.ErrClosed) {
-		return fmt.Errorf("close %s: %w", l.name, err)
-	}
-	return nil
 }
 
 // endStreams ends server-sent event streams when the server stops: they would

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -58,10 +57,11 @@ func (l *logged) lines(t *testing.T, message string) []map[string]any {
 // start runs a listener on a free port; stop ends it and waits.
 func start(t *testing.T, h http.Handler, l *logged) (url string, stop func() error) {
 	t.Helper()
-	ln, err := listen(t.Context(), "public", "127.0.0.1:0", h, l.logger())
+	bound, err := bind(t.Context(), "127.0.0.1:0", "listen.public")
 	if err != nil {
 		t.Fatal(err)
 	}
+	ln := serveOn(bound, "public", h, l.logger())
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- ln.Run(ctx) }()
@@ -74,7 +74,7 @@ func start(t *testing.T, h http.Handler, l *logged) (url string, stop func() err
 			t.Error(err)
 		}
 	})
-	return ln.URL(), stop
+	return localURL(bound), stop
 }
 
 type answer struct {
@@ -334,27 +334,4 @@ func TestStopLetsRequestsFinish(t *testing.T) {
 	if !got["done"] || !got[":\n\n"] {
 		t.Errorf("answers: %v", got)
 	}
-}
-
-func TestPortTaken(t *testing.T) {
-	t.Parallel()
-	var l logged
-	first, err := listen(t.Context(), "public", "127.0.0.1:0", http.NotFoundHandler(), l.logger())
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := first.bound.Addr().String()
-	if _, err := listen(t.Context(), "admin", addr, http.NotFoundHandler(), l.logger()); err == nil || !strings.Contains(err.Error(), "listen for admin") {
-		t.Errorf("got %v", err)
-	}
-	for range 2 {
-		if err := first.Close(); err != nil {
-			t.Errorf("Close: %v", err)
-		}
-	}
-	again, err := new(net.ListenConfig).Listen(t.Context(), "tcp", addr)
-	if err != nil {
-		t.Fatalf("Close did not free the port: %v", err)
-	}
-	_ = again.Close()
 }

@@ -11,16 +11,17 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"os"
 	"os/signal"
 	"runtime"
 	"runtime/debug"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 
+	"windlass/server/session"
 	"windlass/server/store"
 )
 
@@ -47,6 +48,7 @@ type commands struct {
 	Sandbox sandboxCommand `cmd:"" help:"Start the offline Stellar network alone."`
 	Serve   serveCommand   `cmd:"" help:"Start the anchor that anchor.toml describes."`
 	Keys    keysCommand    `cmd:"" help:"Make the secrets that anchor.toml names, where there are none yet."`
+	Staff   staffCommand   `cmd:"" help:"Let staff in."`
 	Toml    tomlCommand    `cmd:"" help:"Print the stellar.toml that would be served."`
 	Migrate migrateCommand `cmd:"" help:"Bring the database up to this version and stop."`
 	Version versionCommand `cmd:"" help:"Print the version."`
@@ -100,17 +102,22 @@ type configFlag struct {
 	Config string `help:"The configuration file." default:"anchor.toml" env:"WINDLASS_CONFIG" type:"path"`
 }
 
-// load reads the configuration and starts the log that it asks for.
-func (f configFlag) load(p process) (*Config, *slog.Logger, error) {
+// load reads the configuration and makes the log that it asks for.
+func (f configFlag) load(ctx context.Context, p process) (*Config, *slog.Logger, error) {
 	c, err := Load(f.Config, p.environ)
 	if err != nil {
 		return nil, nil, err
 	}
-	logger := newLog(p.stderr, c.Log)
-	for _, w := range c.warnings {
-		logger.Warn(w)
+	return c, c.newLog(ctx, p.stderr), nil
+}
+
+// newLog makes the log and puts the configuration's oddities into it.
+func (c *Config) newLog(ctx context.Context, w io.Writer) *slog.Logger {
+	logger := newLog(w, c.Log)
+	for _, oddity := range c.warnings {
+		logger.WarnContext(ctx, oddity)
 	}
-	return c, logger, nil
+	return logger
 }
 
 type serveCommand struct {
@@ -119,27 +126,54 @@ type serveCommand struct {
 
 // Run serves the anchor until it is told to stop.
 func (c *serveCommand) Run(ctx context.Context, p process) (err error) {
-	cfg, logger, err := c.load(p)
+	cfg, logger, err := c.load(ctx, p)
 	if err != nil {
 		return err
 	}
-	public, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen.Public)
+	public, err := bind(ctx, cfg.Listen.Public, "listen.public")
 	if err != nil {
-		return fmt.Errorf("listen.public: %w", err)
+		return err
 	}
-	defer func() { err = errors.Join(err, ignoreClosed(public.Close())) }()
-	admin, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen.Admin)
+	defer func() { err = errors.Join(err, unbind(public)) }()
+	admin, err := bind(ctx, cfg.Listen.Admin, "listen.admin")
 	if err != nil {
-		return fmt.Errorf("listen.admin: %w", err)
+		return err
 	}
-	defer func() { err = errors.Join(err, ignoreClosed(admin.Close())) }()
+	defer func() { err = errors.Join(err, unbind(admin)) }()
 	a, err := newApp(ctx, cfg, devMode{}, logger)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
-	logger.Info("serving", "public", cfg.PublicURL, "admin", cfg.AdminURL)
+	logger.InfoContext(ctx, "serving", "public", cfg.PublicURL, "admin", cfg.AdminURL)
 	return a.Run(ctx, public, admin)
+}
+
+type staffCommand struct {
+	Link linkCommand `cmd:"" help:"Print a link that signs a member of staff in, once within ten minutes."`
+}
+
+type linkCommand struct {
+	configFlag
+	Name string `arg:"" help:"Who it is for. The audit trail carries this name."`
+}
+
+// Run prints a link. It needs the keys alone: what it signs, serve lets in.
+func (c *linkCommand) Run(ctx context.Context, p process) error {
+	cfg, _, err := c.load(ctx, p)
+	if err != nil {
+		return err
+	}
+	keys, err := session.NewKeys(cfg.keys.Token, cfg.keys.Session)
+	if err != nil {
+		return err
+	}
+	link, err := keys.SignInLink(c.Name, time.Now())
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(p.stdout, cfg.AdminURL+link)
+	return err
 }
 
 type tomlCommand struct {
@@ -147,8 +181,8 @@ type tomlCommand struct {
 }
 
 // Run prints what /.well-known/stellar.toml answers.
-func (c *tomlCommand) Run(_ context.Context, p process) error {
-	cfg, _, err := c.load(p)
+func (c *tomlCommand) Run(ctx context.Context, p process) error {
+	cfg, _, err := c.load(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -166,7 +200,7 @@ type migrateCommand struct {
 
 // Run brings the database up to this version.
 func (c *migrateCommand) Run(ctx context.Context, p process) error {
-	cfg, _, err := c.load(p)
+	cfg, _, err := c.load(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -208,6 +242,12 @@ func versionLine() string {
 type runner interface {
 	Run(ctx context.Context) error
 }
+
+// A runFunc is a function that is a runner.
+type runFunc func(ctx context.Context) error
+
+// Run calls f.
+func (f runFunc) Run(ctx context.Context) error { return f(ctx) }
 
 // runAll runs everything until ctx is done or one of them returns, and returns
 // when all have, with everything that went wrong.

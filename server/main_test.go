@@ -115,10 +115,6 @@ func TestVersionOfABrokenPipe(t *testing.T) {
 	}
 }
 
-type runFunc func(context.Context) error
-
-func (f runFunc) Run(ctx context.Context) error { return f(ctx) }
-
 func TestRunAll(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")

@@ -17,8 +17,8 @@ import (
 	"windlass/server/session"
 )
 
-// publicRoutes is what wallets and customers reach. See DESIGN: nothing of
-// staff's is here.
+// publicRoutes is what wallets and customers reach. Nothing of staff's is here:
+// a mistake in a rule cannot show them what the listener does not have.
 func (a *app) publicRoutes() *mux.Router {
 	r := mux.NewRouter()
 	a.sep1.Register(r)
@@ -29,7 +29,7 @@ func (a *app) publicRoutes() *mux.Router {
 	r.PathPrefix("/assets/").Handler(frontend.Assets())
 	if !a.cfg.Public() {
 		r.PathPrefix("/bank/api/").Handler(a.bank.Handler())
-		r.Handle("/bank", a.page("bank", "Simulated bank", frontend.Boot{}))
+		r.Handle("/bank", a.page("bank", "Simulated bank"))
 	}
 	if a.dev.wallet {
 		r.Handle("/wallet", a.walletPage())
@@ -43,7 +43,7 @@ func (a *app) adminRoutes() *mux.Router {
 	r := mux.NewRouter()
 	a.staff.Register(r)
 	r.Handle("/graphql", a.staff.Middleware(a.graphHandler(true)))
-	r.Handle("/playground", a.staff.Middleware(a.signedIn(a.page("playground", "Playground", frontend.Boot{}))))
+	r.Handle("/playground", a.staff.Middleware(signedIn(a.page("playground", "Playground"))))
 	r.Handle("/", http.RedirectHandler("/playground", http.StatusFound))
 	r.PathPrefix("/assets/").Handler(frontend.Assets())
 	r.HandleFunc("/healthz", a.healthz).Methods(http.MethodGet)
@@ -52,9 +52,8 @@ func (a *app) adminRoutes() *mux.Router {
 }
 
 // page is a page that is the same for everybody.
-func (a *app) page(name, title string, boot frontend.Boot) http.Handler {
-	boot["page"] = name
-	boot["brand"], boot["network"] = a.brand(), a.network()
+func (a *app) page(name, title string) http.Handler {
+	boot := frontend.Boot{"page": name, "brand": a.brand(), "network": a.network()}
 	return frontend.Shell{Page: name, Title: title + " · " + a.cfg.Organization.Name, Boot: boot}
 }
 
@@ -70,7 +69,7 @@ func (a *app) walletPage() http.Handler {
 	return frontend.Shell{Page: "wallet", Title: "Demo wallet", Boot: boot, ConnectSrc: []string{origin(ledger)}}
 }
 
-// origin cuts the path off an address.
+// origin is an address without its path.
 func origin(address string) string {
 	scheme, rest, _ := strings.Cut(address, "://")
 	host, _, _ := strings.Cut(rest, "/")
@@ -104,17 +103,17 @@ func (a *app) network() map[string]any {
 // customerPage is the shell of the customer's page: the interactive one and a
 // transaction's own. Wallets frame it, whoever they are.
 func (a *app) customerPage(w http.ResponseWriter, r *http.Request, p sep24.Page) {
-	frontend.Serve(w, r, frontend.Shell{
+	frontend.Shell{
 		Page: "customer", Title: p.Title, Lang: p.Lang, Body: p.Body, FrameAncestors: "*",
 		Boot: frontend.Boot{
 			"page": p.Name, "id": p.ID, "brand": a.brand(), "network": a.network(),
 			"lang": p.Lang, "languages": language.Languages,
 		},
-	})
+	}.ServeHTTP(w, r)
 }
 
-// signedIn lets staff in, and tells everybody else how to get in.
-func (a *app) signedIn(next http.Handler) http.Handler {
+// signedIn lets staff in, and sends everybody else to the sign-in.
+func signedIn(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if session.FromContext(r.Context()).Role != session.Staff {
 			http.Redirect(w, r, "/signin", http.StatusFound)
@@ -124,20 +123,17 @@ func (a *app) signedIn(next http.Handler) http.Handler {
 	})
 }
 
+// newSEP1 builds stellar.toml, for serving it and for `windlass toml`.
 func newSEP1(cfg *Config) (*sep1.Handler, error) {
 	o := cfg.Organization
-	c := sep1.Config{
+	return sep1.New(sep1.Config{
 		BaseURL: cfg.PublicURL, NetworkPassphrase: cfg.Network.Passphrase, SigningKey: cfg.keys.Signing.Address(),
-		Accounts: []string{cfg.keys.Distribution.Address()},
+		Accounts: []string{cfg.keys.Distribution.Address()}, Terms: cfg.terms,
 		Organization: sep1.Organization{
 			Name: o.Name, DBA: o.DBA, URL: o.URL, Logo: o.Logo, Description: o.Description,
 			Address: o.Address, Phone: o.Phone, OfficialEmail: o.OfficialEmail, SupportEmail: o.SupportEmail,
 		},
-	}
-	for i := range cfg.terms {
-		c.Terms = append(c.Terms, &cfg.terms[i])
-	}
-	return sep1.New(c)
+	})
 }
 
 // healthz says that the process runs and the books answer.
@@ -152,8 +148,8 @@ func (a *app) healthz(w http.ResponseWriter, r *http.Request) {
 	tell(w, http.StatusOK, map[string]any{"status": "ok"})
 }
 
-// readyz says whether money can move: every stream is read, and payouts are
-// not paused.
+// readyz says whether money can move: every stream is read, and no payout waits
+// for the operator. It tells what is in the way.
 func (a *app) readyz(w http.ResponseWriter, _ *http.Request) {
 	streams, payouts := a.incoming.Status(), a.payouts.Status()
 	ready := len(payouts.Alarms) == 0
@@ -171,5 +167,5 @@ func tell(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(v) // the client went away
+	_ = json.NewEncoder(w).Encode(v) // fails if the client has gone
 }

@@ -19,3 +19,5 @@
 // [Transaction.Agree] gather facts and then fire an event; they never assign a
 // status.
 package anchor
+
+//go:generate go test . -run TestDiagram -update

@@ -2,7 +2,7 @@ package anchor
 
 import "errors"
 
-// Kind says what sort of failure an [Error] is. The edges (package sep for
+// An ErrorKind says what sort of failure an [Error] is. The edges (package sep for
 // REST, package graph for GraphQL) turn it into a status; nothing else does.
 type ErrorKind int
 
@@ -60,8 +60,7 @@ func (e *Error) Unwrap() error { return e.Err }
 // KindOf is the kind of the first [Error] in err's chain, Internal for any
 // other error. It must not be called with nil.
 func KindOf(err error) ErrorKind {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Kind
 	}
 	return Internal

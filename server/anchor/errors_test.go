@@ -11,8 +11,7 @@ import (
 
 // codeOf is the code of the first anchor error in err's chain.
 func codeOf(err error) string {
-	var e *anchor.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*anchor.Error](err); ok {
 		return e.Code
 	}
 	return ""

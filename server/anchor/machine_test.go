@@ -243,6 +243,7 @@ func brings(ev Event, s Status, f truth) []truth {
 		return []truth{f | isRefunded}
 	case Submitted:
 		return []truth{f, f | isAgreed} // the yes may come before the review
+	default:
 	}
 	return []truth{f}
 }

@@ -46,6 +46,7 @@ type Client struct {
 	http       *http.Client
 	passphrase string
 	logger     *slog.Logger
+	silence    time.Duration // of a stream, until it is taken for dead
 	servers    []*server
 	next       *atomic.Int64 // counts the faults of submissions: who is asked next
 }
@@ -74,7 +75,7 @@ func New(c Config) *Client {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	k := &Client{http: c.HTTP, passphrase: c.Passphrase, logger: c.Logger, next: new(atomic.Int64)}
+	k := &Client{http: c.HTTP, passphrase: c.Passphrase, logger: c.Logger, silence: streamSilence, next: new(atomic.Int64)}
 	for _, u := range c.URLs {
 		k.servers = append(k.servers, &server{url: strings.TrimRight(u, "/")})
 	}
@@ -88,7 +89,7 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 func (c *Client) Each() []*Client {
 	all := make([]*Client, len(c.servers))
 	for i, s := range c.servers {
-		all[i] = &Client{http: c.http, passphrase: c.passphrase, logger: c.logger, servers: []*server{s}, next: new(atomic.Int64)}
+		all[i] = &Client{http: c.http, passphrase: c.passphrase, logger: c.logger, silence: c.silence, servers: []*server{s}, next: new(atomic.Int64)}
 	}
 	return all
 }

@@ -2,7 +2,6 @@ package horizon
 
 import (
 	"context"
-	"encoding/json"
 	"net/url"
 	"strconv"
 	"time"
@@ -222,43 +221,26 @@ func (c *Client) Transaction(ctx context.Context, hash string) (*Transaction, er
 
 // FeeStats are what transactions paid lately, in stroops for each operation.
 type FeeStats struct {
-	LastLedger  uint32
-	BaseFee     int64   // the network's minimum
-	Capacity    float64 // how full ledgers are, 0 to 1
-	ChargedP50  int64
-	ChargedP90  int64
-	ChargedP99  int64
-	MaxFeeP50   int64 // what was bid
-	MaxFeeP90   int64
-	LastCharged int64 // the least that was charged
+	BaseFee    int64   // the network's minimum
+	Capacity   float64 // how full ledgers are, 0 to 1
+	ChargedP99 int64   // what was charged
+	MaxFeeP90  int64   // what was bid
 }
 
 // FeeStats reads what transactions paid lately.
 func (c *Client) FeeStats(ctx context.Context) (FeeStats, error) {
 	var b struct {
-		LastLedger uint32      `json:"last_ledger,string"`
-		BaseFee    int64       `json:"last_ledger_base_fee,string"`
-		Capacity   json.Number `json:"ledger_capacity_usage"`
-		Charged    percentiles `json:"fee_charged"`
-		MaxFee     percentiles `json:"max_fee"`
+		BaseFee  int64   `json:"last_ledger_base_fee,string"`
+		Capacity float64 `json:"ledger_capacity_usage,string"`
+		Charged  struct {
+			P99 int64 `json:"p99,string"`
+		} `json:"fee_charged"`
+		MaxFee struct {
+			P90 int64 `json:"p90,string"`
+		} `json:"max_fee"`
 	}
 	if _, err := c.get(ctx, "/fee_stats", readLimit, maxObject, false, &b); err != nil {
 		return FeeStats{}, err
 	}
-	full, err := b.Capacity.Float64()
-	if err != nil {
-		full = 0
-	}
-	return FeeStats{
-		LastLedger: b.LastLedger, BaseFee: b.BaseFee, Capacity: full,
-		ChargedP50: b.Charged.P50, ChargedP90: b.Charged.P90, ChargedP99: b.Charged.P99, LastCharged: b.Charged.Min,
-		MaxFeeP50: b.MaxFee.P50, MaxFeeP90: b.MaxFee.P90,
-	}, nil
-}
-
-type percentiles struct {
-	Min int64 `json:"min,string"`
-	P50 int64 `json:"p50,string"`
-	P90 int64 `json:"p90,string"`
-	P99 int64 `json:"p99,string"`
+	return FeeStats{BaseFee: b.BaseFee, Capacity: b.Capacity, ChargedP99: b.Charged.P99, MaxFeeP90: b.MaxFee.P90}, nil
 }

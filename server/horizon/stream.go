@@ -56,7 +56,7 @@ func (c *Client) Stream(ctx context.Context, account, cursor string, fn func(Pay
 func (c *Client) streamOnce(ctx context.Context, s *server, account string, cursor *string, fn func(Payment) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	silence := time.AfterFunc(streamSilence, func() { cancel(errors.New("the stream fell silent")) })
+	silence := time.AfterFunc(c.silence, func() { cancel(errors.New("the stream fell silent")) })
 	defer silence.Stop()
 
 	resp, err := c.do(ctx, s, paymentsPath(account, *cursor, PageSize), eventStream)
@@ -64,7 +64,7 @@ func (c *Client) streamOnce(ctx context.Context, s *server, account string, curs
 		return err
 	}
 	defer resp.Body.Close()
-	events := newEvents(resp.Body, func() { silence.Reset(streamSilence) })
+	events := newEvents(resp.Body, func() { silence.Reset(c.silence) })
 	for {
 		e, err := events.next()
 		switch {
@@ -84,7 +84,7 @@ func (c *Client) streamOnce(ctx context.Context, s *server, account string, curs
 				return err
 			}
 			*cursor = p.ID
-			silence.Reset(streamSilence)
+			silence.Reset(c.silence)
 		}
 	}
 }

@@ -235,13 +235,17 @@ func (f *follower) fromOutside(tx *store.Tx, p horizon.Payment, now time.Time) e
 	return tx.CreatePayment(r)
 }
 
+// credited are the operations that can pay for a withdrawal. All others that
+// bring money (merges, contracts, what is invented next) wait for a person.
+var credited = []string{"payment", "path_payment_strict_send", "path_payment_strict_receive"}
+
 // match finds the withdrawal that a payment is for, or the reason why there is
 // none. Only the account, the kind of memo, the memo and the asset together
 // name one: a payment that is nearly right waits for a person.
 func (f *follower) match(tx *store.Tx, p horizon.Payment) (reason string, a *anchor.Transaction, err error) {
 	memo := memoOf(p)
 	switch {
-	case p.Fault != "", p.Type == "account_merge", p.Amount <= 0:
+	case p.Fault != "", !slices.Contains(credited, p.Type), p.Amount <= 0:
 		return anchor.UnknownOperation, nil, nil
 	case p.MuxedID != "" && !p.Memo.IsZero() && p.Memo != memo:
 		return anchor.MemoDisagrees, nil, nil

@@ -21,11 +21,17 @@ func (in *Incoming) expireLoop(ctx context.Context) {
 
 // Expire ends the transactions whose money never came. Late is judged by where
 // money would have come: a withdrawal expires when the ledger was read past its
-// deadline, a deposit when the bank's statement must have been. So downtime
-// makes nobody late.
+// deadline, a deposit when the bank's statement was. So downtime makes nobody
+// late.
 func (in *Incoming) Expire(ctx context.Context, now time.Time) error {
-	if err := in.expire(ctx, anchor.Deposit, "", now.Add(-in.StatementGrace), now); err != nil {
+	statement, known, err := in.store.Cursor(ctx, in.Statement)
+	if err != nil {
 		return err
+	}
+	if known {
+		if err := in.expire(ctx, anchor.Deposit, "", earlier(statement.ReadUntil, now), now); err != nil {
+			return err
+		}
 	}
 	// Nobody was told where to pay these.
 	if err := in.expire(ctx, anchor.Withdrawal, "", now, now); err != nil {

@@ -43,8 +43,7 @@ func (f *follower) run(ctx context.Context) {
 		if worked {
 			pause = f.RetryAfter
 		}
-		var a alarm
-		if errors.As(err, &a) {
+		if a, ok := errors.AsType[alarm](err); ok {
 			f.logger.ErrorContext(ctx, "the ledger is not followed", "account", f.account, "horizon", host.URL(), "alarm", a.text)
 			f.report(f.account, func(s *Status) { s.Horizon, s.Alarm, s.Fault = "", a.text, a.text })
 		} else {
@@ -94,7 +93,7 @@ func (f *follower) follow(ctx context.Context, host *horizon.Client) (worked boo
 	defer func() {
 		cancel()
 		if streaming {
-			<-ended
+			<-ended //nolint:errcheck // it has no more to say than ctx
 		}
 	}()
 

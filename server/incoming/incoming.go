@@ -28,9 +28,9 @@ type Config struct {
 	CheckEvery time.Duration
 	// ExpireEvery is how often overdue transactions are looked for; 2 s by default.
 	ExpireEvery time.Duration
-	// StatementGrace is how long after a deposit's deadline the bank's statement
-	// is taken to have been read past it; a minute by default.
-	StatementGrace time.Duration
+	// Statement is the name of the cursor that says how far the bank's statement
+	// was read; deposits do not expire before it passed their deadline.
+	Statement string
 	// RetryAfter is the first wait after a fault; 1 s by default. It doubles up
 	// to half a minute.
 	RetryAfter time.Duration
@@ -72,7 +72,6 @@ func New(c Config, s *store.Store, h *horizon.Client, logger *slog.Logger) *Inco
 	}
 	or(&c.CheckEvery, 15*time.Second)
 	or(&c.ExpireEvery, 2*time.Second)
-	or(&c.StatementGrace, time.Minute)
 	or(&c.RetryAfter, time.Second)
 	for _, t := range c.Terms {
 		c.Own = append(slices.Clip(c.Own), t.Asset.Issuer)
@@ -120,7 +119,7 @@ func CursorName(account string) string { return "payments:" + account }
 
 // wait waits for d give or take a quarter; it reports false when ctx ended.
 func wait(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d*3/4 + rand.N(d/2+1))
+	t := time.NewTimer(d*3/4 + rand.N(d/2+1)) //nolint:gosec // it spreads attempts, and hides nothing
 	defer t.Stop()
 	select {
 	case <-t.C:

@@ -294,7 +294,7 @@ func (e *Engine) count(n int) {
 
 // wait waits for d give or take a quarter; it reports false when ctx ended.
 func wait(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d*3/4 + rand.N(d/2+1))
+	t := time.NewTimer(d*3/4 + rand.N(d/2+1)) //nolint:gosec // it spreads attempts, and hides nothing
 	defer t.Stop()
 	select {
 	case <-t.C:

@@ -24,7 +24,7 @@ const (
 	settleMost = 10 * time.Second // the longest wait between two looks
 	// lostAfter is how many looks in vain for a hash that must be in the ledger
 	// call for a person.
-	lostAfter = 20
+	lostAfter = 10
 )
 
 // settle submits an envelope's bytes until its fate is proven and written down.

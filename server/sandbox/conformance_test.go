@@ -7,7 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"sort"
+	"slices"
 	"strings"
 	"testing"
 
@@ -145,8 +145,8 @@ func TestRecordedRequests(t *testing.T) {
 		}
 		got := w.do(r.Request.Method, path, nil, headers...)
 		if name == "008" {
-			delete(got.at("_links").(map[string]any), "friendbot")
-			want := r.Response.Body.(map[string]any)["_links"].(map[string]any)
+			delete(as[object](got.at("_links")), "friendbot")
+			want := as[object](as[object](r.Response.Body)["_links"])
 			delete(want, "friendbot")
 			w.alike(name, got.body, r.Response.Body)
 			continue
@@ -163,7 +163,7 @@ func TestRecordedRequests(t *testing.T) {
 	w.conforms("086", w.do("POST", "/transactions", strings.NewReader("foo=bar"), form...))
 	w.conforms("142", w.do("POST", "/transactions_async", strings.NewReader("tx=AAAAnotxdr"), form...))
 	w.conforms("088", w.do("POST", "/transactions", strings.NewReader(`{"tx":"AAAA"}`), "Content-Type", "application/json"))
-	if r := w.get("/friendbot?addr=GBAD"); r.at("extras", "reason") != recorded(t, "033").Response.Body.(map[string]any)["extras"].(map[string]any)["reason"] {
+	if r := w.get("/friendbot?addr=GBAD"); r.at("extras", "reason") != as[object](as[object](recorded(t, "033").Response.Body)["extras"])["reason"] {
 		t.Errorf("friendbot says %s", r.text)
 	}
 }
@@ -201,7 +201,7 @@ func TestRecordedScenario(t *testing.T) {
 	w.conforms("043", w.send(withMemo(txnbuild.MemoID(18446744073709551615), pay(user, "1", usd))))
 	for name, m := range map[string]txnbuild.Memo{"044": txnbuild.MemoHash(hash), "045": txnbuild.MemoReturn(hash)} {
 		want, got := recorded(t, name), w.ok(w.send(withMemo(m, pay(user, "1", usd))))
-		body := want.Response.Body.(map[string]any)
+		body := as[object](want.Response.Body)
 		body["memo"], got.body["memo"] = "base64", "base64"
 		w.alike(name, got.body, body)
 	}
@@ -214,8 +214,8 @@ func TestRecordedScenario(t *testing.T) {
 	w.conforms("047", w.send(w.build(p, dist)))
 	w.ok(w.send(w.tx(dist, ops(&txnbuild.Payment{Destination: muxedAddress(user, 123456789), Amount: "13", Asset: usd}))))
 	w.ok(w.send(w.tx(user, ops(pay(dist, "3.7654321", lumen)))))
-	records := w.get("/accounts/"+user.Address()+"/payments?order=desc&limit=3").at("_embedded", "records").([]any)
-	recordedOnes := recorded(t, "161").Response.Body.(map[string]any)["_embedded"].(map[string]any)["records"].([]any)
+	records := as[array](w.get("/accounts/"+user.Address()+"/payments?order=desc&limit=3").at("_embedded", "records"))
+	recordedOnes := as[array](as[object](as[object](recorded(t, "161").Response.Body)["_embedded"])["records"])
 	w.alike("161, lumens", records[0], recordedOnes[9])
 	w.alike("161, to muxed", records[1], recordedOnes[7])
 	w.alike("161, from muxed", records[2], recordedOnes[8])
@@ -256,7 +256,7 @@ func TestRecordedScenario(t *testing.T) {
 		LowThreshold: new(txnbuild.Threshold(1)), MediumThreshold: new(txnbuild.Threshold(2)), HighThreshold: new(txnbuild.Threshold(2)),
 		Signer: &txnbuild.Signer{Address: cosigner.Address(), Weight: 1},
 	}))))
-	want := recorded(t, "123").Response.Body.(map[string]any)
+	want := as[object](recorded(t, "123").Response.Body)
 	want["data"] = map[string]any{}
 	got := w.get("/accounts/" + other.Address())
 	sortSigners(want)
@@ -265,10 +265,8 @@ func TestRecordedScenario(t *testing.T) {
 }
 
 func sortSigners(account map[string]any) {
-	list := account["signers"].([]any)
-	sort.Slice(list, func(i, j int) bool {
-		return list[i].(map[string]any)["key"].(string) < list[j].(map[string]any)["key"].(string)
-	})
+	key := func(signer any) string { return as[string](as[object](signer)["key"]) }
+	slices.SortFunc(as[array](account["signers"]), func(a, b any) int { return strings.Compare(key(a), key(b)) })
 }
 
 func muxedAddress(k *keypair.Full, id uint64) string {

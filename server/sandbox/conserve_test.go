@@ -20,7 +20,11 @@ func TestConservation(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer n.Close()
+		defer func() {
+			if err := n.Close(); err != nil {
+				t.Error(err)
+			}
+		}()
 		g := &gambler{T: t, net: n, sequences: make(map[string]int64)}
 		for i := range 4 {
 			g.keys = append(g.keys, key(fmt.Sprint("gambler", i)))
@@ -104,7 +108,7 @@ func (g *gambler) operation(actor *keypair.Full) txnbuild.Operation {
 		op.SourceAccount = actor.Address()
 		return op
 	case 2:
-		return &txnbuild.SetOptions{HomeDomain: txnbuild.NewHomeDomain("example.org"), SourceAccount: actor.Address()}
+		return &txnbuild.SetOptions{HomeDomain: new("example.org"), SourceAccount: actor.Address()}
 	case 3:
 		op := pay(other, units, lumen)
 		op.SourceAccount = actor.Address()
@@ -157,7 +161,11 @@ func BenchmarkLedgerOf1000Payments(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer n.Close()
+	defer func() {
+		if err := n.Close(); err != nil {
+			b.Error(err)
+		}
+	}()
 	// The friendbot's hundred channels each pay ten times in a transaction.
 	seq := int64(2) << 32
 	for b.Loop() {

@@ -16,7 +16,6 @@ import (
 
 	"github.com/stellar/go-stellar-sdk/keypair"
 	"github.com/stellar/go-stellar-sdk/txnbuild"
-	"github.com/stellar/go-stellar-sdk/xdr"
 )
 
 // A world is a network reached over HTTP, whose ledgers close when told.
@@ -155,6 +154,20 @@ func (r reply) at(path ...any) any {
 	}
 	return v
 }
+
+// as is v, which must be of that type.
+func as[T any](v any) T {
+	typed, ok := v.(T)
+	if !ok {
+		panic(fmt.Sprintf("%T is no %T", v, typed))
+	}
+	return typed
+}
+
+type (
+	object = map[string]any // JSON's
+	array  = []any
+)
 
 // code is the result codes of a failed submission, "" if there are none.
 func (r reply) code() string {
@@ -298,16 +311,4 @@ func usd(issuer *keypair.Full) txnbuild.CreditAsset {
 
 func trust(a txnbuild.CreditAsset, limit string) *txnbuild.ChangeTrust {
 	return &txnbuild.ChangeTrust{Line: must(a.ToChangeTrustAsset()), Limit: limit}
-}
-
-func resultOf(r reply) xdr.TransactionResult {
-	var out xdr.TransactionResult
-	text, _ := r.at("extras", "result_xdr").(string)
-	if text == "" {
-		text, _ = r.at("result_xdr").(string)
-	}
-	if err := xdr.SafeUnmarshalBase64(text, &out); err != nil {
-		panic(err)
-	}
-	return out
 }

@@ -84,7 +84,7 @@ func (h *history) ledger(seq uint32) *closedLedger {
 	return h.ledgers[seq-1]
 }
 
-func (c *closedTransaction) closedAt() time.Time { return time.Unix(c.time, 0).UTC() }
+func (t *closedTransaction) closedAt() time.Time { return time.Unix(t.time, 0).UTC() }
 
 func (h *history) at(p position) *closedTransaction {
 	return h.ledger(p.ledger()).txs[p.order()-1]

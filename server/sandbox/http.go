@@ -285,7 +285,7 @@ func invalidField(field, reason string) problem {
 func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
 	var p problem
 	if !errors.As(err, &p) {
-		a.cfg.Logger.Error("sandbox: request failed", "method", r.Method, "path", r.URL.Path, "error", err)
+		a.cfg.Logger.ErrorContext(r.Context(), "sandbox: request failed", "method", r.Method, "path", r.URL.Path, "error", err)
 		p = errServer
 	}
 	p.Type = problemBase + p.Type
@@ -293,7 +293,7 @@ func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
 	enc := json.NewEncoder(&text)
 	enc.SetIndent("", "  ")
 	if err := enc.Encode(p); err != nil {
-		a.cfg.Logger.Error("sandbox: rendering a problem", "error", err)
+		a.cfg.Logger.ErrorContext(r.Context(), "sandbox: rendering a problem", "error", err)
 	}
 	w.Header().Set("Content-Type", "application/problem+json; charset=utf-8")
 	w.WriteHeader(p.Status)

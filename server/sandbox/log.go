@@ -37,30 +37,34 @@ type ledgerLog struct {
 	torn int64 // bytes cut off when it was opened
 }
 
-// openLog opens or creates the log and hands each stored payload to replay.
-// The file stays locked: a second process is refused.
-func openLog(dir, passphrase string, replay func(payload []byte) error) (*ledgerLog, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+// openLog opens or creates the log, empties it if fresh, and hands each stored
+// payload to replay. The file stays locked: a second process is refused.
+func openLog(dir string, fresh bool, passphrase string, replay func(payload []byte) error) (*ledgerLog, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	file, err := os.OpenFile(filepath.Join(dir, logName), os.O_RDWR|os.O_CREATE, 0o644)
+	file, err := os.OpenFile(filepath.Join(dir, logName), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	l := &ledgerLog{file: file}
-	if err := l.load(dir, passphrase, replay); err != nil {
-		file.Close()
-		return nil, err
+	if err := l.load(dir, fresh, passphrase, replay); err != nil {
+		return nil, errors.Join(err, file.Close())
 	}
 	return l, nil
 }
 
-func (l *ledgerLog) load(dir, passphrase string, replay func([]byte) error) error {
+func (l *ledgerLog) load(dir string, fresh bool, passphrase string, replay func([]byte) error) error {
 	if err := syscall.Flock(int(l.file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			return fmt.Errorf("%s is in use by another process", dir)
 		}
 		return fmt.Errorf("locking: %w", err)
+	}
+	if fresh {
+		if err := l.file.Truncate(0); err != nil {
+			return fmt.Errorf("starting over: %w", err)
+		}
 	}
 	about := sha256.Sum256([]byte(passphrase))
 	first := append([]byte(logMagic), about[:]...)
@@ -190,8 +194,7 @@ func syncDir(dir string) error {
 	if err != nil {
 		return err
 	}
-	defer d.Close()
-	return d.Sync()
+	return errors.Join(d.Sync(), d.Close())
 }
 
 // A storedLedger is the payload of one frame.

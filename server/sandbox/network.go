@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"slices"
 	"sync"
@@ -19,6 +18,9 @@ import (
 type Config struct {
 	// Dir is where the ledger log lives; "" keeps everything in memory only.
 	Dir string
+	// Fresh throws away the ledgers in Dir, once no other network can be using
+	// them, and begins at the first.
+	Fresh bool
 	// Passphrase of the network, by default the test network's, which is the
 	// one for which wallets accept plain http. The public one is refused.
 	Passphrase string
@@ -49,7 +51,7 @@ func (c Config) withDefaults() Config {
 		c.MaxOps = 1000
 	}
 	if c.Logger == nil {
-		c.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	return c
 }
@@ -109,7 +111,7 @@ func open(cfg Config) (*Network, error) {
 		return nil, err
 	}
 	if cfg.Dir != "" {
-		if n.log, err = openLog(cfg.Dir, cfg.Passphrase, n.replay); err != nil {
+		if n.log, err = openLog(cfg.Dir, cfg.Fresh, cfg.Passphrase, n.replay); err != nil {
 			return nil, err
 		}
 		if n.log.torn > 0 {

@@ -61,6 +61,7 @@ func applyPayment(s *step, body xdr.OperationBody) int32 {
 		return int32(xdr.PaymentResultCodePaymentNotAuthorized)
 	case outOfRange:
 		return int32(xdr.PaymentResultCodePaymentLineFull)
+	case changed:
 	}
 	switch s.credit(s.source, what, -amount) {
 	case noLine:
@@ -69,6 +70,7 @@ func applyPayment(s *step, body xdr.OperationBody) int32 {
 		return int32(xdr.PaymentResultCodePaymentSrcNotAuthorized)
 	case outOfRange:
 		return int32(xdr.PaymentResultCodePaymentUnderfunded)
+	case changed:
 	}
 	return 0
 }

@@ -264,7 +264,7 @@ func TestLedgersCloseByThemselves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, do := bubble(t, Config{})
 		start := n.latest().seq
-		time.Sleep(10*time.Second + time.Millisecond)
+		time.Sleep(10*time.Second + time.Millisecond) //nolint:forbidigo // the bubble's time, which nobody waits for
 		synctest.Wait()
 		if got := n.latest().seq; got != start+10 {
 			t.Errorf("after 10 s %d ledgers", got-start)

@@ -21,7 +21,7 @@ func story(w *world) func(*world) string {
 	w.fund("100", a, b, issuer)
 	w.ok(w.send(w.tx(a, ops(trust(usd(issuer), "1000")))))
 	w.ok(w.send(w.tx(issuer, ops(pay(a, "50", usd(issuer)), &txnbuild.SetOptions{
-		HomeDomain: txnbuild.NewHomeDomain("example.org"), Signer: &txnbuild.Signer{Address: b.Address(), Weight: 1},
+		HomeDomain: new("example.org"), Signer: &txnbuild.Signer{Address: b.Address(), Weight: 1},
 	}))))
 	w.send(w.tx(a, ops(pay(b, "5", usd(issuer))))) // fails
 	w.ok(w.send(w.bump(w.tx(a, ops(pay(b, "5", lumen))), issuer, 300)))
@@ -183,8 +183,8 @@ func TestDiskFails(t *testing.T) {
 		t.Fatal(r.text)
 	}
 	good := w.net.log.file
-	bad := must(os.Open(good.Name())) // read only
-	defer bad.Close()
+	bad := must(os.Open(good.Name()))  // read only
+	defer func() { _ = bad.Close() }() // nothing was written
 	before := w.net.history.last().seq
 	w.net.log.file = bad
 	w.net.CloseLedger()

@@ -134,7 +134,7 @@ func TestFailures(t *testing.T) {
 }
 
 func sequence(p *txnbuild.TransactionParams, by int64) {
-	a := p.SourceAccount.(*txnbuild.SimpleAccount)
+	a := as[*txnbuild.SimpleAccount](p.SourceAccount)
 	a.Sequence += by
 }
 
@@ -184,10 +184,10 @@ func TestTrustLineOfAuthRequiredIssuer(t *testing.T) {
 	w.fund("100", a, issuer)
 	w.ok(w.send(w.tx(issuer, ops(&txnbuild.SetOptions{
 		SetFlags:   []txnbuild.AccountFlag{txnbuild.AuthRequired, txnbuild.AuthRevocable, txnbuild.AuthClawbackEnabled},
-		HomeDomain: txnbuild.NewHomeDomain("anchor.example"),
+		HomeDomain: new("anchor.example"),
 	}))))
 	w.ok(w.send(w.tx(a, ops(trust(usd(issuer), "")))))
-	line := w.get("/accounts/"+a.Address()).at("balances", 0).(map[string]any)
+	line := as[object](w.get("/accounts/"+a.Address()).at("balances", 0))
 	if line["is_authorized"] != false || line["is_clawback_enabled"] != true || line["limit"] != "922337203685.4775807" {
 		t.Errorf("the line is %v", line)
 	}
@@ -292,7 +292,7 @@ func TestFailsWhenApplied(t *testing.T) {
 	if x, y := r.at("_embedded", "records", 0, "transaction_successful"), r.at("_embedded", "records", 1, "transaction_successful"); x == y {
 		t.Errorf("both are %v", x)
 	}
-	if n := len(w.get("/accounts/"+c.Address()+"/payments").at("_embedded", "records").([]any)); n != 2 {
+	if n := len(as[array](w.get("/accounts/"+c.Address()+"/payments").at("_embedded", "records"))); n != 2 {
 		t.Errorf("%d payments without the failed one, want 2", n)
 	}
 	l := w.get("/ledgers?order=desc&limit=1")
@@ -332,14 +332,14 @@ func TestPaging(t *testing.T) {
 	path := "/accounts/" + a.Address() + "/payments?limit=2"
 	for {
 		r := w.ok(w.get(path))
-		records := r.at("_embedded", "records").([]any)
+		records := as[array](r.at("_embedded", "records"))
 		if len(records) == 0 {
 			break
 		}
 		for _, rec := range records {
-			all = append(all, rec.(map[string]any)["id"].(string))
+			all = append(all, as[string](as[object](rec)["id"]))
 		}
-		path = strings.TrimPrefix(r.at("_links", "next", "href").(string), w.url)
+		path = strings.TrimPrefix(as[string](r.at("_links", "next", "href")), w.url)
 	}
 	if len(all) != 7 {
 		t.Fatalf("%d payments: %v", len(all), all)
@@ -349,28 +349,28 @@ func TestPaging(t *testing.T) {
 	path = "/accounts/" + a.Address() + "/payments?limit=3&order=desc"
 	for {
 		r := w.ok(w.get(path))
-		records := r.at("_embedded", "records").([]any)
+		records := as[array](r.at("_embedded", "records"))
 		if len(records) == 0 {
 			break
 		}
 		for _, rec := range records {
-			back = append([]string{rec.(map[string]any)["id"].(string)}, back...)
+			back = append([]string{as[string](as[object](rec)["id"])}, back...)
 		}
-		path = strings.TrimPrefix(r.at("_links", "next", "href").(string), w.url)
+		path = strings.TrimPrefix(as[string](r.at("_links", "next", "href")), w.url)
 	}
 	if strings.Join(all, " ") != strings.Join(back, " ") {
 		t.Errorf("forwards %v, backwards %v", all, back)
 	}
 	// The prev link of a page leads back before it.
 	r := w.get("/accounts/" + a.Address() + "/payments?limit=2&cursor=" + all[3])
-	prev := w.get(strings.TrimPrefix(r.at("_links", "prev", "href").(string), w.url))
+	prev := w.get(strings.TrimPrefix(as[string](r.at("_links", "prev", "href")), w.url))
 	if got := prev.at("_embedded", "records", 0, "id"); got != all[3] {
 		t.Errorf("prev begins with %v, want %v", got, all[3])
 	}
-	if n := len(w.get("/accounts/"+a.Address()+"/operations?limit=200").at("_embedded", "records").([]any)); n != 10 {
+	if n := len(as[array](w.get("/accounts/"+a.Address()+"/operations?limit=200").at("_embedded", "records"))); n != 10 {
 		t.Errorf("%d operations, want 10", n)
 	}
-	if n := len(w.get("/accounts/"+b.Address()+"/transactions?limit=200").at("_embedded", "records").([]any)); n != 4 {
+	if n := len(as[array](w.get("/accounts/"+b.Address()+"/transactions?limit=200").at("_embedded", "records"))); n != 4 {
 		t.Errorf("%d transactions, want 4", n)
 	}
 	if r := w.get("/operations/" + all[2] + "?join=transactions"); r.at("transaction", "memo_type") != "none" {
@@ -383,7 +383,7 @@ func TestPaging(t *testing.T) {
 
 // trustNothing is an operation that is no payment.
 func trustNothing() txnbuild.Operation {
-	return &txnbuild.SetOptions{HomeDomain: txnbuild.NewHomeDomain("example.org")}
+	return &txnbuild.SetOptions{HomeDomain: new("example.org")}
 }
 
 func TestBodyLimit(t *testing.T) {

@@ -44,10 +44,10 @@ func TestStreamOfBacklog(t *testing.T) {
 		}
 	}
 	// Last-Event-ID goes before the cursor.
-	records := w.get(path).at("_embedded", "records").([]any)
-	second := records[1].(map[string]any)["id"].(string)
+	records := as[array](w.get(path).at("_embedded", "records"))
+	second := as[string](as[object](records[1])["id"])
 	r = w.get(path+"?cursor=0&limit=1", "Accept", asStream, "Last-Event-ID", second)
-	if third := records[2].(map[string]any)["id"].(string); !strings.Contains(r.text, "id: "+third+"\n") {
+	if third := as[string](as[object](records[2])["id"]); !strings.Contains(r.text, "id: "+third+"\n") {
 		t.Errorf("after %s came %s", second, r.text)
 	}
 	if r := w.get(path, "Accept", asStream, "Last-Event-ID", "abc"); r.status != 400 || r.at("extras", "invalid_field") != "cursor" {
@@ -69,7 +69,7 @@ func TestStreamTiming(t *testing.T) {
 		n, do := bubble(t, Config{})
 		channel := n.bot.channels[0].Address()
 		path := "/accounts/" + channel + "/payments?cursor=now"
-		time.Sleep(300 * time.Millisecond)
+		time.Sleep(300 * time.Millisecond) //nolint:forbidigo // the bubble's time, which nobody waits for
 
 		start := time.Now()
 		var stream, object, idle *httptest.ResponseRecorder
@@ -91,7 +91,7 @@ func TestStreamTiming(t *testing.T) {
 			idle = do("GET", "/accounts/"+n.bot.channels[1].Address()+"/payments?cursor=now", "", "Accept", asStream)
 			ended <- time.Since(start)
 		}()
-		time.Sleep(6 * time.Second)
+		time.Sleep(6 * time.Second) //nolint:forbidigo // the bubble's time, which nobody waits for
 		envelope := rootPays(t, channel, 2, "1")
 		if r := do("POST", "/transactions", url.Values{"tx": {envelope}}.Encode()); r.Code != 200 {
 			t.Fatalf("%d %s", r.Code, r.Body)

@@ -57,11 +57,10 @@ func (a *api) submitAsync(r *request) (any, error) {
 		return answer{http.StatusConflict, body}, nil
 	case statusTryAgain:
 		return answer{http.StatusServiceUnavailable, body}, nil
+	default: // statusError, with the reason
+		body.ErrorResultXDR, err = xdr.MarshalBase64(result)
+		return answer{http.StatusBadRequest, body}, err
 	}
-	if body.ErrorResultXDR, err = xdr.MarshalBase64(result); err != nil {
-		return nil, err
-	}
-	return answer{http.StatusBadRequest, body}, nil
 }
 
 // readEnvelope takes the transaction from the form or the query.

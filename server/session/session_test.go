@@ -8,8 +8,10 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -512,7 +514,7 @@ func TestSignIn(t *testing.T) {
 			return c
 		}
 
-		link, err := s.Link("Ana <script>", time.Now())
+		link, err := keys.SignInLink("Ana <script>", time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -559,17 +561,47 @@ func TestSignIn(t *testing.T) {
 			t.Errorf("after signing out: %+v", got)
 		}
 
-		old, _ := s.Link("Ana", time.Now().Add(-time.Hour))
+		old, _ := keys.SignInLink("Ana", time.Now().Add(-time.Hour))
 		for _, path := range []string{old, "/signin?token=x"} {
 			if res := send("GET", path, ""); res.Code != 401 {
 				t.Errorf("%s: %d", path, res.Code)
 			}
 		}
-		if res := send("GET", "/signin", ""); res.Code != 200 {
-			t.Errorf("no token: %d", res.Code)
+		if res := send("GET", "/signin", ""); res.Code != 200 || !strings.Contains(res.Body.String(), "windlass staff link") {
+			t.Errorf("no token: %d %s", res.Code, res.Body)
 		}
-		if _, err := s.Link(" ", time.Now()); err == nil {
+		if res := send("GET", "/signin.css", ""); res.Code != 200 || res.Header().Get("Content-Type") != "text/css; charset=utf-8" {
+			t.Errorf("the stylesheet: %d %s", res.Code, res.Header())
+		}
+		if _, err := keys.SignInLink(" ", time.Now()); err == nil {
 			t.Error("a link for nobody")
+		}
+	}
+}
+
+// TestSignInLooksLikeTheRest holds the sign-in page's colours to the web app's.
+func TestSignInLooksLikeTheRest(t *testing.T) {
+	t.Parallel()
+	tokens := func(file string) [][]string {
+		css, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var themes [][]string
+		for theme := range strings.SplitSeq(string(css), "prefers-color-scheme: dark") {
+			themes = append(themes, regexp.MustCompile(`--[a-z-]+: [^;]+;`).FindAllString(theme, -1))
+		}
+		return themes
+	}
+	ours, theirs := tokens("signin.css"), tokens("../../frontend/src/lib/tokens.css")
+	if len(ours) != 2 || len(theirs) != 2 {
+		t.Fatalf("%d and %d themes, want light and dark", len(ours), len(theirs))
+	}
+	for i, theme := range ours {
+		for _, token := range theme {
+			if !slices.Contains(theirs[i], token) {
+				t.Errorf("tokens.css has no %s in theme %d", token, i)
+			}
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package session
 
 import (
+	_ "embed"
 	"html/template"
 	"log/slog"
 	"net/http"
@@ -46,21 +47,22 @@ func NewSignIn(cfg SignInConfig, keys *Keys, books *store.Store) *SignIn {
 		sessions.Options{Secure: secure, SameSite: http.SameSiteStrictMode})}
 }
 
-// Register mounts /signin and /signout.
+// Register mounts /signin, its stylesheet, and /signout.
 func (s *SignIn) Register(r *mux.Router) {
 	r.HandleFunc("/signin", s.show).Methods(http.MethodGet, http.MethodHead)
 	r.HandleFunc("/signin", s.enter).Methods(http.MethodPost)
+	r.HandleFunc("/signin.css", style).Methods(http.MethodGet, http.MethodHead)
 	r.HandleFunc("/signout", s.leave).Methods(http.MethodPost)
 }
 
-// Link is the path, with a query, at which the person of that name can sign in
-// once within [TokenLife].
-func (s *SignIn) Link(name string, now time.Time) (string, error) {
+// SignInLink is the path, with a query, at which the person of that name can
+// sign in once within [TokenLife].
+func (k *Keys) SignInLink(name string, now time.Time) (string, error) {
 	name = strings.TrimSpace(name)
 	if name == "" || len(name) > 64 || strings.ContainsAny(name, "\x00\n\r:") {
 		return "", &anchor.Error{Kind: anchor.Invalid, Field: "name", Message: "the name must have 1 to 64 characters, and no colon"}
 	}
-	token, err := signOnce(s.keys.link, audienceLink, name, now)
+	token, err := signOnce(k.link, audienceLink, name, now)
 	if err != nil {
 		return "", err
 	}
@@ -72,7 +74,7 @@ func (s *SignIn) Link(name string, now time.Time) (string, error) {
 func (s *SignIn) show(w http.ResponseWriter, r *http.Request) {
 	token := r.URL.Query().Get("token")
 	if token == "" {
-		s.page(w, http.StatusOK, signInPage{Title: "Sign in", Text: "Ask for a link: windlass staff link NAME"})
+		s.page(w, http.StatusOK, signInPage{Title: "Sign in", Text: "Staff sign in with a link that works once.", Hint: true})
 		return
 	}
 	c, err := verify(s.keys.link, audienceLink, token, time.Now())
@@ -80,7 +82,7 @@ func (s *SignIn) show(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, err)
 		return
 	}
-	s.page(w, http.StatusOK, signInPage{Title: "Sign in", Text: "Sign in as " + c.Subject + "?", Token: token})
+	s.page(w, http.StatusOK, signInPage{Title: "Sign in", Text: "You are signing in as " + c.Subject + ".", Token: token})
 }
 
 // enter burns the link's token for a session.
@@ -138,7 +140,7 @@ func (s *SignIn) leave(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, err)
 		return
 	}
-	s.page(w, http.StatusOK, signInPage{Title: "Signed out", Text: "You are signed out."})
+	s.page(w, http.StatusOK, signInPage{Title: "Signed out", Text: "You are signed out on this device.", Hint: true})
 }
 
 // foreign is foreign, but for the "null" that browsers send as the Origin of a
@@ -171,31 +173,59 @@ func (s *SignIn) Middleware(next http.Handler) http.Handler {
 	})
 }
 
-type signInPage struct{ Title, Text, Token string }
+type signInPage struct {
+	Title, Text string
+	Token       string // "" where there is nothing to press
+	Hint        bool   // says where links come from
+}
 
 var signInTemplate = template.Must(template.New("").Parse(`<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{.Title}}</title></head>
-<body><main><h1>{{.Title}}</h1><p>{{.Text}}</p>
-{{- with .Token}}<form method="post" action="/signin"><input type="hidden" name="token" value="{{.}}"><button type="submit">Sign in</button></form>{{end -}}
-</main></body></html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex">
+<title>{{.Title}} · Windlass</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="/signin.css">
+</head>
+<body>
+<main>
+<h1>{{.Title}}</h1>
+<p>{{.Text}}</p>
+{{with .Token}}<form method="post" action="/signin"><input type="hidden" name="token" value="{{.}}"><button type="submit">Sign in</button></form>
+{{end}}{{if .Hint}}<p class="hint">A new link comes from the command <code>windlass staff link NAME</code> on the server. On your own machine, <code>windlass dev</code> prints one at each start. A link is good for ten minutes.</p>
+{{end}}</main>
+</body>
+</html>
 `))
 
+//go:embed signin.css
+var signInStyle []byte
+
+func style(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/css; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Cache-Control", "no-cache")
+	_, _ = w.Write(signInStyle) // fails if the client has gone
+}
+
 func (s *SignIn) refuse(w http.ResponseWriter, err error) {
-	status, text := http.StatusInternalServerError, "Something went wrong on our side; please try again later."
+	status, page := http.StatusInternalServerError, signInPage{Title: "Sign in", Text: "Something went wrong on our side; please try again later."}
 	switch anchor.KindOf(err) {
 	case anchor.Unauthenticated:
-		status, text = http.StatusUnauthorized, "This link is no longer good. Ask for another: windlass staff link NAME"
+		status, page = http.StatusUnauthorized, signInPage{Title: "This link no longer works", Text: "It has been used already, has expired, or is incomplete.", Hint: true}
 	case anchor.Forbidden:
-		status, text = http.StatusForbidden, err.Error()
+		status, page.Text = http.StatusForbidden, err.Error()
 	default:
 	}
-	s.page(w, status, signInPage{Title: "Sign in", Text: text})
+	s.page(w, status, page)
 }
 
 func (s *SignIn) page(w http.ResponseWriter, status int, p signInPage) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", "default-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")

@@ -19,6 +19,12 @@
 // caller's context: a cancelled statement would make SQLite roll all of them
 // back.
 //
+// SQLite rolls a transaction back by itself when the disk is full or a statement
+// is cancelled. A [Tx] asks before each statement whether its transaction still
+// stands: what a closure that overlooked the error did next would otherwise be
+// committed alone. Such a group fails as a whole, and nobody is told that it was
+// committed.
+//
 // # SQL
 //
 // Statements are written for SQLite and PostgreSQL alike. Placeholders stand in

@@ -176,7 +176,7 @@ func (c *statements) get(ctx context.Context, db preparer, query string) (*sql.S
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if other := c.all[query]; other != nil {
-		return other, st.Close()
+		return other, st.Close() //nolint:sqlclosecheck // this one lost the race
 	}
 	if c.all == nil {
 		c.all = map[string]*sql.Stmt{}
@@ -246,17 +246,40 @@ func list[T any](src source, scan func(scanner, *Keys) (T, error), query string,
 	return all, rows.Err()
 }
 
-// one is list for at most one row; none is NotFound with the given name.
-func one[T any](src source, what string, scan func(scanner, *Keys) (T, error), query string, args ...any) (T, error) {
-	var zero T
-	all, err := list(src, scan, query, args...)
+// one scans the first row of a query; none is NotFound with the given name.
+func one[T any](src source, what string, scan func(scanner, *Keys) (T, error), query string, args ...any) (v T, err error) {
+	rows, err := src.query(query, args...)
 	if err != nil {
-		return zero, err
+		return v, fmt.Errorf("query: %w", err)
 	}
-	if len(all) == 0 {
-		return zero, &anchor.Error{Kind: anchor.NotFound, Code: "not_found", Message: "no such " + what}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	if !rows.Next() {
+		if err := rows.Err(); err != nil {
+			return v, fmt.Errorf("query: %w", err)
+		}
+		return v, &anchor.Error{Kind: anchor.NotFound, Code: "not_found", Message: "no such " + what}
 	}
-	return all[0], nil
+	if v, err = scan(rows, src.box()); err != nil {
+		return v, fmt.Errorf("scan: %w", err)
+	}
+	return v, nil
+}
+
+// assets remembers the few assets that the books name, because checking an
+// issuer's address costs more than reading the row.
+var assets assetTable
+
+type assetTable struct{ known sync.Map }
+
+func (t *assetTable) parse(s string) (anchor.Asset, error) {
+	if a, ok := t.known.Load(s); ok {
+		return a.(anchor.Asset), nil //nolint:errcheck // only parse stores here
+	}
+	a, err := anchor.ParseAsset(s)
+	if err == nil {
+		t.known.Store(s, a)
+	}
+	return a, err
 }
 
 // micros and instant turn times into columns and back.

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,34 +17,35 @@ const transactionColumns = `id, kind, status, owner_account, owner_memo, owner_m
 	started_at, updated_at, completed_at, agreed_at, funded_at, paid_out_at, deadline,
 	lang, callback, on_change, note`
 
+// scanTransaction is on the path of every wallet's poll. The conversions to
+// plain strings spare database/sql its slow way for named types.
 func scanTransaction(r scanner, _ *Keys) (*anchor.Transaction, error) {
 	var (
 		t                                   anchor.Transaction
 		status, asset, offChain, feeLines   string
 		started, updated, completed, agreed int64
 		fundedAt, paidOut, deadline         int64
-		claimable, known, reviewed          bool
+		claimable, known, reviewed          int64
 	)
-	err := r.Scan(&t.ID, &t.Kind, &status, &t.Owner.Account, &t.Owner.Memo, &t.Owner.Muxed, &t.Owner.Client,
-		&t.CustomerID, &asset, &offChain, &t.Account, &t.Memo.Type, &t.Memo.Value, &t.AnchorAccount, &t.RefundMemo.Type, &t.RefundMemo.Value,
-		&claimable, &t.Requested, &known, &t.AmountIn, &t.AmountOut, &t.AmountFee, &feeLines,
-		&t.AmountRefunded, &t.RefundFee, &t.Expected, &t.Method, &t.Reference, &reviewed, &t.StellarID, &t.ExternalID,
+	err := r.Scan(&t.ID, (*string)(&t.Kind), &status, &t.Owner.Account, &t.Owner.Memo, &t.Owner.Muxed, &t.Owner.Client,
+		&t.CustomerID, &asset, &offChain, (*string)(&t.Account), (*string)(&t.Memo.Type), &t.Memo.Value, &t.AnchorAccount,
+		(*string)(&t.RefundMemo.Type), &t.RefundMemo.Value,
+		&claimable, (*int64)(&t.Requested), &known, (*int64)(&t.AmountIn), (*int64)(&t.AmountOut), (*int64)(&t.AmountFee), &feeLines,
+		(*int64)(&t.AmountRefunded), (*int64)(&t.RefundFee), (*int64)(&t.Expected), &t.Method, &t.Reference, &reviewed, &t.StellarID, &t.ExternalID,
 		&started, &updated, &completed, &agreed, &fundedAt, &paidOut, &deadline,
 		&t.Lang, &t.Callback, &t.OnChange, &t.Note)
 	if err != nil {
 		return nil, err
 	}
-	t.ClaimableBalance, t.AmountsKnown, t.Reviewed = claimable, known, reviewed
-	if t.Asset, err = anchor.ParseAsset(asset); err != nil {
+	t.ClaimableBalance, t.AmountsKnown, t.Reviewed = claimable != 0, known != 0, reviewed != 0
+	if t.Asset, err = assets.parse(asset); err != nil {
 		return nil, err
 	}
-	if t.OffChain, err = anchor.ParseAsset(offChain); err != nil {
+	if t.OffChain, err = assets.parse(offChain); err != nil {
 		return nil, err
 	}
-	if feeLines != "" {
-		if err := json.Unmarshal([]byte(feeLines), &t.FeeLines); err != nil {
-			return nil, err
-		}
+	if t.FeeLines, err = parseFeeLines(feeLines); err != nil {
+		return nil, err
 	}
 	t.StartedAt, t.UpdatedAt, t.CompletedAt, t.AgreedAt = instant(started), instant(updated), instant(completed), instant(agreed)
 	t.FundedAt, t.PaidOutAt, t.Deadline = instant(fundedAt), instant(paidOut), instant(deadline)
@@ -54,21 +54,38 @@ func scanTransaction(r scanner, _ *Keys) (*anchor.Transaction, error) {
 }
 
 // facts are the values of transactionColumns.
-func facts(t *anchor.Transaction) ([]any, error) {
-	lines := ""
-	if len(t.FeeLines) > 0 {
-		b, err := json.Marshal(t.FeeLines)
+func facts(t *anchor.Transaction) []any {
+	return []any{t.ID, t.Kind, t.Status(), t.Owner.Account, t.Owner.Memo, t.Owner.Muxed, t.Owner.Client,
+		t.CustomerID, t.Asset.String(), t.OffChain.String(), t.Account, t.Memo.Type, t.Memo.Value, t.AnchorAccount, t.RefundMemo.Type, t.RefundMemo.Value,
+		flag(t.ClaimableBalance), t.Requested, flag(t.AmountsKnown), t.AmountIn, t.AmountOut, t.AmountFee, formatFeeLines(t.FeeLines),
+		t.AmountRefunded, t.RefundFee, t.Expected, t.Method, t.Reference, flag(t.Reviewed), t.StellarID, t.ExternalID,
+		micros(t.StartedAt), micros(t.UpdatedAt), micros(t.CompletedAt), micros(t.AgreedAt), micros(t.FundedAt), micros(t.PaidOutAt), micros(t.Deadline),
+		t.Lang, t.Callback, t.OnChange, t.Note}
+}
+
+// formatFeeLines writes "fixed=1.00 percent=0.5", in order.
+func formatFeeLines(lines []anchor.FeeLine) string {
+	parts := make([]string, len(lines))
+	for i, l := range lines {
+		parts[i] = l.Name + "=" + l.Amount.String()
+	}
+	return strings.Join(parts, " ")
+}
+
+func parseFeeLines(s string) ([]anchor.FeeLine, error) {
+	if s == "" {
+		return nil, nil
+	}
+	lines := make([]anchor.FeeLine, 0, 4)
+	for part := range strings.FieldsSeq(s) {
+		name, text, _ := strings.Cut(part, "=")
+		amount, err := anchor.ParseAmount(text)
 		if err != nil {
 			return nil, err
 		}
-		lines = string(b)
+		lines = append(lines, anchor.FeeLine{Name: name, Amount: amount})
 	}
-	return []any{t.ID, t.Kind, t.Status(), t.Owner.Account, t.Owner.Memo, t.Owner.Muxed, t.Owner.Client,
-		t.CustomerID, t.Asset.String(), t.OffChain.String(), t.Account, t.Memo.Type, t.Memo.Value, t.AnchorAccount, t.RefundMemo.Type, t.RefundMemo.Value,
-		flag(t.ClaimableBalance), t.Requested, flag(t.AmountsKnown), t.AmountIn, t.AmountOut, t.AmountFee, lines,
-		t.AmountRefunded, t.RefundFee, t.Expected, t.Method, t.Reference, flag(t.Reviewed), t.StellarID, t.ExternalID,
-		micros(t.StartedAt), micros(t.UpdatedAt), micros(t.CompletedAt), micros(t.AgreedAt), micros(t.FundedAt), micros(t.PaidOutAt), micros(t.Deadline),
-		t.Lang, t.Callback, t.OnChange, t.Note}, nil
+	return lines, nil
 }
 
 func flag(b bool) int64 {
@@ -119,11 +136,7 @@ var (
 
 // CreateTransaction stores a new transaction.
 func (t *Tx) CreateTransaction(a *anchor.Transaction) error {
-	args, err := facts(a)
-	if err != nil {
-		return err
-	}
-	if _, err := t.exec(insertTransaction, args...); err != nil {
+	if _, err := t.exec(insertTransaction, facts(a)...); err != nil {
 		return err
 	}
 	if err := t.audit(a.ID, anchor.Step{Event: "started", From: anchor.Incomplete, To: anchor.Incomplete, At: a.StartedAt}); err != nil {
@@ -142,11 +155,7 @@ func (t *Tx) SaveTransaction(a *anchor.Transaction) error {
 	if !ok {
 		return changedMeanwhile()
 	}
-	args, err := facts(a)
-	if err != nil {
-		return err
-	}
-	if err := t.change(updateTransaction, append(args, was.status)...); err != nil {
+	if err := t.change(updateTransaction, append(facts(a), was.status)...); err != nil {
 		return err
 	}
 	return t.after(a, was)

@@ -1,4 +1,5 @@
 import type { Status, Step, Transaction } from './model'
+import { situation } from './situation'
 
 export interface Milestone {
   /** Ends a catalogue key: "page.milestone.<kind>.<name>", or "page.milestone.<name>" for an ending. */
@@ -36,9 +37,9 @@ export function milestones(tx: Transaction): Milestone[] {
   const reviewed = all.find(({ name, state }) => name === 'details' && state === 'current' && tx.status === 'pending_anchor')
   if (reviewed) reviewed.name = 'review'
   if (!left) return all
-  const rejected = tx.status === 'error' && tx.review === 'rejected'
-  const over = rejected || tx.status === 'refunded' || tx.status === 'expired'
-  const ending: Milestone = { name: rejected ? 'rejected' : tx.status, at: tx.updatedAt, state: over ? 'stopped' : 'current' }
+  const { name } = situation(tx)
+  const over = ['rejected', 'refunded', 'expired', 'cancelled'].includes(name)
+  const ending: Milestone = { name: over ? name : tx.status, at: tx.updatedAt, state: over ? 'stopped' : 'current' }
   const back = tx.status === 'too_small' || tx.status === 'too_large' || tx.status === 'no_market'
   return [...all.slice(0, last + 1), ending, ...(over || back ? [] : all.slice(last + 1))]
 }

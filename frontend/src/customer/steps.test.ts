@@ -121,6 +121,7 @@ describe('the timeline', () => {
     ])
     expect(states({ status: 'too_small', timeline: [...agreed, step('arrived_small')] }).at(-1)).toBe('too_small current')
     expect(states({ status: 'expired', timeline: agreed })).toEqual(['started done', 'details done', 'expired stopped'])
+    expect(states({ status: 'expired', timeline: [step('cancelled')] }).at(-1)).toBe('cancelled stopped')
     expect(states({ status: 'error', review: 'rejected' }).at(-1)).toBe('rejected stopped')
     expect(states({ status: 'error', timeline: received }).slice(3)).toEqual(['error current', 'sending next', 'arrived next'])
   })

@@ -122,6 +122,8 @@ export class Visit {
 
   async #receive(tx: Transaction): Promise<void> {
     await language.use(tx.lang)
+    // A slow answer to a request may be overtaken by the stream; steps are only ever added.
+    if (this.tx && tx.timeline.length < this.tx.timeline.length) return
     if (!this.viewer) this.wallet.changed(tx)
     this.tx = tx
     this.#watch(tx)

@@ -1,6 +1,7 @@
 import type { Fetcher, FetcherParams } from '@graphiql/toolkit'
 import { GraphiQL } from 'graphiql'
 import 'graphiql/style.css'
+import { Kind, parse, type OperationDefinitionNode } from 'graphql'
 import { createElement } from 'react'
 import { createRoot } from 'react-dom/client'
 import { serverEvents } from '../lib/sse'
@@ -35,11 +36,22 @@ async function* stream(params: FetcherParams) {
   }
 }
 
-const fetcher: Fetcher = async (params, options) => {
-  const operations = options?.documentAST?.definitions.filter((definition) => definition.kind === 'OperationDefinition') ?? []
-  const chosen = operations.find(({ name }) => name?.value === params.operationName) ?? operations[0]
-  if (chosen?.operation === 'subscription') return stream(params)
-  return (await post(params, 'application/json')).json()
+/** The operations of a query; none when it cannot be read, which the server then explains. */
+function operations(query: string): OperationDefinitionNode[] {
+  try {
+    return parse(query).definitions.filter((definition) => definition.kind === Kind.OPERATION_DEFINITION)
+  } catch {
+    return []
+  }
+}
+
+const fetcher: Fetcher = async (params) => {
+  const all = operations(params.query)
+  // What GraphiQL believes to be chosen lags behind what was just typed.
+  const chosen = all.find(({ name }) => name?.value === params.operationName) ?? all[0]
+  const request = { ...params, operationName: chosen?.name?.value }
+  if (chosen?.operation === 'subscription') return stream(request)
+  return (await post(request, 'application/json')).json()
 }
 
 createRoot(document.getElementById('app')!).render(

@@ -51,10 +51,11 @@ CREATE TABLE transactions (
 -- their order is the order in which transactions began.
 CREATE INDEX transactions_owner ON transactions (owner_account, owner_memo, owner_muxed, id);
 CREATE INDEX transactions_owner_muxed ON transactions (owner_muxed) WHERE owner_muxed <> '';
-CREATE INDEX transactions_stellar_id ON transactions (stellar_id) WHERE stellar_id <> '';
-CREATE INDEX transactions_external_id ON transactions (external_id) WHERE external_id <> '';
+CREATE INDEX transactions_stellar_id ON transactions (stellar_id, owner_account, owner_memo, owner_muxed, id) WHERE stellar_id <> '';
+CREATE INDEX transactions_external_id ON transactions (external_id, owner_account, owner_memo, owner_muxed, id) WHERE external_id <> '';
 CREATE INDEX transactions_status ON transactions (status, id);
 CREATE INDEX transactions_deadline ON transactions (deadline) WHERE deadline <> 0;
+CREATE INDEX transactions_expirable ON transactions (kind, anchor_account, deadline) WHERE deadline <> 0 AND funded_at = 0;
 CREATE INDEX transactions_account ON transactions (account, id);
 -- A memo belongs to one withdrawal for ever, a reference to one deposit.
 CREATE UNIQUE INDEX transactions_memo ON transactions (anchor_account, memo_type, memo) WHERE anchor_account <> '';
@@ -174,6 +175,7 @@ CREATE TABLE envelopes (
 );
 CREATE UNIQUE INDEX envelopes_hash ON envelopes (hash);
 CREATE INDEX envelopes_channel ON envelopes (channel, sequence);
+CREATE INDEX envelopes_live ON envelopes (id) WHERE state = 'live';
 CREATE UNIQUE INDEX envelopes_channel_live ON envelopes (channel) WHERE state = 'live';
 CREATE TABLE envelope_payouts (
     envelope_id text   NOT NULL REFERENCES envelopes (id),

@@ -1,0 +1,234 @@
+package payout_test
+
+import (
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stellar/go-stellar-sdk/txnbuild"
+	"github.com/stellar/go-stellar-sdk/xdr"
+
+	"windlass/server/anchor"
+	"windlass/server/payout"
+	"windlass/server/store"
+)
+
+// refuse answers a submission as Horizon does for what core does not take.
+func refuse(w http.ResponseWriter, code xdr.TransactionResultCode, name string, fee int64) {
+	result, err := xdr.MarshalBase64(xdr.TransactionResult{FeeCharged: xdr.Int64(fee), Result: xdr.TransactionResultResult{Code: code}})
+	if err != nil {
+		panic(err)
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(http.StatusBadRequest)
+	_, _ = fmt.Fprintf(w, `{"type":"https://stellar.org/horizon-errors/transaction_failed","status":400,"extras":{"result_codes":{"transaction":%q},"result_xdr":%q}}`, name, result)
+}
+
+// The network wants more: the same inner transaction gets a better fee bump.
+func TestTheFeeIsRaisedUnderItsCap(t *testing.T) {
+	w := newWorld(t, 1)
+	to := w.customers(2)
+	var asked atomic.Int32
+	var ask atomic.Int64 // for each operation
+	ask.Store(700)
+	w.gate.set(submits(func(rw http.ResponseWriter, _ *http.Request, _ http.Handler) bool {
+		if asked.Add(1) > 3 {
+			return false
+		}
+		refuse(rw, xdr.TransactionResultCodeTxInsufficientFee, "tx_insufficient_fee", 3*ask.Load())
+		return true
+	}))
+	e, stop := w.engine(func(c *payout.Config) { c.MaxFee = 500 })
+	ids := w.deposits(to...)
+	w.until("the cap is an alarm", func() bool { s := e.Status(); return len(s.Alarms) == 1 && s.Alarms[0].Key == "fees" })
+	env := w.live()[0]
+	if env.Fee > 3*500 {
+		t.Fatalf("%d was bid, over the cap", env.Fee)
+	}
+	stop()
+	ask.Store(400)
+	asked.Store(2) // one more refusal, which can be met
+	e, _ = w.engine(func(c *payout.Config) { c.MaxFee = 500 })
+	w.untilStatus(anchor.Completed, ids...)
+	after, err := w.books.EnvelopeOf(t.Context(), env.ID)
+	must(t, err)
+	if after.Fee != 3*400 || after.Hash != env.Hash || after.State != anchor.EnvelopeApplied {
+		t.Errorf("the envelope is %s with the fee %d", after.State, after.Fee)
+	}
+	if s := e.Status(); len(s.Alarms) != 0 {
+		t.Errorf("alarms: %v", s.Alarms)
+	}
+	w.paidOnce(to...)
+	w.balanced()
+}
+
+// Our own fault is an alarm, and no customer's.
+func TestRefusalsOfOursFailNobody(t *testing.T) {
+	w := newWorld(t, 1)
+	to := w.customers(1)
+	var well atomic.Bool
+	w.gate.set(submits(func(rw http.ResponseWriter, _ *http.Request, _ http.Handler) bool {
+		if well.Load() {
+			return false
+		}
+		refuse(rw, xdr.TransactionResultCodeTxBadAuth, "tx_bad_auth", 100)
+		return true
+	}))
+	e, stop := w.engine(func(c *payout.Config) { c.Lifetime, c.MaxAttempts = 2, 1 })
+	ids := w.deposits(to...)
+	w.until("it is an alarm", func() bool { return len(e.Status().Alarms) == 1 })
+	w.until("the first envelope is given up", func() bool { return w.intent(ids[0]).State == anchor.PayoutQueued && len(w.live()) == 0 })
+	if s := w.transaction(ids[0]).Status(); s != anchor.PendingAnchor {
+		t.Errorf("the customer sees %s", s)
+	}
+	stop()
+	well.Store(true)
+	w.engine()
+	w.untilStatus(anchor.Completed, ids...)
+	w.paidOnce(to...)
+	w.balanced()
+}
+
+// What fails for ever is parked for a person.
+func TestAttemptsAreBounded(t *testing.T) {
+	w := newWorld(t, 1)
+	to := w.customers(1)
+	w.gate.set(submits(func(rw http.ResponseWriter, _ *http.Request, _ http.Handler) bool {
+		problem(rw, http.StatusGatewayTimeout, "timeout")
+		return true
+	}))
+	w.engine(func(c *payout.Config) { c.Lifetime, c.MaxAttempts = 2, 3 })
+	ids := w.deposits(to...)
+	w.untilStatus(anchor.Failed, ids...)
+	if p := w.intent(ids[0]); p.State != anchor.PayoutParked || p.Attempts != 3 || p.Reason != "attempts_used_up" {
+		t.Errorf("the intent is %s after %d attempts, %q", p.State, p.Attempts, p.Reason)
+	}
+	w.balanced()
+}
+
+// Somebody else uses a channel: the envelope's sequence number is gone and its
+// hash is nowhere. Nobody may guess, so that nothing is paid again.
+func TestALostHashIsNotPaidAgain(t *testing.T) {
+	w := newWorld(t, 1)
+	to := w.customers(1)
+	var shut atomic.Bool
+	shut.Store(true)
+	w.gate.set(submits(func(rw http.ResponseWriter, _ *http.Request, _ http.Handler) bool {
+		if shut.Load() {
+			problem(rw, http.StatusGatewayTimeout, "timeout")
+		}
+		return shut.Load()
+	}))
+	e, _ := w.engine()
+	ids := w.deposits(to...)
+	w.until("an envelope is written down", func() bool { return len(w.live()) > 0 })
+	env := w.live()[0]
+	w.do(w.channels[0], []txnbuild.Operation{&txnbuild.Payment{Destination: w.fee.Address(), Asset: txnbuild.NativeAsset{}, Amount: "1"}})
+	shut.Store(false)
+	w.until("it is an alarm", func() bool { s := e.Status(); return len(s.Alarms) == 1 && s.Alarms[0].Key == "lost "+env.Hash })
+	if live := w.live(); len(live) != 1 || live[0].ID != env.ID || w.intent(ids[0]).State != anchor.PayoutInEnvelope {
+		t.Errorf("the envelope was let go")
+	}
+}
+
+// Everything goes wrong, all the time: answers are lost before and after they
+// take effect, hashes are not found, accounts do not answer, and the engine is
+// killed again and again. At the end each intent is paid once.
+func TestChaosPaysOnce(t *testing.T) {
+	w := newWorld(t, 3)
+	to := w.customers(57)
+	var calm atomic.Bool
+	var mu sync.Mutex
+	var lost, dropped int
+	dice := rand.New(rand.NewPCG(1, uint64(time.Now().UnixNano())))
+	roll := func(n int) int {
+		mu.Lock()
+		defer mu.Unlock()
+		return dice.IntN(n)
+	}
+	w.gate.set(func(rw http.ResponseWriter, r *http.Request, next http.Handler) bool {
+		if calm.Load() {
+			return false
+		}
+		switch {
+		case r.Method == http.MethodPost:
+			switch roll(6) {
+			case 0: // the answer is lost
+				next.ServeHTTP(httptest.NewRecorder(), r)
+				problem(rw, http.StatusGatewayTimeout, "transaction_submission_timeout")
+				mu.Lock()
+				lost++
+				mu.Unlock()
+				return true
+			case 1, 2: // the question is lost
+				mu.Lock()
+				dropped++
+				mu.Unlock()
+				problem(rw, http.StatusServiceUnavailable, "stale_history")
+				return true
+			case 3: // it is taken by a queue, and the line breaks
+				body, _ := io.ReadAll(r.Body)
+				go func() {
+					again := httptest.NewRequest(http.MethodPost, "/transactions", strings.NewReader(string(body)))
+					again.Header = r.Header
+					next.ServeHTTP(httptest.NewRecorder(), again)
+				}()
+				panic(http.ErrAbortHandler)
+			}
+		case strings.HasPrefix(r.URL.Path, "/transactions/") && roll(3) == 0:
+			problem(rw, http.StatusNotFound, "not_found")
+			return true
+		case accountOf(r) != "" && roll(20) == 0:
+			problem(rw, http.StatusInternalServerError, "server_error")
+			return true
+		}
+		return false
+	})
+	var ids []string
+	must(t, w.books.Update(t.Context(), store.BankRail, func(tx *store.Tx) error {
+		ids = nil
+		for i, k := range to {
+			memo := anchor.Memo{}
+			if i%19 == 0 {
+				memo = anchor.IDMemo(uint64(i))
+			}
+			id, err := w.deposit(tx, anchor.Address(k.Address()), memo, amount(i))
+			if err != nil {
+				return err
+			}
+			ids = append(ids, id)
+		}
+		return nil
+	}))
+	for range 6 { // killed while it is busy
+		_, stop := w.engine(func(c *payout.Config) { c.Lifetime = 6 })
+		w.until("it has something in its hands", func() bool { return len(w.live()) > 0 || w.done(ids) })
+		limit := time.NewTimer(time.Duration(roll(300)) * time.Millisecond)
+		<-limit.C
+		stop()
+	}
+	calm.Store(true)
+	w.engine()
+	w.untilStatus(anchor.Completed, ids...)
+	w.paidOnce(to...)
+	w.balanced()
+	mu.Lock()
+	defer mu.Unlock()
+	t.Logf("%d answers and %d questions were lost", lost, dropped)
+}
+
+func (w *world) done(ids []string) bool {
+	for _, id := range ids {
+		if w.transaction(id).Status() != anchor.Completed {
+			return false
+		}
+	}
+	return true
+}

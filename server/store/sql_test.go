@@ -1,0 +1,248 @@
+package store_test
+
+import (
+	"context"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"windlass/server/anchor"
+	"windlass/server/store"
+)
+
+var placeholder = regexp.MustCompile(`\$(\d+)`)
+
+// misordered reports whether placeholders do not appear as $1, $2, … by first
+// appearance. SQLite would number them by appearance, and PostgreSQL by name.
+func misordered(sql string, first int) bool {
+	next := first
+	for _, m := range placeholder.FindAllStringSubmatch(sql, -1) {
+		n, _ := strconv.Atoi(m[1])
+		switch {
+		case next == 0:
+			next = n + 1 // the statement begins elsewhere
+		case n > next || n < 1:
+			return true
+		case n == next:
+			next++
+		}
+	}
+	return false
+}
+
+// TestPlaceholders reads the statements in the sources.
+func TestPlaceholders(t *testing.T) {
+	t.Parallel()
+	for sql, want := range map[string]bool{"a = $1 AND b = $2 AND c = $1": false, "a = $2 AND b = $1": true, "a = $1 AND b = $3": true, "none": false} {
+		if misordered(sql, 1) != want {
+			t.Errorf("%q: %v", sql, !want)
+		}
+	}
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			switch n.(type) {
+			case *ast.BinaryExpr, *ast.BasicLit:
+			default:
+				return true
+			}
+			expr, _ := n.(ast.Expr)
+			sql, first := flatten(expr)
+			if !placeholder.MatchString(sql) {
+				return false
+			}
+			seen++
+			if misordered(sql, first) {
+				t.Errorf("placeholders out of order: %s", sql)
+			}
+			return false
+		})
+	}
+	if seen < 30 {
+		t.Errorf("%d statements found", seen)
+	}
+	for name, sql := range store.Generated() {
+		if misordered(sql, 1) {
+			t.Errorf("%s: placeholders out of order: %s", name, sql)
+		}
+	}
+}
+
+// flatten is the text of a concatenation. first is 1, or 0 where something
+// unknown stands in front of it.
+func flatten(e ast.Expr) (sql string, first int) {
+	switch e := e.(type) {
+	case *ast.BasicLit:
+		if e.Kind != token.STRING {
+			return "", 1
+		}
+		s, err := strconv.Unquote(e.Value)
+		if err != nil {
+			return "", 1
+		}
+		if n := placeholder.FindStringSubmatch(s); n != nil && n[1] != "1" && !strings.Contains(s, "SELECT") && !strings.Contains(s, "UPDATE") {
+			return s, 0
+		}
+		return s, 1
+	case *ast.BinaryExpr:
+		left, first := flatten(e.X)
+		right, _ := flatten(e.Y)
+		if !placeholder.MatchString(left) && placeholder.MatchString(right) {
+			_, first = flatten(e.Y)
+		}
+		return left + right, first
+	case *ast.CallExpr: // placeholders(17)
+		if f, ok := e.Fun.(*ast.Ident); ok && f.Name == "placeholders" && len(e.Args) == 1 {
+			if lit, ok := e.Args[0].(*ast.BasicLit); ok {
+				n, _ := strconv.Atoi(lit.Value)
+				var b strings.Builder
+				for i := range n {
+					b.WriteString("$" + strconv.Itoa(i+1) + " ")
+				}
+				return b.String(), 1
+			}
+		}
+	}
+	return "", 1
+}
+
+// TestPlans: what is asked often, or of many rows, finds an index, and sorts
+// nothing that an index has in order. It runs every query, so that it also
+// checks the placeholders of those that are put together.
+func TestPlans(t *testing.T) {
+	t.Parallel()
+	b := newBooks(t)
+	ctx := context.Background()
+	owner := anchor.Identity{Account: alice}
+	in := func(fn func(*store.Tx) error) func() error {
+		return func() error { return b.Update(ctx, store.Operator, fn) }
+	}
+	var ignore error
+	known := map[string]bool{}
+	for _, c := range []struct {
+		name string
+		run  func() error
+		want []string // parts of the plan
+		sort bool     // may sort
+	}{
+		{"a transaction", func() error { _, ignore = b.Transaction(ctx, "x"); return nil }, []string{"SEARCH transactions USING INDEX sqlite_autoindex_transactions_1 (id=?)"}, false},
+		{"by memo", in(func(tx *store.Tx) error { _, ignore = tx.TransactionByMemo(alice, anchor.IDMemo(1)); return nil }), []string{"USING INDEX transactions_memo (anchor_account=? AND memo_type=? AND memo=?)"}, false},
+		{"by reference", in(func(tx *store.Tx) error { _, ignore = tx.TransactionByReference("r"); return nil }), []string{"USING INDEX transactions_reference (reference=?)"}, false},
+		{"by hash", func() error { _, ignore = b.TransactionOf(ctx, owner, "h", ""); return nil }, []string{"USING INDEX transactions_stellar_id (stellar_id=? AND owner_account=? AND owner_memo=? AND owner_muxed=?)"}, false},
+		{"by the bank's id", func() error { _, ignore = b.TransactionOf(ctx, owner, "", "x"); return nil }, []string{"USING INDEX transactions_external_id (external_id=? AND owner_account=? AND owner_memo=? AND owner_muxed=?)"}, false},
+		{"history", func() error { _, err := b.History(ctx, owner, store.History{Limit: 5}); return err }, []string{"USING INDEX transactions_owner (owner_account=? AND owner_memo=? AND owner_muxed=?)"}, false},
+		{"history, narrowed down", func() error {
+			_, err := b.History(ctx, owner, store.History{Limit: 5, Asset: usdw, Kind: anchor.Deposit, NoOlderThan: noon, Before: "x"})
+			return err
+		}, []string{"USING INDEX transactions_owner (owner_account=? AND owner_memo=? AND owner_muxed=? AND id<?)"}, false},
+		{"the newest", func() error { _, err := b.Search(ctx, store.Search{Limit: 5}); return err }, []string{"SCAN transactions USING INDEX sqlite_autoindex_transactions_1"}, false},
+		{"one status", func() error {
+			_, err := b.Search(ctx, store.Search{Limit: 5, Statuses: []anchor.Status{anchor.OnHold, anchor.OnHold}})
+			return err
+		}, []string{"USING INDEX transactions_status (status=?)"}, false},
+		{"a text", func() error { _, err := b.Search(ctx, store.Search{Limit: 5, Text: "x", Before: "y"}); return err }, []string{
+			"SEARCH transactions USING INDEX sqlite_autoindex_transactions_1 (id=?)",
+			"transactions_account (account=?)", "transactions_owner (owner_account=?)", "transactions_owner_muxed (owner_muxed=?)", "transactions_stellar_id (stellar_id=?)",
+			"transactions_external_id (external_id=?)", "transactions_reference (reference=?)", "transactions_any_memo (memo=?)", "(id>? AND id<?)"}, true},
+		{"overdue", func() error { _, err := b.Overdue(ctx, late, 5); return err }, []string{"USING INDEX transactions_deadline (deadline<?)"}, false},
+		{"expirable", func() error { _, err := b.Expirable(ctx, anchor.Deposit, "", late, 5); return err }, []string{"USING INDEX transactions_expirable (kind=? AND anchor_account=? AND deadline<?)"}, false},
+		{"timeline", func() error { _, err := b.Timeline(ctx, "x"); return err }, []string{"USING INDEX audit_transaction (transaction_id=?)"}, false},
+		{"details", func() error { _, err := b.Details(ctx, "x"); return err }, []string{"(transaction_id=?)"}, false},
+		{"customer", func() error { _, ignore = b.CustomerOf(ctx, owner); return nil }, []string{"USING INDEX customers_owner"}, false},
+		{"journal", func() error { _, err := b.Journal(ctx, "x"); return err }, []string{"USING INDEX journal_transaction (transaction_id=?)", "(entry_id=?)"}, true},
+		{"balances", func() error { _, err := b.Balances(ctx); return err }, []string{"SCAN postings USING COVERING INDEX postings_account"}, false},
+		{"is a payment known", in(func(tx *store.Tx) error { _, err := tx.HasPayment("x"); return err }), []string{"(id=?)"}, false},
+		{"payments", func() error { _, err := b.Payments(ctx, false, "", 5); return err }, []string{"USING INDEX payments_seq (seq<?)"}, false},
+		{"unmatched payments", func() error { _, err := b.Payments(ctx, true, "", 5); return err }, []string{"USING INDEX payments_state (state=? AND seq<?)"}, false},
+		{"a transaction's payments", func() error { _, err := b.PaymentsOf(ctx, "x"); return err }, []string{"USING INDEX payments_transaction (transaction_id=?)"}, true},
+		{"cursor", func() error { _, _, err := b.Cursor(ctx, "x"); return err }, []string{"(name=?)"}, false},
+		{"payouts due", func() error { _, err := b.PayoutsDue(ctx, anchor.PayoutQueued, noon, 5); return err }, []string{"USING INDEX payouts_state (state=?)"}, false},
+		{"the newest payouts", func() error { _, err := b.Payouts(ctx, "", 5); return err }, []string{"(id<?)"}, false},
+		{"a cause's payouts", func() error { _, err := b.PayoutsOf(ctx, "transaction", "x"); return err }, []string{"USING INDEX payouts_once (cause_kind=? AND cause_id=?)"}, true},
+		{"an envelope by hash", func() error { _, ignore = b.EnvelopeByHash(ctx, "x"); return nil }, []string{"USING INDEX envelopes_hash (hash=?)"}, false},
+		{"live envelopes", func() error { _, err := b.LiveEnvelopes(ctx); return err }, []string{"SCAN envelopes USING INDEX envelopes_live"}, false},
+		{"a channel's sequence", func() error { _, err := b.ChannelSequence(ctx, "x"); return err }, []string{"USING INDEX envelopes_channel (channel=?)"}, false},
+		{"orders due", func() error { _, err := b.BankPayoutsDue(ctx, anchor.BankQueued, noon, 5); return err }, []string{"USING INDEX bank_payouts_state (state=?)"}, false},
+		{"a transaction's orders", func() error { _, err := b.BankPayoutsOf(ctx, "x"); return err }, []string{"USING INDEX bank_payouts_once (transaction_id=?)"}, true},
+		{"the statement", func() error { _, err := b.BankLines(ctx, 5); return err }, []string{"SCAN bank_lines USING INDEX bank_lines_at"}, false},
+		{"is a line known", in(func(tx *store.Tx) error { _, err := tx.HasBankLine("x"); return err }), []string{"(id=?)"}, false},
+		{"session", func() error { _, ignore = b.Session(ctx, "x"); return nil }, []string{"(id=?)"}, false},
+		{"sweeping", in(func(tx *store.Tx) error { return tx.Sweep(noon) }), []string{"used_expires", "sessions_expires"}, false},
+	} {
+		if err := c.run(); err != nil {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		var plan strings.Builder
+		for _, sql := range b.Statements() {
+			if known[sql] {
+				continue
+			}
+			known[sql] = true
+			if misordered(sql, 1) {
+				t.Errorf("%s: placeholders out of order: %s", c.name, sql)
+			}
+			if head := strings.Fields(sql)[0]; slices.Contains([]string{"BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "ROLLBACK"}, head) {
+				continue
+			}
+			steps, err := b.Plan(ctx, sql)
+			if err != nil {
+				t.Fatalf("%s: %v", sql, err)
+			}
+			plan.WriteString(steps)
+		}
+		for _, part := range c.want {
+			if !strings.Contains(plan.String(), part) {
+				t.Errorf("%s: no %q in\n%s", c.name, part, plan.String())
+			}
+		}
+		for step := range strings.Lines(plan.String()) {
+			if strings.HasPrefix(step, "SCAN") && !slices.ContainsFunc(c.want, func(w string) bool { return strings.Contains(step, w) }) && !strings.Contains(step, "(subquery") {
+				t.Errorf("%s: %s", c.name, step)
+			}
+		}
+		if !c.sort && strings.Contains(plan.String(), "TEMP B-TREE") {
+			t.Errorf("%s sorts:\n%s", c.name, plan.String())
+		}
+	}
+	_ = ignore // not found, as nothing is there
+}
+
+// TestMigration: the schema's columns are of the types that both engines have.
+func TestMigration(t *testing.T) {
+	t.Parallel()
+	b, err := os.ReadFile("migrations/00001_books.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	column := regexp.MustCompile(`(?m)^    ([a-z_]+)\s+([a-z]+)\s+NOT NULL`)
+	all := column.FindAllStringSubmatch(string(b), -1)
+	if len(all) < 100 {
+		t.Fatalf("%d columns found", len(all))
+	}
+	for _, c := range all {
+		if !slices.Contains([]string{"text", "bigint", "bytea", "boolean", "integer"}, c[2]) {
+			t.Errorf("%s is %s", c[1], c[2])
+		}
+		if strings.HasSuffix(c[1], "_box") != (c[2] == "bytea") {
+			t.Errorf("%s is %s: what is encrypted ends in _box", c[1], c[2])
+		}
+	}
+}
