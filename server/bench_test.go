@@ -24,6 +24,7 @@ import (
 	"github.com/stellar/go-stellar-sdk/keypair"
 
 	"windlass/server/anchor"
+	"windlass/server/sep"
 	"windlass/server/store"
 )
 
@@ -85,7 +86,7 @@ func TestBenchPoll(t *testing.T) {
 	}
 	sample := httpSample(t, a.public, "/sep24/transaction?id="+ids[0], token)
 	routes := a.publicRoutes()
-	routes.HandleFunc("/bench/constant", a.constant(sample))
+	routes.Handle("/bench/constant", a.constant(sample))
 	bound, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -350,17 +351,13 @@ func benchConfig(dir string) (*Config, error) {
 	return Load(filepath.Join(dir, configFile), nil)
 }
 
-// constant answers body after the token check that the poll does.
-func (a *app) constant(body []byte) http.HandlerFunc {
-	length := strconv.Itoa(len(body))
-	return func(w http.ResponseWriter, r *http.Request) {
-		token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		if _, err := a.keys.Auth(token, time.Now()); err != nil {
+// constant answers body after the middleware and token check that the poll has.
+func (a *app) constant(body []byte) http.Handler {
+	return sep.Endpoint(map[string]http.HandlerFunc{http.MethodGet: func(w http.ResponseWriter, r *http.Request) {
+		if _, err := a.keys.Auth(sep.Bearer(r), time.Now()); err != nil {
 			w.WriteHeader(http.StatusForbidden)
 			return
 		}
-		w.Header().Set("Content-Type", "application/json")
-		w.Header().Set("Content-Length", length)
-		_, _ = w.Write(body)
-	}
+		sep.Write(w, http.StatusOK, body)
+	}})
 }

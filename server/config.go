@@ -227,7 +227,6 @@ func parse(path string, data []byte, environ []string) (*Config, error) {
 	c.defaults()
 	k := &check{reading: r, dir: filepath.Dir(path)}
 	k.config(c)
-	c.warnings = append(c.warnings, k.warnings...)
 	if len(r.problems) > 0 {
 		return nil, r.problems
 	}

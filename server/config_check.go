@@ -26,8 +26,6 @@ import (
 type check struct {
 	*reading
 	dir string // relative file names start here
-	// warnings are oddities that do not stop the start.
-	warnings []string
 }
 
 func (k *check) config(c *Config) {
@@ -455,9 +453,8 @@ var sep9Fields = []string{
 	"mobile_money_number", "mobile_money_provider", "crypto_address",
 }
 
-// prices makes sure that an amount inside the limits can pay for its fee. That
-// the smallest one does is up to the operator: a customer who enters less than
-// the fee is told so.
+// prices makes sure that an amount inside the limits can pay for its fee. Not
+// every one must: a customer who enters less than the fee is told so.
 func (k *check) prices(at string, t *anchor.Terms) {
 	for kind, side := range map[anchor.Kind]string{anchor.Deposit: "deposit.", anchor.Withdrawal: "withdraw."} {
 		s := t.Side(kind)
@@ -466,8 +463,6 @@ func (k *check) prices(at string, t *anchor.Terms) {
 		}
 		if _, err := t.Price(kind, s.Max); err != nil {
 			k.wrong(at+side+"max", "%s does not even cover the fee; raise it, or lower the fee", s.Max)
-		} else if _, err := t.Price(kind, s.Min); err != nil {
-			k.warnings = append(k.warnings, at+side+"min: "+s.Min.String()+" does not cover the fee; customers who enter it are told so")
 		}
 	}
 }

@@ -204,7 +204,7 @@ func TestStop(t *testing.T) {
 func openStream(t *testing.T, ended chan<- error, method, address string, header http.Header, body string) {
 	t.Helper()
 	begun := make(chan string, 1)
-	res := send(t, method, address, header, body)
+	res := send(t, method, address, header, body) //nolint:bodyclose // closed when the stream has ended
 	go func() {
 		defer res.Body.Close()
 		events := bufio.NewReader(res.Body)

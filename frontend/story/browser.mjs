@@ -47,6 +47,7 @@ export async function visitor(browser, anchor, { name, shots, device = desktop, 
 
 class Visitor {
   #wrong = []
+  #others = []
   #expected = []
   #origins
   #shots
@@ -91,13 +92,25 @@ class Visitor {
     return page
   }
 
+  /** The page as it is to somebody whose browser runs no scripts. */
+  async openWithoutScripts(url) {
+    const context = await this.context.browser().newContext({ ...desktop, javaScriptEnabled: false })
+    this.#others.push(context)
+    const page = await context.newPage()
+    await page.goto(url)
+    return page
+  }
+
+  async picture(page, screen) {
+    this.#count++
+    if (!this.#shots) return
+    const file = `${this.#name}-${String(this.#count).padStart(2, '0')}-${screen}.png`
+    await page.screenshot({ path: join(this.#shots, file), fullPage: true })
+  }
+
   /** Takes a picture of a screen and has axe look at it: nothing may be found. */
   async look(page, screen) {
-    this.#count++
-    if (this.#shots) {
-      const file = `${this.#name}-${String(this.#count).padStart(2, '0')}-${screen}.png`
-      await page.screenshot({ path: join(this.#shots, file), fullPage: true })
-    }
+    await this.picture(page, screen)
     // Legacy mode needs no window of its own; the pages have no frames.
     const { violations } = await new AxeBuilder({ page }).setLegacyMode(true).analyze()
     for (const v of violations) {
@@ -116,7 +129,7 @@ class Visitor {
   }
 
   async finish() {
-    await this.context.close()
+    for (const context of [...this.#others, this.context]) await context.close()
     if (this.#wrong.length > 0) throw new Error(`not seen, but wrong:\n  ${[...new Set(this.#wrong)].join('\n  ')}`)
   }
 }

@@ -1,4 +1,4 @@
-// The three pages as a person sees them: by headings, labels and buttons.
+// The pages as a person sees them: by headings, labels and buttons.
 
 import { figure } from './words.mjs'
 
@@ -19,6 +19,11 @@ export class WalletPage {
   async createAccount() {
     await this.button('Create account').click()
     await this.balance('10000.00', 'XLM')
+  }
+
+  /** The account's address. */
+  account() {
+    return this.page.getByRole('region', { name: 'Your account' }).locator('.mono[title]').getAttribute('title')
   }
 
   /** Waits until the account holds exactly this; nobody reloads anything. */
@@ -109,8 +114,12 @@ export class AnchorPage {
     return (await row.locator('.mono').first().textContent()).trim()
   }
 
-  backToWallet() {
-    return this.press('page.back_to_wallet', { wallet: this.t('page.your_wallet') })
+  /** Goes back, and waits until the window has closed: that may be before the browser has reported the click. */
+  async backToWallet() {
+    const press = this.press('page.back_to_wallet', { wallet: this.t('page.your_wallet') }).catch((problem) => {
+      if (!this.page.isClosed()) throw problem
+    })
+    await Promise.all([this.page.waitForEvent('close'), press])
   }
 }
 
@@ -132,5 +141,22 @@ export class BankPage {
 
   line(...texts) {
     return texts.reduce((rows, text) => rows.filter({ hasText: text }), this.page.getByRole('region', { name: 'Statement' }).getByRole('listitem'))
+  }
+}
+
+/** GraphiQL, as staff see it. */
+export class PlaygroundPage {
+  constructor(page) {
+    this.page = page
+  }
+
+  async run(tab) {
+    await this.page.getByRole('tab', { name: tab }).click()
+    await this.page.getByRole('button', { name: /^Execute query/ }).click()
+  }
+
+  /** Waits until the result shows this. The editor draws what is on the screen only: the first lines. */
+  async shows(pattern) {
+    await this.page.locator('.result-window .CodeMirror-code').filter({ hasText: pattern }).waitFor()
   }
 }

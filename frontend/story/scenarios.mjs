@@ -3,8 +3,8 @@
 
 import assert from 'node:assert/strict'
 import { phone } from './browser.mjs'
-import { AnchorPage, BankPage, WalletPage } from './pages.mjs'
-import { words } from './words.mjs'
+import { AnchorPage, BankPage, PlaygroundPage, WalletPage } from './pages.mjs'
+import { figure, words } from './words.mjs'
 
 /** From an empty browser to the deposit's payment details. */
 async function depositUpToPaying(visitor, wallet, t, look) {
@@ -40,6 +40,19 @@ async function payAndArrive(visitor, anchor, wallet, reference) {
   return bank
 }
 
+/** The withdrawal's page from the amount to the customer's yes; the wallet pays by itself. The customer is known by now. */
+async function withdraw(visitor, wallet, t, look) {
+  const popup = await visitor.popup(() => wallet.button('Withdraw').click())
+  const page = new AnchorPage(popup, t)
+  await page.amount('withdrawal', '50', '47.75', 'USD')
+  await look(popup, 'withdrawal-amount')
+  await page.press('page.continue')
+  await page.summary('withdrawal', () => look(popup, 'withdrawal-method'))
+  await look(popup, 'withdrawal-summary')
+  await page.press('page.agree.withdrawal')
+  return page
+}
+
 export const scenarios = {
   async 'a deposit and a withdrawal on a computer'({ visitor, anchor, look }) {
     const t = words('en')
@@ -61,35 +74,35 @@ export const scenarios = {
     await look(bank.page, 'bank-in')
     await page.heading(t('page.heading.completed.deposit')).waitFor()
     await look(page.page, 'deposit-completed')
-    await Promise.all([page.page.waitForEvent('close'), page.backToWallet()])
+    await page.backToWallet()
     await wallet.step('See the money arrive', 'Done').waitFor()
     await wallet.transaction('Deposit', 'completed').filter({ hasText: '100.00 USD → 98.50 USDW' }).waitFor()
     await wallet.movement('+98.50 USDW').waitFor()
     await look(wallet.page, 'wallet-deposited')
 
-    // The withdrawal. The customer is known by now.
-    const popup = await visitor.popup(() => wallet.button('Withdraw').click())
-    const out = new AnchorPage(popup, t)
-    await out.amount('withdrawal', '50', '47.75', 'USD')
-    await look(popup, 'withdrawal-amount')
-    await out.press('page.continue')
-    await out.summary('withdrawal', () => look(popup, 'withdrawal-method'))
-    await look(popup, 'withdrawal-summary')
-    await out.press('page.agree.withdrawal')
+    // The withdrawal.
+    const out = await withdraw(visitor, wallet, t, look)
     await wallet.step('Pay the anchor', 'Done').waitFor()
     await wallet.balance('48.50', 'USDW')
     await bank.line('−47.75 USD', 'Alex Rivera').waitFor()
     await out.heading(t('page.heading.completed.withdrawal')).waitFor()
-    await look(popup, 'withdrawal-completed')
+    await look(out.page, 'withdrawal-completed')
     await look(bank.page, 'bank-out')
     await wallet.transaction('Withdrawal', 'completed').filter({ hasText: '50.00 USDW → 47.75 USD' }).waitFor()
     await wallet.movement('−50.00 USDW').waitFor()
     await look(wallet.page, 'wallet-withdrawn')
 
-    // Both have a page of their own.
-    const info = await visitor.popup(() => wallet.transaction('Deposit', 'completed').getByRole('link').click())
+    // Both have a page of their own, which says the essential without scripts too.
+    const link = wallet.transaction('Deposit', 'completed').getByRole('link')
+    const info = await visitor.popup(() => link.click())
     await new AnchorPage(info, t).heading(t('page.heading.completed.deposit')).waitFor()
     await look(info, 'more-info')
+    const plain = await visitor.openWithoutScripts(await link.getAttribute('href'))
+    const summary = plain.getByRole('main')
+    for (const text of [t.like('status.deposit.completed'), figure('100.00', 'USD'), figure('98.50', 'USDW')]) {
+      await summary.filter({ hasText: text }).waitFor()
+    }
+    await visitor.picture(plain, 'more-info-without-scripts')
 
     // The wallet finds everything again.
     await wallet.page.reload()
@@ -206,6 +219,53 @@ export const scenarios = {
     await look(popup, 'amount-mistake')
     await page.press('page.continue')
     await page.heading(t('page.amount.deposit')).waitFor()
+  },
+
+  async 'staff sign in and find both transactions'({ visitor, anchor, look }) {
+    visitor.expect(/status of 401/)
+    const t = words('en')
+    const wallet = await WalletPage.open(visitor, anchor)
+    await wallet.createAccount()
+    const page = await depositUpToPaying(visitor, wallet, t, async () => {})
+    await payAndArrive(visitor, anchor, wallet, await page.instruction('reference'))
+    await withdraw(visitor, wallet, t, async () => {})
+    await wallet.transaction('Withdrawal', 'completed').waitFor()
+    const account = await wallet.account()
+
+    // Without a session the playground leads to the sign-in.
+    const playground = new URL('/playground', anchor.admin).href
+    const staff = await visitor.open(playground)
+    assert.equal(new URL(staff.url()).pathname, '/signin')
+    await staff.getByRole('heading', { name: 'Sign in', level: 1 }).waitFor()
+    await look(staff, 'sign-in-without-a-link')
+
+    await staff.goto(anchor.signIn)
+    await staff.getByText('You are signing in as developer.').waitFor()
+    await look(staff, 'sign-in')
+    await staff.getByRole('button', { name: 'Sign in' }).click()
+    await staff.waitForURL(playground)
+
+    const queries = new PlaygroundPage(staff)
+    await queries.run('TransactionsList')
+    // The newest first.
+    for (const kind of ['withdrawal', 'deposit']) {
+      await queries.shows(new RegExp(`"kind": "${kind}",\\W*"status": "completed",[^}]+}[^}]+}[^}]*"account": "${account}"`))
+    }
+    // No look: what axe finds in GraphiQL is GraphiQL's.
+    await visitor.picture(staff, 'playground')
+
+    // The link works once, and the customers' listener knows no staff.
+    const again = await visitor.open(anchor.signIn)
+    await again.getByRole('button', { name: 'Sign in' }).click()
+    await again.getByRole('heading', { name: 'This link no longer works', level: 1 }).waitFor()
+    await look(again, 'sign-in-used')
+    const refused = await staff.context().request.post(new URL('/graphql', anchor.public).href, {
+      headers: { Origin: anchor.public },
+      data: { query: '{ transactions { nodes { kind } } }' },
+    })
+    const { data, errors } = await refused.json()
+    assert.equal(data, null)
+    assert.equal(errors[0].extensions.code, 'UNAUTHENTICATED')
   },
 }
 

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
+	"runtime"
 	"sync"
 	"time"
 
@@ -72,8 +73,11 @@ func Open(ctx context.Context, path string, keys *Keys) (*Store, error) {
 	if s.read, err = open(path, "ro", "deferred"); err != nil {
 		return nil, errors.Join(err, s.conn.Close(), s.write.Close())
 	}
-	s.read.SetMaxOpenConns(16)
-	s.read.SetMaxIdleConns(16)
+	// A read keeps a processor busy rather than waiting, so that more connections
+	// than these only get in each other's way (measured).
+	readers := max(4, 2*runtime.GOMAXPROCS(0))
+	s.read.SetMaxOpenConns(readers)
+	s.read.SetMaxIdleConns(readers)
 	go s.commitLoop()
 	return s, nil
 }

@@ -1,9 +1,10 @@
 /** The tabs the playground opens with. */
 export const examples = [
   {
-    query: `# The newest transactions that wait for the customer's money.
-query TransactionsList {
-  transactions(first: 20, filter: { status: [pending_user_transfer_start, pending_external] }) {
+    query: `# The newest transactions. Variables narrow them, such as
+# {"filter": {"status": ["pending_external"]}}
+query TransactionsList($filter: TransactionFilter) {
+  transactions(first: 20, filter: $filter) {
     nodes {
       id
       kind
@@ -20,7 +21,7 @@ query TransactionsList {
   }
 }
 `,
-    variables: '',
+    variables: '{ "filter": {} }',
   },
   {
     query: `# Everything about one transaction: its steps, its payouts, its journal.
