@@ -75,7 +75,7 @@ func Open(ctx context.Context, path string, keys *Keys) (*Store, error) {
 	}
 	// A read keeps a processor busy rather than waiting, so that more connections
 	// than these only get in each other's way (measured).
-	readers := max(4, 2*runtime.GOMAXPROCS(0))
+	readers := max(4, runtime.GOMAXPROCS(0))
 	s.read.SetMaxOpenConns(readers)
 	s.read.SetMaxIdleConns(readers)
 	go s.commitLoop()
