@@ -63,6 +63,13 @@ func TestWhoMayAskWhat(t *testing.T) {
 		"introspection, type":         {customer, `{ __type(name: "Transaction") { name } }`, "FORBIDDEN"},
 		"introspection, staff":        {staff, `{ __schema { queryType { name } } }`, ""},
 		"too many fields":             {customer, `{` + aliases(600, one(`transaction(id: $id) { id }`, mine)) + `}`, "INVALID"},
+		"fragments that multiply":     {customer, bomb(28), "INVALID"},
+		"fragments, staff":            {staff, bomb(40), "INVALID"},
+		"fragments that do not":       {customer, bomb(3), ""},
+		"nested":                      {customer, `{` + strings.Repeat(`...{`, 300) + `__typename` + strings.Repeat(`}`, 301), "INVALID"},
+		"nested, not too deep":        {customer, `{` + strings.Repeat(`...{`, 25) + `__typename` + strings.Repeat(`}`, 26), ""},
+		"nobody, anything":            {nobody, `{ __typename }`, "UNAUTHENTICATED"},
+		"nobody, nonsense":            {nobody, `{ transaction(`, "UNAUTHENTICATED"},
 		"too many words":              {customer, `{` + strings.Repeat(" __typename", 5000) + `}`, "INVALID"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -86,6 +93,15 @@ func TestWhoMayAskWhat(t *testing.T) {
 	if s := w.log.String(); s != "" {
 		t.Error("logged:", s)
 	}
+}
+
+// bomb is a short query of 2ⁿ fields, once its fragments are written out.
+func bomb(n int) string {
+	q := "{ ...f0 }"
+	for i := range n {
+		q += fmt.Sprintf(" fragment f%d on Query { ...f%d ...f%d }", i, i+1, i+1)
+	}
+	return q + fmt.Sprintf(" fragment f%d on Query { __typename }", n)
 }
 
 func aliases(n int, field string) string {
@@ -164,6 +180,7 @@ func TestBodies(t *testing.T) {
 		"two values":    {"POST", "application/json", good + good, 400},
 		"a batch":       {"POST", "application/json", "[" + good + "]", 400},
 		"odd query":     {"POST", "application/json", `{"query":1}`, 400},
+		"a long query":  {"POST", "application/json", `{"query":"{__typename} #` + strings.Repeat("x", 70_000) + `"}`, 413},
 		"huge":          {"POST", "application/json", `{"query":"` + strings.Repeat(" ", 1<<20) + `"}`, 413},
 		"invalid query": {"POST", "application/json", `{"query":"{"}`, 422},
 		"subscription":  {"POST", "application/json", `{"query":"subscription { transaction(id: \"` + tr.ID + `\") { id } }"}`, 406},

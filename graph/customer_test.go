@@ -1,10 +1,14 @@
 package graph_test
 
 import (
+	"fmt"
 	"maps"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/stellar/go-stellar-sdk/xdr"
 
 	"windlass/graph"
 	"windlass/server/anchor"
@@ -282,5 +286,97 @@ func TestLanguages(t *testing.T) {
 	_, problems = stranger.ask(look, map[string]any{"id": tr.ID})
 	if told(problems) != "UNAUTHENTICATED" || strings.HasPrefix(problems[0].Message, "For") {
 		t.Error(problems)
+	}
+}
+
+// The users of one shared account are different people, and nobody sees what
+// another said; in another wallet the same person is known.
+func TestCustomersApart(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m, err := xdr.MuxedAccountFromAccountId(account, 1)
+	must(t, err)
+	open := func(owner anchor.Identity) *anchor.Transaction {
+		return w.open(anchor.Deposit, func(t *anchor.Transaction) { t.Owner = owner })
+	}
+	known := open(anchor.Identity{Account: account, Memo: "1", Client: "one.test"})
+	w.walk(w.customer(known), []takes{{name: "answers", query: answer, variables: map[string]any{
+		"answers": answers("first_name", "Berta", "last_name", "Díaz", "email_address", "ana@example.com")}}})
+	for name, c := range map[string]struct {
+		owner               anchor.Identity
+		first, last, review string
+	}{
+		"the same":          {anchor.Identity{Account: account, Memo: "1"}, "Berta", "Díaz", "accepted"},
+		"in another wallet": {anchor.Identity{Account: account, Memo: "1", Client: "two.test"}, "Berta", "Díaz", "accepted"},
+		"another memo":      {anchor.Identity{Account: account, Memo: "2"}, "Ana", "", "none"},
+		"no memo":           {anchor.Identity{Account: account}, "Ana", "", "none"},
+		"muxed":             {anchor.Identity{Account: account, Muxed: m.Address()}, "Ana", "", "none"},
+	} {
+		tr := open(c.owner)
+		seen := w.customer(tr).do(look, map[string]any{"id": tr.ID})
+		// What the wallet says, Ana, is only for whom we do not know.
+		if got := [3]string{seen.str("transaction.questions.0.value"), seen.str("transaction.questions.1.value"), seen.str("transaction.review")}; got != [3]string{c.first, c.last, c.review} {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+// Two tabs at once: there is one agreement, and the bank account does not
+// change after it.
+func TestAgreeWhileChanging(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tr := w.open(anchor.Withdrawal)
+	c := w.customer(tr)
+	way := func(number string) map[string]any {
+		return map[string]any{"id": tr.ID, "method": "bank_transfer", "answers": answers("bank_account_number", number)}
+	}
+	out := map[string]any{"id": tr.ID, "amountOut": "98.5"}
+	w.walk(c, []takes{
+		{name: "answers", query: answer, variables: map[string]any{"answers": ana}},
+		{name: "amount", query: setAmount, variables: map[string]any{"amountIn": "100"}},
+		{name: "account", query: choose, variables: way("00000000")},
+	})
+	var agreed [8]object
+	var wg sync.WaitGroup
+	for i := range agreed {
+		wg.Go(func() {
+			data, problems := c.ask(agree, out)
+			if len(problems) > 0 {
+				t.Errorf("agree: %+v", problems)
+			}
+			agreed[i] = data
+		})
+		wg.Go(func() {
+			if _, problems := c.ask(choose, way(fmt.Sprintf("1111%04d", i))); len(problems) > 0 && told(problems) != "CONFLICT already_agreed" {
+				t.Errorf("choose: %+v", problems)
+			}
+		})
+		wg.Go(func() {
+			if _, problems := c.ask(setAmount, map[string]any{"id": tr.ID, "amountIn": "100"}); len(problems) > 0 && told(problems) != "CONFLICT already_agreed" {
+				t.Errorf("amount: %+v", problems)
+			}
+		})
+	}
+	wg.Wait()
+	memo := w.read(tr.ID).Memo.Value
+	for _, a := range agreed {
+		if got := a.str("transaction.instructions.2.value"); got != memo {
+			t.Errorf("told the memo %q, and it is %q", got, memo)
+		}
+	}
+	steps, err := w.books.Timeline(t.Context(), tr.ID)
+	must(t, err)
+	if len(steps) != 2 { // its start and one agreement
+		t.Errorf("%+v", steps)
+	}
+	before, err := w.books.Details(t.Context(), tr.ID)
+	must(t, err)
+	w.walk(c, []takes{
+		{name: "another account", query: choose, variables: way("99999999"), want: "CONFLICT already_agreed"},
+		{name: "another person", query: answer, variables: map[string]any{"answers": ana}, want: "CONFLICT already_agreed"},
+	})
+	if after, err := w.books.Details(t.Context(), tr.ID); err != nil || after.Answers["bank_account_number"] != before.Answers["bank_account_number"] {
+		t.Errorf("%v, then %v (%v)", before.Answers, after.Answers, err)
 	}
 }

@@ -7,8 +7,8 @@
 //
 // One handler serves customers and viewers on the public listener, another
 // staff on the admin listener: New makes either. Who the caller is was found
-// out by package session; what a caller may see and do is decided here, by
-// @allow and by own.
+// out by package session; what a caller may see and do is decided here, by admit,
+// @allow and own.
 //
 // It must not hold rules of the domain (they are in anchor), SQL, or anything
 // about cookies and tokens.

@@ -60,15 +60,19 @@ func (s *server) present(ctx context.Context, err error) *gqlerror.Error {
 			s.Logger.ErrorContext(ctx, "graphql", "path", shown.Path.String(), "error", err)
 		}
 	}
-	v := visitOf(ctx)
-	shown.Err, shown.Message = nil, sentence(langOf(ctx), e)
-	shown.Extensions = map[string]any{"code": e.Kind.String()}
+	shown.Err, shown.Message, shown.Extensions = nil, sentence(langOf(ctx), e), visitOf(ctx).extensions(e)
+	return &shown
+}
+
+// extensions are what programs read of an error.
+func (v *visit) extensions(e *anchor.Error) map[string]any {
+	all := map[string]any{"code": e.Kind.String()}
 	for name, value := range map[string]string{"reason": e.Code, "field": e.Field, "requestId": v.request} {
 		if value != "" {
-			shown.Extensions[name] = value
+			all[name] = value
 		}
 	}
-	return &shown
+	return all
 }
 
 // general are the catalogue's sentences for errors that have no code.

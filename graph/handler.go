@@ -14,6 +14,7 @@ import (
 	"github.com/99designs/gqlgen/graphql/handler/extension"
 	"github.com/99designs/gqlgen/graphql/handler/lru"
 	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"windlass/server/anchor"
 	"windlass/server/language"
@@ -44,27 +45,44 @@ type Options struct {
 	Logger *slog.Logger
 }
 
-// The limits of one operation. A page of the customer's app costs about 120; a
-// page of a staff list counts its fields for each row. How deep a query can go
-// is bounded by the schema, which has no circles.
+// limits bound one operation. How deep its fields can go is bounded by the
+// schema, which has no circles.
+type limits struct {
+	tokens, braces, complexity int
+}
+
+// A page of the customer's app has 170 tokens, 15 braces and costs about 120.
+// Of staff the playground asks most, to know the schema: 200 tokens, 28 braces;
+// and a list counts its fields for each row.
+//
+// Tokens and braces are few, because validation takes longer than they look: it
+// compares fields in pairs, over again for every brace around them.
+var (
+	publicLimits = limits{tokens: 500, braces: 30, complexity: 500}
+	staffLimits  = limits{tokens: 1_500, braces: 60, complexity: 30_000}
+)
+
 const (
-	publicComplexity = 500
-	staffComplexity  = 30_000
-	maxTokens        = 3_000
-	cachedQueries    = 200
+	maxQuery      = 64 << 10 // bytes; queries are cached by their text
+	maxSelections = 1_000    // with every fragment written out
+	cachedQueries = 200
 )
 
 // server answers all queries. Its methods on the types below are the resolvers.
 type server struct {
 	Options
 
-	terms map[anchor.Asset]*anchor.Terms
+	terms  map[anchor.Asset]*anchor.Terms
+	limits limits
 }
 
 // New makes the handler of POST /graphql. The caller (session.Caller) must be
 // in the request's context.
 func New(o Options) http.Handler {
-	s := &server{Options: o, terms: map[anchor.Asset]*anchor.Terms{}}
+	s := &server{Options: o, terms: map[anchor.Asset]*anchor.Terms{}, limits: publicLimits}
+	if o.Staff {
+		s.limits = staffLimits
+	}
 	for _, t := range o.Terms {
 		s.terms[t.Asset] = t
 	}
@@ -73,22 +91,61 @@ func New(o Options) http.Handler {
 		Directives: DirectiveRoot{Allow: s.allow},
 		Complexity: costs(),
 	}))
-	h.AddTransport(exchange{})
+	h.AddTransport(exchange{s.limits})
 	h.SetQueryCache(lru.New[*ast.QueryDocument](cachedQueries))
-	h.SetParserTokenLimit(maxTokens)
+	h.SetParserTokenLimit(s.limits.tokens)
 	h.SetErrorPresenter(s.present)
 	h.SetRecoverFunc(s.recovered)
+	h.Use(writtenOut{})
 	h.AroundResponses(func(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
 		return next(s.withLoaders(ctx))
 	})
+	h.Use(extension.FixedComplexityLimit(s.limits.complexity))
 	if o.Staff {
 		h.Use(extension.Introspection{})
-		h.Use(extension.FixedComplexityLimit(staffComplexity))
 	} else {
 		h.SetDisableSuggestion(true)
-		h.Use(extension.FixedComplexityLimit(publicComplexity))
 	}
-	return checked(h)
+	return s.checked(h)
+}
+
+// writtenOut refuses an operation that has too many selections when every
+// fragment is written out. It comes before the limit of complexity, which walks
+// a fragment at every mention: forty that each mention the next one twice would
+// keep it busy for hours.
+type writtenOut struct{}
+
+// ExtensionName and Validate are what gqlgen asks of an extension.
+func (writtenOut) ExtensionName() string                   { return "writtenOut" }
+func (writtenOut) Validate(graphql.ExecutableSchema) error { return nil }
+
+// MutateOperationContext is called for each operation, after validation: there
+// are no circles of fragments any more.
+func (writtenOut) MutateOperationContext(_ context.Context, op *graphql.OperationContext) *gqlerror.Error {
+	known := map[*ast.FragmentDefinition]int{}
+	var count func(ast.SelectionSet) int
+	count = func(set ast.SelectionSet) int {
+		n := len(set)
+		for _, selection := range set {
+			switch s := selection.(type) {
+			case *ast.Field:
+				n += count(s.SelectionSet)
+			case *ast.InlineFragment:
+				n += count(s.SelectionSet)
+			case *ast.FragmentSpread:
+				if _, ok := known[s.Definition]; !ok {
+					known[s.Definition] = count(s.Definition.SelectionSet)
+				}
+				n += known[s.Definition]
+			}
+			n = min(n, maxSelections+1) // it doubles with every fragment
+		}
+		return n
+	}
+	if count(op.Operation.SelectionSet) > maxSelections {
+		return gqlerror.Errorf("operation has more than %d selections when its fragments are written out", maxSelections)
+	}
+	return nil
 }
 
 // costs counts the fields of a list's row for each row.
@@ -101,18 +158,27 @@ func costs() ComplexityRoot {
 	return c
 }
 
-// allow is the directive @allow: it lets the named roles through, on the
-// listener that is theirs.
-func (s *server) allow(ctx context.Context, _ any, next graphql.Resolver, roles []session.Role) (any, error) {
-	role := session.FromContext(ctx).Role
+// admit lets callers to the listener that is theirs. Of a stranger's query
+// nothing is read, not even whether it is one.
+func (s *server) admit(role session.Role) *anchor.Error {
 	switch {
 	case role == session.Nobody:
-		return nil, &anchor.Error{Kind: anchor.Unauthenticated, Message: "sign in first"}
-	case s.Staff != (role == session.Staff), !slices.Contains(roles, role):
-		return nil, &anchor.Error{Kind: anchor.Forbidden, Message: "you are not allowed to do this"}
+		return &anchor.Error{Kind: anchor.Unauthenticated, Message: "sign in first"}
+	case s.Staff != (role == session.Staff):
+		return errNotAllowed
+	}
+	return nil
+}
+
+// allow is the directive @allow: it lets the named roles through.
+func (s *server) allow(ctx context.Context, _ any, next graphql.Resolver, roles []session.Role) (any, error) {
+	if !slices.Contains(roles, session.FromContext(ctx).Role) {
+		return nil, errNotAllowed
 	}
 	return next(ctx)
 }
+
+var errNotAllowed = &anchor.Error{Kind: anchor.Forbidden, Message: "you are not allowed to do this"}
 
 // own reads a transaction that the caller may see. Customers and viewers see
 // one; any other does not exist for them.

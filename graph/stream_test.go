@@ -124,7 +124,7 @@ func TestStreamRefusals(t *testing.T) {
 		who  caller
 		want string
 	}{
-		"nobody":    {caller{w: w}, "UNAUTHENTICATED"},
+		"a viewer":  {w.viewer(other), "NOT_FOUND not_found"},
 		"another's": {w.customer(other), "NOT_FOUND not_found"},
 	} {
 		e := c.who.follow(tr.ID)

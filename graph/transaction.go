@@ -171,12 +171,7 @@ func (r transaction) Instructions(ctx context.Context, t *anchor.Transaction) ([
 }
 
 // optional is a text of the catalogue, nil if it has none.
-func optional(lang, key string) *string {
-	if !language.Has(lang, key) && !language.Has(language.Default, key) {
-		return nil
-	}
-	return new(language.Text(lang, key, nil))
-}
+func optional(lang, key string) *string { return filled(language.TextOr(lang, key, "", nil)) }
 
 func (r transaction) Timeline(ctx context.Context, t *anchor.Transaction) ([]*store.TimelineEntry, error) {
 	all, err := r.Store.Timeline(ctx, t.ID)
@@ -318,10 +313,7 @@ func questions(ctx context.Context, fields []anchor.Field, values ...map[string]
 
 // label is a text of the catalogue, or the name itself in plain words.
 func label(lang, key, name string) string {
-	if text := optional(lang, key); text != nil {
-		return *text
-	}
-	return strings.ReplaceAll(name, "_", " ")
+	return language.TextOr(lang, key, strings.ReplaceAll(name, "_", " "), nil)
 }
 
 // masked leaves just enough for the owner to recognise it.

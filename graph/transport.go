@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -29,21 +30,27 @@ const (
 	streamLife = 15 * time.Minute
 )
 
-// checked lets nothing through but a POST with JSON of at most a MiB: no GET
-// and no form, which a foreign page could send along with our cookie.
-func checked(next http.Handler) http.Handler {
+// checked lets nothing through but a POST with JSON of at most a MiB, by
+// somebody we know: no GET and no form, which a foreign page could send along
+// with our cookie.
+func (s *server) checked(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		v := &visit{request: w.Header().Get("X-Request-Id")}
 		lang := language.Match(r.Header.Get("Accept-Language"))
 		v.lang.Store(&lang)
 		w.Header().Set("Cache-Control", "no-store")
 		kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+		stranger := s.admit(role(r.Context()))
 		switch {
 		case r.Method != http.MethodPost:
 			w.Header().Set("Allow", http.MethodPost)
-			refuse(w, v, http.StatusMethodNotAllowed, "use POST")
+			refuse(w, v, http.StatusMethodNotAllowed, invalid("use POST"))
 		case err != nil || kind != "application/json":
-			refuse(w, v, http.StatusUnsupportedMediaType, "Content-Type must be application/json")
+			refuse(w, v, http.StatusUnsupportedMediaType, invalid("Content-Type must be application/json"))
+		case stranger != nil && stranger.Kind == anchor.Unauthenticated:
+			refuse(w, v, http.StatusUnauthorized, stranger)
+		case stranger != nil:
+			refuse(w, v, http.StatusForbidden, stranger)
 		default:
 			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), visitKey{}, v)))
@@ -51,13 +58,14 @@ func checked(next http.Handler) http.Handler {
 	})
 }
 
-func refuse(w http.ResponseWriter, v *visit, status int, message string) {
-	e := gqlerror.Errorf("%s", message)
-	e.Extensions = map[string]any{"code": anchor.Invalid.String()}
-	if v.request != "" {
-		e.Extensions["requestId"] = v.request
-	}
+// refuse answers a request whose query was not looked at.
+func refuse(w http.ResponseWriter, v *visit, status int, err *anchor.Error) {
+	e := &gqlerror.Error{Message: sentence(*v.lang.Load(), err), Extensions: v.extensions(err)}
 	reply(w, status, &graphql.Response{Errors: gqlerror.List{e}})
+}
+
+func invalid(format string, args ...any) *anchor.Error {
+	return &anchor.Error{Kind: anchor.Invalid, Message: fmt.Sprintf(format, args...)}
 }
 
 func reply(w http.ResponseWriter, status int, response *graphql.Response) {
@@ -77,16 +85,16 @@ func reply(w http.ResponseWriter, status int, response *graphql.Response) {
 // Why not gqlgen's own transports: they repeat bodies that they cannot read,
 // personal data included, in answers and in the log, and write pings from a
 // goroutine that may outlive the request.
-type exchange struct{}
+type exchange struct{ limits limits }
 
 func (exchange) Supports(*http.Request) bool { return true } // checked has looked
 
-func (exchange) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor) {
+func (x exchange) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor) {
 	v := visitOf(r.Context())
 	start := graphql.Now()
-	params, status, err := read(r)
+	params, status, err := x.read(r)
 	if err != nil {
-		refuse(w, v, status, err.Error())
+		refuse(w, v, status, err)
 		return
 	}
 	params.Headers, params.ReadTime = r.Header, graphql.TraceTiming{Start: start, End: graphql.Now()}
@@ -100,19 +108,19 @@ func (exchange) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExe
 	case events:
 		stream(ctx, w, exec, op)
 	case op.Operation.Operation == ast.Subscription:
-		refuse(w, v, http.StatusNotAcceptable, "a subscription needs Accept: text/event-stream")
+		refuse(w, v, http.StatusNotAcceptable, invalid("a subscription needs Accept: text/event-stream"))
 	default:
 		answers, ctx := exec.DispatchOperation(ctx, op)
 		reply(w, http.StatusOK, answers(ctx))
 	}
 }
 
-func read(r *http.Request) (*graphql.RawParams, int, error) {
+func (x exchange) read(r *http.Request) (*graphql.RawParams, int, *anchor.Error) {
 	b, err := io.ReadAll(r.Body)
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
-		return nil, http.StatusRequestEntityTooLarge, errors.New("the body must have at most 1 MiB")
+		return nil, http.StatusRequestEntityTooLarge, invalid("the body must have at most 1 MiB")
 	} else if err != nil {
-		return nil, http.StatusBadRequest, errors.New("the body broke off")
+		return nil, http.StatusBadRequest, invalid("the body broke off")
 	}
 	var params graphql.RawParams
 	d := json.NewDecoder(bytes.NewReader(b))
@@ -123,8 +131,13 @@ func read(r *http.Request) (*graphql.RawParams, int, error) {
 			err = errors.New("more than one value")
 		}
 	}
-	if err != nil {
-		return nil, http.StatusBadRequest, errors.New(`the body must be one JSON object such as {"query": "…", "variables": {}}`)
+	switch {
+	case err != nil:
+		return nil, http.StatusBadRequest, invalid(`the body must be one JSON object such as {"query": "…", "variables": {}}`)
+	case len(params.Query) > maxQuery:
+		return nil, http.StatusRequestEntityTooLarge, invalid("the query must have at most %d bytes", maxQuery)
+	case strings.Count(params.Query, "{") > x.limits.braces:
+		return nil, http.StatusUnprocessableEntity, invalid("the query must have at most %d opening braces", x.limits.braces)
 	}
 	return &params, http.StatusOK, nil
 }

@@ -30,6 +30,9 @@ func TestFieldCheck(t *testing.T) {
 		{"text", "nul\x00", "field_malformed"},
 		{"text", "esc\x1b[31m", "field_malformed"},
 		{"text", "\xff\xfe", "field_malformed"},
+		{"text", "\u200b", "field_malformed"},
+		{"text", "Ada\u202eecalevoL", "field_malformed"},
+		{"text", "می\u200cخواهم", ""},
 
 		{"email", "ada@example.com", ""},
 		{"email", "ada+bank@mail.example.co", ""},

@@ -237,8 +237,9 @@ const (
 // or the bank's name for its transfer is ref, at is when the ledger closed or
 // the bank credited it.
 //
-// Limits come first, then ±10 % of what the customer agreed to (SEP-24,
-// "Basic Anchor Implementation"). Short, Second and Late change nothing and
+// What was agreed to happens as it was agreed, whatever the terms are by then.
+// Of any other amount the limits come first, then ±10 % of what was agreed to
+// (SEP-24, "Basic Anchor Implementation"). Short, Second and Late change nothing and
 // return no entry. What can only go back (Small, Large) bears no fee; Small is
 // also what the fee would eat whole.
 func (t *Transaction) Receive(terms *Terms, in Amount, ref string, at, now time.Time) (Arrival, *Entry, error) {
@@ -252,6 +253,7 @@ func (t *Transaction) Receive(terms *Terms, in Amount, ref string, at, now time.
 	slack := t.Expected / 10
 	arrival, ev := Accepted, FundsReceived
 	switch {
+	case in == t.Expected:
 	case in > s.Max:
 		arrival, ev = Large, ArrivedLarge
 	case in <= 0 || in < t.Expected-slack:
@@ -263,6 +265,8 @@ func (t *Transaction) Receive(terms *Terms, in Amount, ref string, at, now time.
 	}
 	p, err := terms.Price(t.Kind, in)
 	switch {
+	case in == t.Expected:
+		p = Price{In: in, Out: t.AmountOut, Fee: t.AmountFee, Lines: t.FeeLines}
 	case arrival == Small || arrival == Large:
 		p = Price{In: in, Out: in}
 	case err != nil:

@@ -322,6 +322,25 @@ func TestReceiveWhen(t *testing.T) {
 	}
 }
 
+// TestReceiveAsAgreed: the operator has changed the terms since, and lowered the
+// maximum. Whoever pays what they agreed to gets what they agreed to.
+func TestReceiveAsAgreed(t *testing.T) {
+	t.Parallel()
+	for _, kind := range bothKinds {
+		terms := offer()
+		a := waiting(t, kind, terms, 100*anchor.One)
+		was := *a
+		side := terms.Side(kind)
+		side.Fee.Fixed, side.Max = 50*anchor.One, 60*anchor.One
+		got, entry, err := a.Receive(terms, 100*anchor.One, "ref", someday, someday)
+		if err != nil || got != anchor.Accepted || a.AmountOut != was.AmountOut || a.AmountFee != was.AmountFee || !slices.Equal(a.FeeLines, was.FeeLines) {
+			t.Fatalf("%s: %s, out %s after the fee %s; agreed were %s and %s; %v", kind, got, a.AmountOut, a.AmountFee, was.AmountOut, was.AmountFee, err)
+		}
+		adds(t, a)
+		booked(t, a, entry, got)
+	}
+}
+
 // TestReceiveNeverFails: an arrival is judged whatever the terms became in the
 // meantime. One that were an error would stop the reading of the ledger.
 func TestReceiveNeverFails(t *testing.T) {
@@ -329,7 +348,7 @@ func TestReceiveNeverFails(t *testing.T) {
 	terms := offer()
 	a := waiting(t, anchor.Withdrawal, terms, 100*anchor.One)
 	terms.Withdraw.Fee.Fixed = 500 * anchor.One // the operator raised the fee
-	got, entry, err := a.Receive(terms, 100*anchor.One, "ref", someday, someday)
+	got, entry, err := a.Receive(terms, 101*anchor.One, "ref", someday, someday)
 	if err != nil || got != anchor.Small || a.Status() != anchor.TooSmall || a.AmountFee != 0 {
 		t.Fatalf("%s, %s, fee %s, %v", got, a.Status(), a.AmountFee, err)
 	}

@@ -116,6 +116,10 @@ func TestWhatIsNoAnswer(t *testing.T) {
 		"an account with nobody": {func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = fmt.Fprintf(w, `{"account_id":%q,"sequence":"1","thresholds":{}}`, reg)
 		}, anchor.Unavailable},
+		// It would prove that an envelope of the account can never apply.
+		"an account without a sequence number": {func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write([]byte(strings.Replace(accountJSON, `"sequence"`, `"Sequenz"`, 1)))
+		}, anchor.Unavailable},
 		"an endless answer":        {func(w http.ResponseWriter, _ *http.Request) { flood(w) }, anchor.Unavailable},
 		"a connection that breaks": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, anchor.Unavailable},
 	} {
@@ -154,17 +158,40 @@ func TestAnotherHorizonIsAsked(t *testing.T) {
 	}
 }
 
+const paid = "8cdf2f7bf4cd925886a2bc039bc4dbbc399a91962354b6a0ed2d673e5e329ab1" // of transaction.json
+
 func TestAHashIsLookedForEverywhere(t *testing.T) {
 	t.Parallel()
 	empty := server(t, func(w http.ResponseWriter, _ *http.Request) { problem(w, 404, "not_found", "") })
 	full := server(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(transactionJSON)) })
-	tx, err := client(t, horizon.Config{URLs: []string{empty, full}}).Transaction(t.Context(), strings.Repeat("8", 64))
+	tx, err := client(t, horizon.Config{URLs: []string{empty, full}}).Transaction(t.Context(), paid)
 	if err != nil || !tx.Successful || tx.Ledger != 82 || tx.FeeCharged != 200 {
 		t.Errorf("got %+v, %v", tx, err)
 	}
-	_, err = client(t, horizon.Config{URLs: []string{empty, "http://127.0.0.1:1"}}).Transaction(t.Context(), strings.Repeat("8", 64))
+	_, err = client(t, horizon.Config{URLs: []string{empty, "http://127.0.0.1:1"}}).Transaction(t.Context(), paid)
 	if err == nil || anchor.KindOf(err) != anchor.NotFound {
 		t.Errorf("got %v", err)
+	}
+}
+
+// What a transaction did decides whether money is paid again.
+func TestATransactionMustMakeSense(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string][2]string{
+		"another transaction":                   {`"hash": "` + paid, `"hash": "` + strings.Repeat("8", 64)},
+		"it has failed, and its result has not": {`"successful": true`, `"successful": false`},
+		"nothing is said about success":         {`"successful": true,`, ``},
+		"no result":                             {`"result_xdr"`, `"Ergebnis"`},
+		"no ledger":                             {`"ledger"`, `"Buch"`},
+	} {
+		answer := strings.Replace(transactionJSON, change[0], change[1], 1)
+		if answer == transactionJSON {
+			t.Fatalf("%s: nothing was changed", name)
+		}
+		c := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(answer)) })
+		if tx, err := c.Transaction(t.Context(), paid); err == nil || anchor.KindOf(err) != anchor.Unavailable {
+			t.Errorf("%s: got %+v, %v", name, tx, err)
+		}
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/stellar/go-stellar-sdk/xdr"
+
 	"windlass/server/anchor"
 )
 
@@ -122,7 +124,7 @@ func (a *Account) Balance(asset anchor.Asset) (Balance, bool) {
 
 type accountBody struct {
 	ID         string      `json:"account_id"`
-	Sequence   int64       `json:"sequence,string"`
+	Sequence   *int64      `json:"sequence,string"`
 	HomeDomain string      `json:"home_domain"`
 	Thresholds *Thresholds `json:"thresholds"`
 	Flags      Flags       `json:"flags"`
@@ -164,11 +166,12 @@ func (c *Client) Account(ctx context.Context, id string) (*Account, error) {
 		return nil, err
 	}
 	// An answer without its essentials is no answer: an account without signers
-	// or thresholds would let anybody in.
-	if b.ID != id || len(b.Signers) == 0 || b.Thresholds == nil {
+	// or thresholds would let anybody in, and one without a sequence number would
+	// prove that what is on its way can never apply.
+	if b.ID != id || b.Sequence == nil || len(b.Signers) == 0 || b.Thresholds == nil {
 		return nil, unavailable(&Problem{Type: "incomplete_account", Status: 200})
 	}
-	a := &Account{ID: b.ID, Sequence: b.Sequence, Signers: b.Signers, Thresholds: *b.Thresholds, Flags: b.Flags, HomeDomain: b.HomeDomain}
+	a := &Account{ID: b.ID, Sequence: *b.Sequence, Signers: b.Signers, Thresholds: *b.Thresholds, Flags: b.Flags, HomeDomain: b.HomeDomain}
 	if n, err := strconv.ParseUint(h.Get("Latest-Ledger"), 10, 32); err == nil {
 		a.LatestLedger = uint32(n)
 	}
@@ -213,7 +216,9 @@ func (c *Client) Transaction(ctx context.Context, hash string) (*Transaction, er
 	if _, err := c.get(ctx, "/transactions/"+url.PathEscape(hash), readLimit, maxObject, true, &t); err != nil {
 		return nil, err
 	}
-	if t.Ledger == 0 || t.ResultXDR == "" {
+	// Nor is one about another transaction, or one that contradicts itself.
+	var r xdr.TransactionResult
+	if err := xdr.SafeUnmarshalBase64(t.ResultXDR, &r); err != nil || t.Hash != hash || t.Ledger == 0 || t.Successful != r.Successful() {
 		return nil, unavailable(&Problem{Type: "incomplete_transaction", Status: 200})
 	}
 	return &t, nil

@@ -18,7 +18,7 @@ import (
 const PageSize = 200
 
 // Payment is one record of an account's payments: an operation that moved money
-// to or from it, with its transaction's memo. Failed ones are not among them.
+// to or from it, with its transaction's memo. Horizon leaves failed ones out.
 type Payment struct {
 	ID   string // decimal; its order is the ledger's, and it is the cursor
 	Type string // "payment", "path_payment_strict_send", "create_account", …
@@ -27,6 +27,9 @@ type Payment struct {
 	Inner  string
 	Ledger uint32
 	At     time.Time // when the ledger closed
+	// FeeAccount paid Fee for the whole transaction.
+	FeeAccount string
+	Fee        anchor.Amount
 
 	From anchor.Address // muxed where the ledger says so
 	To   string         // G…
@@ -108,11 +111,13 @@ type paymentBody struct {
 	} `json:"asset_balance_changes"`
 
 	Transaction *struct {
-		Ledger    uint32 `json:"ledger"`
-		MemoType  string `json:"memo_type"`
-		Memo      string `json:"memo"`
-		ResultXDR string `json:"result_xdr"`
-		Inner     struct {
+		Ledger     uint32      `json:"ledger"`
+		MemoType   string      `json:"memo_type"`
+		Memo       string      `json:"memo"`
+		ResultXDR  string      `json:"result_xdr"`
+		FeeAccount string      `json:"fee_account"`
+		FeeCharged json.Number `json:"fee_charged"`
+		Inner      struct {
 			Hash string `json:"hash"`
 		} `json:"inner_transaction"`
 	} `json:"transaction"`
@@ -155,6 +160,13 @@ func readPayment(raw json.RawMessage, id, account string) (Payment, error) {
 		if b.Transaction.Inner.Hash != "" {
 			p.Inner = b.Transaction.Inner.Hash
 		}
+		fee, _ := b.Transaction.FeeCharged.Int64() // 0 if it is not told
+		p.FeeAccount, p.Fee = b.Transaction.FeeAccount, anchor.Amount(max(fee, 0))
+	}
+	if b.Successful != nil && !*b.Successful {
+		// Nothing has moved, whatever the record says besides.
+		p.From, p.To, p.Fault = anchor.Address(b.Source), account, "the transaction has failed"
+		return p, nil
 	}
 	p.movement(&b, account)
 	return p, nil

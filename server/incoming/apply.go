@@ -85,11 +85,12 @@ func (f *follower) canWrite(ctx context.Context) bool {
 // Payments that the cursor has passed already are left out. With aside set they
 // are only written down.
 func (f *follower) book(ctx context.Context, page []horizon.Payment, aside bool) error {
-	// Which of those that left our account did the payout engine make? It stores
-	// an envelope before it submits it, so that all of its hashes are known.
+	// Which of those that left our account, or cost it a fee, did the payout
+	// engine make? It stores an envelope before it submits it, so that all of its
+	// hashes are known.
 	paidOut := map[string]bool{}
 	for _, p := range page {
-		if p.From.Account() == f.account && p.To != f.account {
+		if p.From.Account() == f.account && p.To != f.account || p.FeeAccount == f.account {
 			_, err := f.store.EnvelopeByHash(ctx, p.Inner)
 			if err != nil && anchor.KindOf(err) != anchor.NotFound {
 				return err
@@ -118,6 +119,11 @@ func (f *follower) book(ctx context.Context, page []horizon.Payment, aside bool)
 			if err := f.bookOne(tx, p, paidOut[p.Inner], aside, now); err != nil {
 				return err
 			}
+			if id>>transactionOf != last>>transactionOf && p.FeeAccount == f.account && p.Fee > 0 && !paidOut[p.Inner] {
+				if err := tx.Post(p.At, anchor.Move("network_fee", "", p.Hash, anchor.Native, p.Fee, anchor.Distribution, anchor.NetworkFees)); err != nil {
+					return err
+				}
+			}
 			// What is still to be read of this ledger closed at the same time.
 			last, c.Value = id, p.ID
 			if p.At.After(c.ReadUntil) {
@@ -127,6 +133,11 @@ func (f *follower) book(ctx context.Context, page []horizon.Payment, aside bool)
 		return tx.SetCursor(CursorName(f.account), c)
 	})
 }
+
+// transactionOf is what an id is shifted by to name its transaction: the lowest
+// bits count the operations in it (SEP-35). So the first operation that is read
+// of a transaction is known, and its fee is booked once.
+const transactionOf = 12
 
 func parseCursor(s string) (int64, error) {
 	if s == "" {

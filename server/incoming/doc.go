@@ -16,12 +16,25 @@
 // A stream starts at the beginning of the account's history, never at "now":
 // what was paid while nobody looked is read like everything else.
 //
+// # Lumens
+//
+// What the network charges a followed account is booked with the first payment
+// that is read of the same transaction; for its own envelopes the payout engine
+// does. A transaction that pays nobody (setting options, trustlines, offers) is
+// not among an account's payments: its fee is in no entry, and shows as a
+// difference between the journal and the ledger until a person books it.
+//
 // # Which ledger is this?
 //
 // With the cursor goes the hash of a ledger that was read. A Horizon that has
 // another hash for it serves another network, or one that was reset; one that
 // no longer has it may have forgotten payments that we never saw. Neither is
 // followed: the stream stops with an alarm, and looks again from time to time.
+//
+// One address may stand for several Horizons, of which one lags a little behind
+// another. None of their payments is skipped, since the cursor is a payment's
+// own; but "read up to the head" may be true of the other one only. So nothing
+// expires before the ledger was read past its deadline by a margin.
 //
 // # One bad payment
 //

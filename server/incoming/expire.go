@@ -45,7 +45,7 @@ func (in *Incoming) Expire(ctx context.Context, now time.Time) error {
 		if !known {
 			continue
 		}
-		if err := in.expire(ctx, anchor.Withdrawal, account, earlier(c.ReadUntil, now), now); err != nil {
+		if err := in.expire(ctx, anchor.Withdrawal, account, earlier(c.ReadUntil.Add(-in.Margin), now), now); err != nil {
 			return err
 		}
 	}

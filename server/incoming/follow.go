@@ -15,6 +15,10 @@ import (
 // retryMost is the longest wait between two tries.
 const retryMost = 30 * time.Second
 
+// lagging is how many ledgers a Horizon may be behind the books without an
+// alarm: some minutes of them.
+const lagging = 60
+
 // follower follows one account.
 type follower struct {
 	*Incoming
@@ -181,6 +185,8 @@ func (f *follower) verify(ctx context.Context, host *horizon.Client, c anchor.Cu
 		read = uint32(n >> 32)
 	}
 	switch {
+	case read > root.Latest && read-root.Latest < lagging:
+		return fmt.Errorf("the books have read up to ledger %d, but this Horizon knows none after %d: it lags", read, root.Latest)
 	case read > root.Latest:
 		return alarm{fmt.Sprintf("the books have read up to ledger %d, but this Horizon knows none after %d: it lags, or its network was reset", read, root.Latest)}
 	case root.Elder > read+1:

@@ -28,6 +28,9 @@ type Config struct {
 	CheckEvery time.Duration
 	// ExpireEvery is how often overdue transactions are looked for; 2 s by default.
 	ExpireEvery time.Duration
+	// Margin is how far past a deadline the ledger must have been read until a
+	// withdrawal expires; 1 min by default.
+	Margin time.Duration
 	// Statement is the name of the cursor that says how far the bank's statement
 	// was read; deposits do not expire before it passed their deadline.
 	Statement string
@@ -73,6 +76,7 @@ func New(c Config, s *store.Store, h *horizon.Client, logger *slog.Logger) *Inco
 	or(&c.CheckEvery, 15*time.Second)
 	or(&c.ExpireEvery, 2*time.Second)
 	or(&c.RetryAfter, time.Second)
+	or(&c.Margin, time.Minute)
 	for _, t := range c.Terms {
 		c.Own = append(slices.Clip(c.Own), t.Asset.Issuer)
 	}

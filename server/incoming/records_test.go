@@ -46,6 +46,7 @@ func TestRecordsOfAllKinds(t *testing.T) {
 		{"a merge", fmt.Sprintf(`"type":"account_merge","account":%q,"into":%q`, them, us), craftedMemo, anchor.Unmatched, anchor.UnknownOperation, "12.5"},
 		{"a contract's transfer", fmt.Sprintf(`"type":"invoke_host_function","asset_balance_changes":[{"type":"transfer","from":%q,"to":%q,"amount":"7.0000000",%s}]`, them, us, ours), craftedMemo, anchor.Unmatched, anchor.UnknownOperation, "7"},
 		{"an operation of the future", `"type":"teleport"`, craftedMemo, anchor.Unmatched, anchor.UnknownOperation, "0"},
+		{"a payment of a transaction that failed", `"transaction_successful":false,` + payment(`"100.0000000"`), craftedMemo, anchor.Unmatched, anchor.UnknownOperation, "0"},
 		{"a list where a text should be", `"type":["payment"]`, craftedMemo, anchor.Unmatched, anchor.UnknownOperation, "0"},
 	}
 	merge, err := xdr.MarshalBase64(xdr.TransactionResult{Result: xdr.TransactionResultResult{

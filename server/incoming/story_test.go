@@ -173,6 +173,29 @@ func TestOwnMovements(t *testing.T) {
 	}
 }
 
+// What the network charges an account of ours for its own transactions is in
+// the journal, once for each.
+func TestOwnFees(t *testing.T) {
+	w := newWorld(t)
+	us, lumens := w.distribution.Address(), txnbuild.NativeAsset{}
+	w.do(w.distribution, nil, []txnbuild.Operation{ // as the bootstrap does
+		&txnbuild.SetOptions{SourceAccount: w.issuer.Address(), HomeDomain: new("example.com")},
+		&txnbuild.Payment{SourceAccount: w.issuer.Address(), Destination: us, Asset: w.line(), Amount: "3"},
+		&txnbuild.Payment{SourceAccount: w.issuer.Address(), Destination: us, Asset: w.line(), Amount: "4"},
+	}, w.issuer)
+	w.follow()
+	w.balanced()
+	if got := w.sums()["network_fees native"]; got != 300 {
+		t.Errorf("%s was charged", got)
+	}
+	w.do(w.fee, nil, []txnbuild.Operation{&txnbuild.Payment{Destination: us, Asset: lumens, Amount: "5"}}) // both ends are read
+	w.do(w.distribution, nil, []txnbuild.Operation{&txnbuild.Payment{Destination: w.customer.Address(), Asset: lumens, Amount: "6"}})
+	w.balanced()
+	if got := w.sums()["network_fees native"]; got != 500 {
+		t.Errorf("%s was charged", got)
+	}
+}
+
 // What the payout engine pays is its own business.
 func TestPayoutsAreLeftToTheirEngine(t *testing.T) {
 	w := newWorld(t)
@@ -355,15 +378,28 @@ func TestExpiryWaitsForTheLedger(t *testing.T) {
 	c, _, err := w.books.Cursor(t.Context(), incoming.CursorName(w.distribution.Address()))
 	must(t, err)
 	deadline := c.ReadUntil.Add(time.Second)
-	id, memo := w.withdrawal(deadline)
+	id, _ := w.withdrawal(deadline)
 	must(t, in.Expire(t.Context(), deadline.Add(time.Hour)))
 	if s := w.transaction(id).Status(); s != anchor.PendingUserTransferStart {
 		t.Fatalf("it is %s although the ledger was not read past its deadline", s)
 	}
-	_ = memo
+	// Another Horizon at the same address may have told the head.
+	w.config.Margin = time.Minute
+	c.ReadUntil = deadline.Add(time.Minute)
+	set := func() {
+		must(t, w.books.Update(t.Context(), store.Ledger, func(tx *store.Tx) error {
+			return tx.SetCursor(incoming.CursorName(w.distribution.Address()), c)
+		}))
+	}
+	set()
+	in = incoming.New(w.config, w.books, w.ledger, w.logger)
+	must(t, in.Expire(t.Context(), deadline.Add(time.Hour)))
+	if s := w.transaction(id).Status(); s != anchor.PendingUserTransferStart {
+		t.Fatalf("it is %s although the ledger was hardly read past its deadline", s)
+	}
 
-	c.ReadUntil = deadline.Add(time.Millisecond)
-	must(t, w.books.Update(t.Context(), store.Ledger, func(tx *store.Tx) error { return tx.SetCursor(incoming.CursorName(w.distribution.Address()), c) }))
+	c.ReadUntil = deadline.Add(time.Minute + time.Millisecond)
+	set()
 	must(t, in.Expire(t.Context(), deadline.Add(time.Hour)))
 	if s := w.transaction(id).Status(); s != anchor.Expired {
 		t.Errorf("it is %s", s)

@@ -97,7 +97,7 @@ func newWorld(t *testing.T) *world {
 	w.config = incoming.Config{
 		Statement: "bank",
 		Accounts:  []string{w.distribution.Address(), w.fee.Address()}, Own: []string{w.channel.Address()}, Terms: []*anchor.Terms{w.terms},
-		CheckEvery: 100 * time.Millisecond, ExpireEvery: 20 * time.Millisecond, RetryAfter: 20 * time.Millisecond,
+		CheckEvery: 100 * time.Millisecond, ExpireEvery: 20 * time.Millisecond, RetryAfter: 20 * time.Millisecond, Margin: time.Nanosecond,
 	}
 	line := w.line()
 	// The issuer pays the network's fees, so that payments alone move our balances.
@@ -214,7 +214,7 @@ func (w *world) withdrawal(deadline time.Time) (string, txnbuild.MemoID) {
 	w.memos++
 	memo := w.memos
 	now := time.Now()
-	a := anchor.Start(store.NewID(), anchor.Withdrawal, w.terms, anchor.Identity{Account: w.customer.Address()}, anchor.Address(w.customer.Address()), deadline, now)
+	a := anchor.Start(store.NewID(), anchor.Withdrawal, w.terms, anchor.Identity{Account: w.customer.Address()}, anchor.Address(w.customer.Address()), soon(), now)
 	a.Method, a.Reviewed = "bank_transfer", true
 	must(w.t, a.SetAmount(w.terms, 100*anchor.One))
 	must(w.t, w.books.Update(w.t.Context(), store.Wallet, func(tx *store.Tx) error { return tx.CreateTransaction(a) }))

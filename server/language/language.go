@@ -112,14 +112,18 @@ func Text(lang, key string, args map[string]string) string {
 	return fill(text, args)
 }
 
-// Sentence is the text of an error's code, key "error.<code>", or the fallback
-// where the catalogue has none.
-func Sentence(lang, code, fallback string, args map[string]string) string {
-	key := "error." + code
-	if code == "" || !Has(lang, key) && !Has(Default, key) {
+// TextOr is Text, or the fallback where the catalogue has no such key.
+func TextOr(lang, key, fallback string, args map[string]string) string {
+	if !Has(lang, key) && !Has(Default, key) {
 		return fallback
 	}
 	return Text(lang, key, args)
+}
+
+// Sentence is the text of an error's code, key "error.<code>", or the fallback
+// where the catalogue has none.
+func Sentence(lang, code, fallback string, args map[string]string) string {
+	return TextOr(lang, "error."+code, fallback, args)
 }
 
 // fill replaces each {{name}}. Arguments are not looked at again, so that one

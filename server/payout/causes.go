@@ -104,7 +104,7 @@ func (e *Engine) giveBack(tx *store.Tx, id, hash string, f intentFate, now time.
 	if f.uncounted {
 		p.Attempts--
 	}
-	if f.park == "" && f.wait == "" && p.Attempts >= e.MaxAttempts {
+	if f.park == "" && p.Attempts >= e.MaxAttempts {
 		f.park = parkedOften
 	}
 	p.State, p.Envelope, p.NotBefore = anchor.PayoutQueued, "", time.Time{}
@@ -113,7 +113,7 @@ func (e *Engine) giveBack(tx *store.Tx, id, hash string, f intentFate, now time.
 		p.State, p.Reason = anchor.PayoutParked, f.park
 		err = a.Fail("parked", now)
 	case f.wait != "":
-		p.State, p.Reason, p.NotBefore = anchor.PayoutWaiting, f.wait, now.Add(e.Poll)
+		p.State, p.Reason, p.NotBefore = anchor.PayoutWaiting, f.wait, now.Add(e.Poll+e.backoff(p.Attempts))
 		err = a.TrustMissing(now.Add(e.TrustWindow), now)
 	default:
 		p.NotBefore = now.Add(f.pause + e.backoff(p.Attempts))

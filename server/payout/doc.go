@@ -43,6 +43,14 @@
 // answer of one Horizon, never two answers put together. A restart begins with
 // the live envelopes of the books, before anything new is built.
 //
+// # Old books
+//
+// Books that were restored or copied know as unpaid what was paid since. So a
+// start signs nothing while a channel is further on the ledger than any envelope
+// of the books: that is an alarm, and a person's to explain. It cannot notice a
+// channel that these books have never used, nor an envelope that is on its way
+// just then: after a restore, wait longer than an envelope can live.
+//
 // # Whose fault
 //
 // An intent that its destination cannot take (no account, no trustline, not

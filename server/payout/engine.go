@@ -129,6 +129,11 @@ func (e *Engine) Run(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 	}
+	for !e.complete(ctx) {
+		if !wait(ctx, e.Retry) {
+			return context.Cause(ctx)
+		}
+	}
 	workers.Go(func() { e.waitingLoop(ctx) })
 
 	tick := time.NewTicker(e.Poll)
@@ -180,6 +185,23 @@ func (e *Engine) resume(ctx context.Context, d *dispatcher, workers *sync.WaitGr
 		e.start(ctx, d, workers, env.Channel, env.Intents, func() time.Duration { return e.settle(ctx, env, nil) })
 	}
 	return nil
+}
+
+// complete reports whether the books know of everything that was signed with
+// the channels. Nothing new is signed before: old books would have it paid again,
+// and by any channel.
+func (e *Engine) complete(ctx context.Context) bool {
+	known := make([]bool, len(e.Channels))
+	e.each(len(e.Channels), func(i int) {
+		a, err := e.ledger.Account(ctx, e.Channels[i].Address())
+		if err != nil {
+			known[i] = anchor.KindOf(err) == anchor.NotFound // it cannot have signed
+			return
+		}
+		used, err := e.store.ChannelSequence(ctx, a.ID)
+		known[i] = err == nil && !e.ahead(ctx, a, used)
+	})
+	return !slices.Contains(known, false)
 }
 
 // dispatch gives queued intents to free channels.

@@ -76,8 +76,24 @@ func (e *Engine) channel(ctx context.Context, id string) (sequence int64, latest
 		e.raise(ctx, key, fmt.Sprintf("the channel account %s is at sequence number %d here, but the books have seen it at %d: Horizon lags, or the network was reset", id, a.Sequence, used))
 		return 0, 0, errors.New("the channel's sequence number is older than the books'")
 	}
+	if e.ahead(ctx, a, used) {
+		return 0, 0, errors.New("the channel's sequence number is newer than the books'")
+	}
 	e.lower(ctx, key)
 	return a.Sequence, a.LatestLedger, nil
+}
+
+// ahead reports, with an alarm, that a channel has used sequence numbers which
+// no envelope of the books has. Either somebody else uses it, or the books are
+// older than what was done with them, and know as unpaid what was paid.
+func (e *Engine) ahead(ctx context.Context, a *horizon.Account, used int64) bool {
+	key := "ahead " + a.ID
+	if used == 0 || a.Sequence <= used {
+		e.lower(ctx, key)
+		return false
+	}
+	e.raise(ctx, key, fmt.Sprintf("the channel account %s is at sequence number %d, but the books know of none after %d: are these old books, restored or copied, or does another program use this channel? Once it is certain that nothing in the queue was paid, configure another channel in its place", a.ID, a.Sequence, used))
+	return true
 }
 
 // build makes and signs an envelope. fee is the bid for each operation.

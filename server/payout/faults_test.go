@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -57,7 +58,7 @@ func TestTheFeeIsRaisedUnderItsCap(t *testing.T) {
 	asked.Store(2) // one more refusal, which can be met
 	e, _ = w.engine(func(c *payout.Config) { c.MaxFee = 500 })
 	w.untilStatus(anchor.Completed, ids...)
-	after, err := w.books.EnvelopeOf(t.Context(), env.ID)
+	after, err := w.books.EnvelopeByHash(t.Context(), env.Hash)
 	must(t, err)
 	if after.Fee != 3*400 || after.Hash != env.Hash || after.State != anchor.EnvelopeApplied {
 		t.Errorf("the envelope is %s with the fee %d", after.State, after.Fee)
@@ -136,6 +137,89 @@ func TestALostHashIsNotPaidAgain(t *testing.T) {
 	if live := w.live(); len(live) != 1 || live[0].ID != env.ID || w.intent(ids[0]).State != anchor.PayoutInEnvelope {
 		t.Errorf("the envelope was let go")
 	}
+}
+
+// Books that were restored do not know that the deposit in their queue was paid.
+func TestOldBooksPayNothing(t *testing.T) {
+	w := newWorld(t, 2)
+	to := w.customers(2)
+	_, stop := w.engine()
+	w.untilStatus(anchor.Completed, w.deposits(to[0])...)
+	stop()
+	ids := w.deposits(to[1])
+	old := t.TempDir()
+	must(t, os.CopyFS(old, os.DirFS(w.dir)))
+	_, stop = w.engine()
+	w.untilStatus(anchor.Completed, ids...)
+	stop()
+
+	w.books = openBooks(t, old)
+	e, _ := w.engine()
+	w.until("it is an alarm", func() bool {
+		s := e.Status()
+		return len(s.Alarms) == 1 && s.Alarms[0].Key == "ahead "+w.channels[0].Address()
+	})
+	then, err := w.plain.LatestLedger(t.Context())
+	must(t, err)
+	w.until("some ledgers have closed", func() bool {
+		now, err := w.plain.LatestLedger(t.Context())
+		must(t, err)
+		return now.Sequence > then.Sequence+5
+	})
+	if p := w.intent(ids[0]); p.State != anchor.PayoutQueued || p.Attempts != 0 {
+		t.Errorf("the intent is %s after %d attempts", p.State, p.Attempts)
+	}
+	if got := w.balance(to[1].Address(), w.asset); got != amount(0) {
+		t.Errorf("the customer has %s", got)
+	}
+}
+
+// The commit of an envelope's fate happened, but its answer was lost.
+func TestAFateThatIsWrittenAlready(t *testing.T) {
+	w := newWorld(t, 1)
+	to := w.customers(1)
+	var shut atomic.Bool
+	shut.Store(true)
+	w.gate.set(submits(func(rw http.ResponseWriter, _ *http.Request, _ http.Handler) bool {
+		if shut.Load() {
+			problem(rw, http.StatusGatewayTimeout, "timeout")
+		}
+		return shut.Load()
+	}))
+	e, _ := w.engine()
+	w.deposits(to...)
+	w.until("an envelope is written down", func() bool { return len(w.live()) > 0 })
+	env := w.live()[0]
+	env.State = anchor.EnvelopeApplied
+	must(t, w.books.Update(t.Context(), store.Payouts, func(tx *store.Tx) error { return tx.SaveEnvelope(env) }))
+	shut.Store(false)
+	w.until("its channel is free", func() bool { return e.Status().Live == 0 })
+	w.paidOnce(to...)
+}
+
+// A destination that looks well and refuses each payment in the ledger would
+// cost us a fee each time, for ever.
+func TestWaitingIsBounded(t *testing.T) {
+	w := newWorld(t, 1)
+	to := w.customers(1)
+	account := to[0].Address()
+	before := httptest.NewRecorder()
+	w.gate.next.ServeHTTP(before, httptest.NewRequest(http.MethodGet, "/accounts/"+account, nil))
+	w.untrust(to[0])
+	w.gate.set(func(rw http.ResponseWriter, r *http.Request, _ http.Handler) bool {
+		if accountOf(r) != account {
+			return false
+		}
+		_, _ = rw.Write(before.Body.Bytes())
+		return true
+	})
+	w.engine(func(c *payout.Config) { c.MaxAttempts = 3 })
+	ids := w.deposits(to...)
+	w.untilStatus(anchor.Failed, ids...)
+	if p := w.intent(ids[0]); p.State != anchor.PayoutParked || p.Attempts != 3 || p.Reason != "attempts_used_up" {
+		t.Errorf("the intent is %s after %d attempts, %q", p.State, p.Attempts, p.Reason)
+	}
+	w.balanced()
 }
 
 // Everything goes wrong, all the time: answers are lost before and after they

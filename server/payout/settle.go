@@ -182,6 +182,21 @@ func (s *settling) fate(ctx context.Context) (anchor.Verdict, *horizon.Transacti
 	return anchor.Unknown, nil, fmt.Errorf("its sequence number is used: %w", err)
 }
 
+// conclude writes down an envelope's fate and all that follows from it, once: a
+// commit may have happened though its answer was lost.
+func (s *settling) conclude(ctx context.Context, env *anchor.Envelope, effect func(*store.Tx) error) error {
+	return s.store.Update(ctx, store.Payouts, func(tx *store.Tx) error {
+		cur, err := tx.Envelope(env.ID)
+		if err != nil || cur.State != anchor.EnvelopeLive {
+			return err
+		}
+		if err := tx.SaveEnvelope(env); err != nil {
+			return err
+		}
+		return effect(tx)
+	})
+}
+
 // inLedger writes down that the envelope is in the ledger, applied or failed.
 func (s *settling) inLedger(ctx context.Context, t *horizon.Transaction) error {
 	env := *s.env
@@ -196,10 +211,7 @@ func (s *settling) inLedger(ctx context.Context, t *horizon.Transaction) error {
 		env.Result, fates = s.blame(ctx, codes)
 	}
 	now := time.Now()
-	err := s.store.Update(ctx, store.Payouts, func(tx *store.Tx) error {
-		if err := tx.SaveEnvelope(&env); err != nil {
-			return err
-		}
+	err := s.conclude(ctx, &env, func(tx *store.Tx) error {
 		if err := tx.Post(t.At, networkFee(env.Hash, anchor.Amount(t.FeeCharged))); err != nil {
 			return err
 		}
@@ -252,10 +264,7 @@ func (s *settling) impossible(ctx context.Context) error {
 		}
 	}
 	now := time.Now()
-	err := s.store.Update(ctx, store.Payouts, func(tx *store.Tx) error {
-		if err := tx.SaveEnvelope(&env); err != nil {
-			return err
-		}
+	err := s.conclude(ctx, &env, func(tx *store.Tx) error {
 		for i, id := range env.Intents {
 			if err := s.giveBack(tx, id, env.Hash, fates[i], now); err != nil {
 				return err

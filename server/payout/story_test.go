@@ -84,7 +84,7 @@ func TestACrashBeforeSubmitPaysOnce(t *testing.T) {
 	w.untilStatus(anchor.Completed, ids...)
 	w.paidOnce(to...)
 	w.balanced()
-	e, err := w.books.EnvelopeOf(t.Context(), before[0].ID)
+	e, err := w.books.EnvelopeByHash(t.Context(), before[0].Hash)
 	must(t, err)
 	if e.State != anchor.EnvelopeApplied || e.Hash != before[0].Hash {
 		t.Errorf("the envelope that was found is %s, not the one that paid", e.State)
@@ -209,7 +209,7 @@ func TestAnEnvelopePastItsBoundIsRebuilt(t *testing.T) {
 	w.until("an envelope is written down", func() bool { return len(w.live()) > 0 })
 	first := w.live()[0]
 	w.until("it can no longer apply", func() bool {
-		e, err := w.books.EnvelopeOf(t.Context(), first.ID)
+		e, err := w.books.EnvelopeByHash(t.Context(), first.Hash)
 		must(t, err)
 		return e.State == anchor.EnvelopeImpossible
 	})

@@ -37,6 +37,7 @@ type world struct {
 	gate   *gate
 	ledger *horizon.Client // through the gate, as the engine sees it
 	plain  *horizon.Client // past it
+	dir    string          // of the books
 	books  *store.Store
 	logger *slog.Logger
 
@@ -102,7 +103,9 @@ func newWorld(t *testing.T, channels int) *world {
 		front.Close()
 		back.Close()
 	})
-	w.books = newBooks(t)
+	w.dir = t.TempDir()
+	must(t, store.NewKeyFile(filepath.Join(w.dir, "key.json")))
+	w.books = openBooks(t, w.dir)
 
 	w.issuer, w.distribution, w.fee = newKey(t), newKey(t), newKey(t)
 	for range channels {
@@ -118,12 +121,9 @@ func newWorld(t *testing.T, channels int) *world {
 	return w
 }
 
-func newBooks(t *testing.T) *store.Store {
+func openBooks(t *testing.T, dir string) *store.Store {
 	t.Helper()
-	dir := t.TempDir()
-	key := filepath.Join(dir, "key.json")
-	must(t, store.NewKeyFile(key))
-	keys, err := store.LoadKeys(key)
+	keys, err := store.LoadKeys(filepath.Join(dir, "key.json"))
 	must(t, err)
 	s, err := store.Open(context.Background(), filepath.Join(dir, "books.db"), keys)
 	must(t, err)

@@ -3,7 +3,6 @@ package rail
 import (
 	"context"
 	"errors"
-	"maps"
 	"sync"
 	"time"
 
@@ -128,18 +127,7 @@ func (e *Engine) claim(ctx context.Context, id string) (*Order, error) {
 			p.Reason, p.NotBefore = reasonBlocked, time.Now().Add(blockedWait)
 			return tx.SaveBankPayout(p)
 		}
-		to := map[string]string{}
-		if c, err := tx.CustomerOf(t.Owner); err == nil {
-			for _, name := range []string{"first_name", "last_name"} {
-				if v := c.Fields[name]; v != "" {
-					to[name] = v
-				}
-			}
-		} else if anchor.KindOf(err) != anchor.NotFound {
-			return err
-		}
-		maps.Copy(to, p.To)
-		order = &Order{ID: p.ID, Asset: p.Asset, Amount: p.Amount, To: to, Reference: t.ID}
+		order = &Order{ID: p.ID, Asset: p.Asset, Amount: p.Amount, To: p.To, Reference: t.ID}
 		p.Attempts++
 		p.Reason = ""
 		return tx.SaveBankPayout(p)

@@ -56,8 +56,9 @@ var (
 )
 
 // WriteError answers with the error body of all SEPs, {"error": sentence}, in
-// the language, with the status of the error's kind. The text of an internal
-// error goes to the log and not to the caller.
+// the language, with the status of the error's kind. The sentence names the
+// parameter at fault. The text of an internal error goes to the log and not to
+// the caller.
 func WriteError(w http.ResponseWriter, r *http.Request, log *slog.Logger, lang string, err error) {
 	status := statuses[anchor.KindOf(err)]
 	if errors.Is(err, ErrTooLarge) {
@@ -77,11 +78,11 @@ func WriteError(w http.ResponseWriter, r *http.Request, log *slog.Logger, lang s
 	}
 	WriteJSON(w, status, struct {
 		Error string `json:"error"`
-	}{Sentence(lang, err)})
+	}{sentence(lang, err)})
 }
 
-// Sentence is an error for people, in the language.
-func Sentence(lang string, err error) string {
+// sentence is an error for people, in the language.
+func sentence(lang string, err error) string {
 	e, ok := errors.AsType[*anchor.Error](err)
 	if !ok || e.Kind == anchor.Internal {
 		return language.Sentence(lang, "internal", "something went wrong on our side; please try again later", nil)
@@ -93,7 +94,12 @@ func Sentence(lang string, err error) string {
 	if fallback == "" {
 		fallback = strings.ToLower(strings.ReplaceAll(e.Kind.String(), "_", " "))
 	}
-	return language.Sentence(lang, e.Code, fallback, e.Args)
+	text := language.Sentence(lang, e.Code, fallback, e.Args)
+	if !strings.Contains(text, e.Field) {
+		// The catalogue's sentences are made to stand beside a form's field.
+		text = e.Field + ": " + text
+	}
+	return text
 }
 
 // Number writes an amount as a JSON number, exactly.

@@ -118,6 +118,8 @@ func TestWriteError(t *testing.T) {
 		{&anchor.Error{Kind: anchor.Unavailable, Message: "wait", Err: errors.New("secret address")}, 503, ""},
 		{sep.ErrTooLarge, 413, "1 MiB"},
 		{&anchor.Error{Kind: anchor.Forbidden}, 403, "forbidden"},
+		{&anchor.Error{Kind: anchor.Invalid, Code: "memo_id_malformed", Field: "refund_memo"}, 400, "refund_memo: "},
+		{&anchor.Error{Kind: anchor.Invalid, Field: "limit", Message: "limit must be more"}, 400, "limit must"},
 	} {
 		var log bytes.Buffer
 		w := httptest.NewRecorder()

@@ -94,12 +94,13 @@ func New(cfg Config, keys *session.Keys, books *store.Store, ledger *horizon.Cli
 	return &Handler{cfg, keys, books, ledger, log}, nil
 }
 
-// Register mounts [Path].
+// Register mounts [Path], and answers what is asked for below it.
 func (h *Handler) Register(r *mux.Router) {
 	r.Handle(Path, sep.Endpoint(map[string]http.HandlerFunc{
 		http.MethodGet:  h.answer(h.challenge),
 		http.MethodPost: h.answer(h.token),
 	}))
+	r.PathPrefix(Path + "/").Handler(sep.NoSuchPath())
 }
 
 // answer renders what a handler returns.

@@ -586,6 +586,20 @@ func TestHostile(t *testing.T) {
 	w.in(w.post(signed), kp.Address())
 }
 
+// TestNothingBelow answers wrong addresses and methods as it answers all others.
+func TestNothingBelow(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, c := range []struct {
+		method, path string
+		status       int
+	}{{"GET", "/auth/", 404}, {"POST", "/auth/x", 404}, {"PUT", "/auth", 405}} {
+		if a := w.send(httptest.NewRequest(c.method, c.path, nil)); a.status != c.status || a.body["error"] == nil {
+			t.Errorf("%s %s: %d %v", c.method, c.path, a.status, a.body)
+		}
+	}
+}
+
 // TestFailsClosed never takes a silent ledger for a missing account.
 func TestFailsClosed(t *testing.T) {
 	t.Parallel()

@@ -2,7 +2,6 @@ package sep24
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -26,14 +25,7 @@ func (h *Handler) transaction(w http.ResponseWriter, r *http.Request, who anchor
 		sep.WriteError(w, r, h.log, language.Match(q.Get("lang")), err)
 		return
 	}
-	body, err := json.Marshal(struct {
-		Transaction *Object `json:"transaction"`
-	}{h.Object(t, asked(q), true)})
-	if err != nil {
-		sep.WriteError(w, r, h.log, "", err)
-		return
-	}
-	sep.Write(w, http.StatusOK, body)
+	sep.WriteJSON(w, http.StatusOK, map[string]*Object{"transaction": h.Object(t, asked(q), true)})
 }
 
 // asked is the language a request asks for; "" if it does not, and then the

@@ -1,6 +1,8 @@
 package sep24
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -20,43 +22,46 @@ import (
 func (h *Handler) start(kind anchor.Kind) func(http.ResponseWriter, *http.Request, anchor.Identity) {
 	return func(w http.ResponseWriter, r *http.Request, who anchor.Identity) {
 		fields, err := sep.Fields(w, r)
-		lang := language.Match(fields["lang"])
+		var begun *started
+		if err == nil {
+			begun, err = h.begin(r.Context(), kind, who, fields, time.Now())
+		}
 		if err != nil {
-			sep.WriteError(w, r, h.log, lang, err)
+			sep.WriteError(w, r, h.log, language.Match(fields["lang"]), err)
 			return
 		}
-		now := time.Now()
-		t, prefill, err := h.open(kind, who, fields, now)
-		if err != nil {
-			sep.WriteError(w, r, h.log, lang, err)
-			return
-		}
-		err = h.books.Update(r.Context(), store.Wallet, func(tx *store.Tx) error {
-			if err := tx.CreateTransaction(t); err != nil || len(prefill) == 0 {
-				return err
-			}
-			return tx.SetDetails(t.ID, store.Details{Prefill: prefill})
-		})
-		if err != nil {
-			sep.WriteError(w, r, h.log, lang, fmt.Errorf("start a %s: %w", kind, err))
-			return
-		}
-		token, err := h.keys.Interactive(t.ID, now)
-		if err != nil {
-			sep.WriteError(w, r, h.log, lang, fmt.Errorf("make a token: %w", err))
-			return
-		}
-		sep.WriteJSON(w, http.StatusOK, struct {
-			Type string `json:"type"`
-			URL  string `json:"url"`
-			ID   string `json:"id"`
-		}{
-			"interactive_customer_info_needed",
-			// Wallets append &callback=… without looking, so there must be a query.
-			h.cfg.BaseURL + "/interactive/" + t.ID + "?token=" + url.QueryEscape(token) + "&lang=" + lang,
-			t.ID,
-		})
+		sep.WriteJSON(w, http.StatusOK, begun)
 	}
+}
+
+// started is the answer to a start ("Interactive customer information needed").
+type started struct {
+	Type string `json:"type"`
+	URL  string `json:"url"`
+	ID   string `json:"id"`
+}
+
+func (h *Handler) begin(ctx context.Context, kind anchor.Kind, who anchor.Identity, fields map[string]string, now time.Time) (*started, error) {
+	t, prefill, err := h.open(kind, who, fields, now)
+	if err != nil {
+		return nil, err
+	}
+	err = h.books.Update(ctx, store.Wallet, func(tx *store.Tx) error {
+		if err := tx.CreateTransaction(t); err != nil || len(prefill) == 0 {
+			return err
+		}
+		return tx.SetDetails(t.ID, store.Details{Prefill: prefill})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("start a %s: %w", kind, err)
+	}
+	token, err := h.keys.Interactive(t.ID, now)
+	if err != nil {
+		return nil, fmt.Errorf("make a token: %w", err)
+	}
+	// Wallets append &callback=… without looking, so there must be a query.
+	address := h.cfg.BaseURL + "/interactive/" + t.ID + "?token=" + url.QueryEscape(token) + "&lang=" + t.Lang
+	return &started{"interactive_customer_info_needed", address, t.ID}, nil
 }
 
 // open makes a transaction of a request's parameters, and what of them prefills
@@ -78,7 +83,7 @@ func (h *Handler) open(kind anchor.Kind, who anchor.Identity, fields map[string]
 	t.Lang = language.Match(fields["lang"])
 	if s := fields["amount"]; s != "" {
 		if t.Requested, err = anchor.ParseAmount(s); err != nil {
-			return nil, nil, err
+			return nil, nil, at("amount", err)
 		}
 		if err := terms.CheckAmount(kind, t.Requested); err != nil {
 			return nil, nil, err
@@ -118,7 +123,7 @@ func (h *Handler) asset(kind anchor.Kind, fields map[string]string) (*anchor.Ter
 	if s := fields[off]; s != "" {
 		a, err := anchor.ParseAsset(s)
 		if err != nil {
-			return nil, err
+			return nil, at(off, err)
 		}
 		if a != terms.OffChain {
 			return nil, invalid("off_chain_unknown", off, "%s must be %s for %s", off, terms.OffChain, code)
@@ -145,7 +150,7 @@ func (h *Handler) account(who anchor.Identity, terms *anchor.Terms, given string
 	if err != nil {
 		return "", err
 	}
-	if g := a.Account(); g == terms.Account || g == terms.Asset.Issuer {
+	if g := a.Account(); g == terms.Account || g == terms.Asset.Issuer || slices.Contains(h.cfg.Own, g) {
 		return "", invalid("account_ours", "account", "this account is the anchor's own")
 	}
 	return a, nil
@@ -155,18 +160,13 @@ func (h *Handler) account(who anchor.Identity, terms *anchor.Terms, given string
 // refund. What a withdrawal's own memo parameter once meant, the token says now
 // (SEP-24, "Shared, Omnibus, or Pooled Accounts").
 func (h *Handler) memos(t *anchor.Transaction, who anchor.Identity, fields map[string]string) error {
-	memo, err := anchor.ParseMemo(fields["memo_type"], fields["memo"])
+	memo, err := parseMemo(fields, "memo")
 	if err != nil {
 		return err
 	}
 	if t.Kind == anchor.Withdrawal {
-		if t.RefundMemo, err = anchor.ParseMemo(fields["refund_memo_type"], fields["refund_memo"]); err != nil {
-			if e, ok := err.(*anchor.Error); ok { //nolint:errorlint // ParseMemo returns it bare
-				e.Field = "refund_" + e.Field
-			}
-			return err
-		}
-		return nil
+		t.RefundMemo, err = parseMemo(fields, "refund_memo")
+		return err
 	}
 	_, muxed := t.Account.MuxedID()
 	if muxed && !memo.IsZero() {
@@ -179,6 +179,19 @@ func (h *Handler) memos(t *anchor.Transaction, who anchor.Identity, fields map[s
 	}
 	t.Memo = memo
 	return nil
+}
+
+// parseMemo reads the parameters NAME and NAME_type.
+func parseMemo(fields map[string]string, name string) (anchor.Memo, error) {
+	kind, value := fields[name+"_type"], fields[name]
+	if kind != "" && value == "" {
+		return anchor.Memo{}, invalid("parameter_required", name, "%s is required where %s_type is given", name, name)
+	}
+	memo, err := anchor.ParseMemo(kind, value)
+	if e, ok := errors.AsType[*anchor.Error](err); ok {
+		return memo, at(name+strings.TrimPrefix(e.Field, "memo"), err)
+	}
+	return memo, err
 }
 
 // aliases are SEP-9's second names.

@@ -67,12 +67,7 @@ func (h *Handler) page(w http.ResponseWriter, r *http.Request, p Page, body *tem
 }
 
 // text is a text of the catalogue, or the English one given here.
-func text(lang, key, english string) string {
-	if !language.Has(lang, key) && !language.Has(language.Default, key) {
-		return english
-	}
-	return language.Text(lang, key, nil)
-}
+func text(lang, key, english string) string { return language.TextOr(lang, key, english, nil) }
 
 // door is what is seen of an interactive page without a script.
 type door struct{ Name, Script string }

@@ -33,6 +33,9 @@ type Config struct {
 	// Name is the anchor's, for the pages.
 	Name  string
 	Terms []*anchor.Terms
+	// Own are accounts of the anchor's, beside the distribution accounts and
+	// issuers of Terms, that no customer may name: G….
+	Own []string
 	// EntryWindow is how long a customer has to enter everything; a day if 0.
 	EntryWindow time.Duration
 	// AccountCreation and ClaimableBalances are /info's features.
@@ -99,6 +102,7 @@ func (h *Handler) Register(r *mux.Router) {
 	r.Handle(Path+"/transactions/withdraw/interactive", post(h.owned(h.start(anchor.Withdrawal))))
 	r.Handle(Path+"/transaction", get(h.owned(h.transaction)))
 	r.Handle(Path+"/transactions", get(h.owned(h.transactions)))
+	r.Handle(Path, sep.NoSuchPath())
 	r.PathPrefix(Path + "/").Handler(sep.NoSuchPath())
 	r.HandleFunc("/interactive/{id}", h.interactivePage).Methods(http.MethodGet, http.MethodHead)
 	r.HandleFunc("/transaction/{id}", h.transactionPage).Methods(http.MethodGet, http.MethodHead)
@@ -119,6 +123,17 @@ func (h *Handler) owned(next func(http.ResponseWriter, *http.Request, anchor.Ide
 // authenticationRequired is exactly what SEP-24 wants of a request without a
 // good token ("Authentication required").
 var authenticationRequired = []byte(`{"type":"authentication_required"}` + "\n")
+
+// at names the parameter at fault in an error of package anchor, nil included.
+func at(field string, err error) error {
+	e, ok := errors.AsType[*anchor.Error](err)
+	if !ok {
+		return err
+	}
+	named := *e
+	named.Field = field
+	return &named
+}
 
 // invalid is an error in one parameter.
 func invalid(code, field, format string, args ...any) error {

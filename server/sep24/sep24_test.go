@@ -36,6 +36,7 @@ const base = "https://anchor.test"
 var (
 	issuer       = keypair.MustRandom().Address()
 	distribution = keypair.MustRandom().Address()
+	feeAccount   = keypair.MustRandom().Address()
 	usd          = anchor.Asset{Scheme: anchor.ISO4217, Code: "USD"}
 )
 
@@ -84,7 +85,7 @@ func newWorld(t testing.TB) *world {
 		t.Fatal(err)
 	}
 	w.sep, err = sep24.New(sep24.Config{
-		BaseURL: base, Name: "Test & Co", Terms: terms(), AccountCreation: true,
+		BaseURL: base, Name: "Test & Co", Terms: terms(), Own: []string{feeAccount}, AccountCreation: true,
 		Instructions: func(anchor.Asset, string) []rail.Row { return []rail.Row{{Name: "account_number", Value: "000123"}} },
 		Page: func(w http.ResponseWriter, _ *http.Request, p sep24.Page) {
 			w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -265,7 +266,7 @@ func TestInfo(t *testing.T) {
 			t.Errorf("%d\n%s\n%s", res.Code, b, want)
 		}
 	}
-	for path, status := range map[string]int{"/sep24/fee": 404, "/sep24/": 404, "/sep24/transaction/x": 404} {
+	for path, status := range map[string]int{"/sep24": 404, "/sep24/fee": 404, "/sep24/": 404, "/sep24/transaction/x": 404} {
 		if got, _ := w.api("GET", path, "", "", ""); got != status {
 			t.Errorf("%s: %d", path, got)
 		}
@@ -391,7 +392,7 @@ func TestStartRefusals(t *testing.T) {
 		{"native with an issuer", "deposit", fields{"asset_code": "native", "asset_issuer": issuer}, "issuer"},
 		{"disabled", "withdraw", fields{"asset_code": "native"}, "not offered"},
 		{"source asset", "deposit", fields{"source_asset": "iso4217:EUR"}, "source_asset"},
-		{"source asset malformed", "deposit", fields{"source_asset": "dollars"}, "asset"},
+		{"source asset malformed", "deposit", fields{"source_asset": "dollars"}, "source_asset"},
 		{"destination asset", "withdraw", fields{"destination_asset": "iso4217:EUR"}, "destination_asset"},
 		{"quote", "deposit", fields{"quote_id": "q"}, "uote"},
 		{"quote", "withdraw", fields{"quote_id": "q"}, "uote"},
@@ -399,23 +400,26 @@ func TestStartRefusals(t *testing.T) {
 		{"negative", "deposit", fields{"amount": -10}, "amount"},
 		{"exponent", "deposit", fields{"amount": json.Number("1e2")}, "amount"},
 		{"huge exponent", "deposit", fields{"amount": json.Number("1e999999999")}, "amount"},
-		{"below", "deposit", fields{"amount": "9.99"}, "10.00 USD"},
+		{"below", "deposit", fields{"amount": "9.99"}, "amount: The least you can send is 10.00 USD."},
 		{"above", "withdraw", fields{"amount": "10000.01"}, "10000.00 USDW"},
 		{"too precise", "deposit", fields{"amount": "10.001"}, "decimals"},
 		{"contract", "deposit", fields{"account": contract}, "C…"},
 		{"contract", "withdraw", fields{"account": contract}, "C…"},
 		{"bad account", "deposit", fields{"account": "GABC"}, "G or M"},
 		{"our own account", "deposit", fields{"account": distribution}, "own"},
+		{"another of ours", "deposit", fields{"account": feeAccount}, "own"},
 		{"the issuer", "withdraw", fields{"account": issuer}, "own"},
 		{"memo without type", "deposit", fields{"memo": "1"}, "memo"},
-		{"type without memo", "deposit", fields{"memo_type": "id"}, "memo"},
-		{"unknown memo type", "deposit", fields{"memo": "x", "memo_type": "return"}, "memo"},
+		{"type without memo", "deposit", fields{"memo_type": "text"}, "memo is required"},
+		{"unknown memo type", "deposit", fields{"memo": "x", "memo_type": "return"}, "memo_type"},
 		{"bad id", "deposit", fields{"memo": "x", "memo_type": "id"}, "memo"},
 		{"long text", "deposit", fields{"memo": strings.Repeat("x", 29), "memo_type": "text"}, "memo"},
 		{"bad hash", "deposit", fields{"memo": "abcd", "memo_type": "hash"}, "memo"},
 		{"memo and M", "deposit", fields{"memo": "1", "memo_type": "id", "account": muxed(t, who.Account, 1)}, "M…"},
-		{"refund memo alone", "withdraw", fields{"refund_memo": "1"}, "memo"},
-		{"bad refund memo", "withdraw", fields{"refund_memo": "x", "refund_memo_type": "id"}, "memo"},
+		{"refund memo alone", "withdraw", fields{"refund_memo": "1"}, "refund_memo_type"},
+		{"refund type alone", "withdraw", fields{"refund_memo_type": "id"}, "refund_memo is required"},
+		{"bad refund memo", "withdraw", fields{"refund_memo": "x", "refund_memo_type": "id"}, "refund_memo"},
+		{"withdrawal's old memo", "withdraw", fields{"memo": "x", "memo_type": "id"}, "memo"},
 		{"claimable", "deposit", fields{"claimable_balance_supported": "maybe"}, "claimable_balance_supported"},
 		{"an object", "deposit", fields{"amount": fields{"x": 1}}, "amount"},
 	} {

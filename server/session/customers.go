@@ -78,14 +78,14 @@ func cookieName(transaction string) string { return "__Host-windlass-" + transac
 // answer does not lock the customer out.
 func (c *Customers) exchange(w http.ResponseWriter, r *http.Request) {
 	var in struct {
-		Token    string  `json:"token"`
-		Nonce    string  `json:"nonce"`
-		Callback *string `json:"callback"`
-		OnChange *string `json:"on_change_callback"`
-		Lang     *string `json:"lang"`
+		Token    string `json:"token"`
+		Nonce    string `json:"nonce"`
+		Callback string `json:"callback"` // null is as good as absent, here and below
+		OnChange string `json:"on_change_callback"`
+		Lang     string `json:"lang"`
 	}
 	err := readJSON(w, r, &in)
-	lang := c.cfg.Match(deref(in.Lang), r.Header.Get("Accept-Language"))
+	lang := c.cfg.Match(in.Lang, r.Header.Get("Accept-Language"))
 	if err == nil && foreign(r, c.cfg.BaseURL) {
 		err = &anchor.Error{Kind: anchor.Forbidden, Code: "forbidden", Message: "this page may not do that"}
 	}
@@ -120,7 +120,7 @@ func (c *Customers) exchange(w http.ResponseWriter, r *http.Request) {
 			}
 			return err
 		}
-		if err := c.remember(tx, id, deref(in.Callback), deref(in.OnChange), deref(in.Lang)); err != nil {
+		if err := c.remember(tx, id, in.Callback, in.OnChange, in.Lang); err != nil {
 			return err
 		}
 		return tx.SaveSession(&store.Session{
@@ -192,8 +192,8 @@ func (c *Customers) callback(s string) string {
 	switch {
 	case err != nil, s == "", len(s) > maxCallback, u.User != nil:
 		return ""
-	case u.Scheme == "https" && u.Host != "",
-		u.Scheme == "http" && u.Host != "" && c.cfg.AllowHTTP,
+	case u.Scheme == "https" && u.Hostname() != "",
+		u.Scheme == "http" && u.Hostname() != "" && c.cfg.AllowHTTP,
 		u.Scheme != "http" && u.Scheme != "https" && slices.Contains(c.cfg.CallbackSchemes, u.Scheme):
 		return u.String()
 	}
@@ -255,6 +255,9 @@ func readJSON(w http.ResponseWriter, r *http.Request, v any) error {
 		return &anchor.Error{Kind: anchor.Invalid, Code: "content_type_unknown", Message: "the content type must be application/json"}
 	}
 	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxJSON))
+	if _, large := errors.AsType[*http.MaxBytesError](err); large {
+		return errTooLarge
+	}
 	if err == nil {
 		err = json.Unmarshal(b, v)
 	}
@@ -264,6 +267,8 @@ func readJSON(w http.ResponseWriter, r *http.Request, v any) error {
 	return nil
 }
 
+var errTooLarge = &anchor.Error{Kind: anchor.Invalid, Code: "body_too_large", Message: "the request's body must have at most 64 KiB"}
+
 // fail answers {"error": sentence, "code": code}, for the page to act on.
 func (c *Customers) fail(w http.ResponseWriter, r *http.Request, lang string, err error) {
 	status, code, message := http.StatusInternalServerError, "internal", "something went wrong on our side; please try again later"
@@ -271,12 +276,16 @@ func (c *Customers) fail(w http.ResponseWriter, r *http.Request, lang string, er
 		known := map[anchor.ErrorKind]int{
 			anchor.Invalid: http.StatusBadRequest, anchor.Unauthenticated: http.StatusUnauthorized,
 			anchor.Forbidden: http.StatusForbidden, anchor.NotFound: http.StatusNotFound,
+			anchor.Conflict: http.StatusConflict, anchor.Unavailable: http.StatusServiceUnavailable,
 		}
 		if s, ok := known[e.Kind]; ok {
 			status, code, message = s, e.Code, e.Message
 		}
 	}
-	if status == http.StatusInternalServerError {
+	if errors.Is(err, errTooLarge) {
+		status = http.StatusRequestEntityTooLarge
+	}
+	if status >= http.StatusInternalServerError {
 		c.cfg.Log.ErrorContext(r.Context(), "exchange failed", "err", err)
 	}
 	writeJSON(w, status, map[string]string{"error": c.cfg.Sentence(lang, code, message, nil), "code": code})
@@ -293,11 +302,4 @@ func writeJSON(w http.ResponseWriter, status int, v map[string]string) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
 	_, _ = w.Write(b.Bytes()) // fails if the client has gone
-}
-
-func deref(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
 }

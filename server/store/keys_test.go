@@ -179,6 +179,9 @@ func TestKeyFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
 	s, err := store.Open(context.Background(), b.path, keys)
 	if err != nil {
 		t.Fatal(err)

@@ -407,8 +407,8 @@ func TestOneArrival(t *testing.T) {
 	if err != nil || len(orders) != 1 || orders[0].Amount != anchor.MustAmount("98.5") {
 		t.Errorf("%+v, %v", orders, err)
 	}
-	of, err := b.PaymentsOf(ctx, id)
-	if err != nil || len(of) != 1 || of[0].ID != "42" {
+	of, err := b.PaymentsOfEach(ctx, []string{id})
+	if err != nil || len(of[id]) != 1 || of[id][0].ID != "42" {
 		t.Errorf("%+v, %v", of, err)
 	}
 	c, ok, err := b.Cursor(ctx, "stream")

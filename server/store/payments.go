@@ -63,11 +63,6 @@ func (s *Store) Payments(ctx context.Context, unmatched bool, before string, lim
 	return list(s.reader(ctx), scanPayment, q+` ORDER BY seq DESC LIMIT $2`, seq, limit)
 }
 
-// PaymentsOf lists the payments matched to a transaction, oldest first.
-func (s *Store) PaymentsOf(ctx context.Context, transaction string) ([]*anchor.Payment, error) {
-	return list(s.reader(ctx), scanPayment, `SELECT `+paymentColumns+` FROM payments WHERE transaction_id = $1 AND transaction_id <> '' ORDER BY seq`, transaction)
-}
-
 // PaymentsOfEach lists the payments matched to many transactions at once, each
 // one's oldest first.
 func (s *Store) PaymentsOfEach(ctx context.Context, transactions []string) (map[string][]*anchor.Payment, error) {

@@ -50,19 +50,10 @@ func (t *Tx) Payout(id string) (*anchor.Payout, error) {
 	return one(t, "payout", scanPayout, `SELECT `+payoutColumns+` FROM payouts WHERE id = $1`, id)
 }
 
-func payoutsDue(src source, state anchor.PayoutState, now time.Time, limit int) ([]*anchor.Payout, error) {
-	return list(src, scanPayout, `SELECT `+payoutColumns+` FROM payouts WHERE state = $1 AND not_before <= $2 ORDER BY id LIMIT $3`,
-		state, micros(now), limit)
-}
-
-// PayoutsDue loads intents in a state that may be looked at now, oldest first.
-func (t *Tx) PayoutsDue(state anchor.PayoutState, now time.Time, limit int) ([]*anchor.Payout, error) {
-	return payoutsDue(t, state, now, limit)
-}
-
 // PayoutsDue reads intents in a state that may be looked at now, oldest first.
 func (s *Store) PayoutsDue(ctx context.Context, state anchor.PayoutState, now time.Time, limit int) ([]*anchor.Payout, error) {
-	return payoutsDue(s.reader(ctx), state, now, limit)
+	return list(s.reader(ctx), scanPayout, `SELECT `+payoutColumns+` FROM payouts WHERE state = $1 AND not_before <= $2 ORDER BY id LIMIT $3`,
+		state, micros(now), limit)
 }
 
 // Payouts lists intents, newest first; before is an id, "" for the newest.
@@ -157,16 +148,6 @@ func (s *Store) EnvelopeByHash(ctx context.Context, hash string) (*anchor.Envelo
 	return e, withIntents(src, e)
 }
 
-// EnvelopeOf reads one envelope by id.
-func (s *Store) EnvelopeOf(ctx context.Context, id string) (*anchor.Envelope, error) {
-	src := s.reader(ctx)
-	e, err := one(src, "envelope", scanEnvelope, `SELECT `+envelopeColumns+` FROM envelopes WHERE id = $1`, id)
-	if err != nil {
-		return nil, err
-	}
-	return e, withIntents(src, e)
-}
-
 // HashesOf reads the inner hashes of many envelopes, by the envelopes' ids.
 func (s *Store) HashesOf(ctx context.Context, envelopes []string) (map[string]string, error) {
 	type pair struct{ id, hash string }
@@ -196,10 +177,10 @@ func (s *Store) LiveEnvelopes(ctx context.Context) ([]*anchor.Envelope, error) {
 }
 
 // ChannelSequence reads the highest sequence number that an envelope of the
-// channel is known to have used up; 0 if none.
+// channel has used up, or may still use; 0 if none.
 func (s *Store) ChannelSequence(ctx context.Context, channel string) (int64, error) {
 	all, err := list(s.reader(ctx), func(r scanner, _ *Keys) (n int64, err error) { return n, r.Scan(&n) },
-		`SELECT sequence FROM envelopes WHERE channel = $1 AND state IN ('applied', 'failed') ORDER BY sequence DESC LIMIT 1`, channel)
+		`SELECT sequence FROM envelopes WHERE channel = $1 AND state <> 'impossible' ORDER BY sequence DESC LIMIT 1`, channel)
 	if err != nil || len(all) == 0 {
 		return 0, err
 	}

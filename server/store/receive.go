@@ -1,6 +1,7 @@
 package store
 
 import (
+	"maps"
 	"time"
 
 	"github.com/google/uuid"
@@ -39,9 +40,30 @@ func (t *Tx) pay(a *anchor.Transaction, terms *anchor.Terms, now time.Time) erro
 		p.Source = terms.Account
 		return t.CreatePayout(p)
 	}
-	d, err := t.Details(a.ID)
+	to, err := t.payee(a)
 	if err != nil {
 		return err
 	}
-	return t.CreateBankPayout(a.BankPayout(NewID(), d.Answers, now))
+	return t.CreateBankPayout(a.BankPayout(NewID(), to, now))
+}
+
+// payee is where a withdrawal is paid to: the method's answers, and the
+// customer's name. It is written into the order, so that what the customer
+// answers later for another transaction does not change an order that was made.
+func (t *Tx) payee(a *anchor.Transaction) (map[string]string, error) {
+	to := map[string]string{}
+	c, err := t.CustomerOf(a.Owner)
+	switch {
+	case err == nil:
+		for _, name := range []string{"first_name", "last_name"} {
+			if v := c.Fields[name]; v != "" {
+				to[name] = v
+			}
+		}
+	case anchor.KindOf(err) != anchor.NotFound:
+		return nil, err
+	}
+	d, err := t.Details(a.ID)
+	maps.Copy(to, d.Answers)
+	return to, err
 }

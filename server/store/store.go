@@ -11,6 +11,7 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"syscall"
 	"time"
 
 	// The SQLite driver registers itself.
@@ -32,6 +33,7 @@ const maxGroup = 256
 // Store is the books on one SQLite file. Use Open.
 type Store struct {
 	path  string
+	lock  *os.File
 	keys  *Keys
 	write *sql.DB // one connection
 	read  *sql.DB
@@ -49,17 +51,26 @@ type Store struct {
 }
 
 // Open opens the database file, applies missing migrations and starts the
-// writer. The file and its folder must be writable by this process only.
-func Open(ctx context.Context, path string, keys *Keys) (*Store, error) {
+// writer. The file and its folder must be writable by this process only, and
+// one Store at a time can have them: see lockBooks.
+func Open(ctx context.Context, path string, keys *Keys) (_ *Store, err error) {
+	lock, err := lockBooks(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, lock.Close())
+		}
+	}()
 	s := &Store{
-		path: path, keys: keys, limit: updateLimit,
+		path: path, lock: lock, keys: keys, limit: updateLimit,
 		queue: make(chan *update), stop: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	s.watchers.byTopic = map[string]map[chan struct{}]struct{}{}
 	if err := private(path); err != nil {
 		return nil, err
 	}
-	var err error
 	if s.write, err = open(path, "rwc", "immediate"); err != nil {
 		return nil, err
 	}
@@ -80,6 +91,22 @@ func Open(ctx context.Context, path string, keys *Keys) (*Store, error) {
 	s.read.SetMaxIdleConns(readers)
 	go s.commitLoop()
 	return s, nil
+}
+
+// lockBooks keeps a second windlass out, which SQLite alone would let in: two
+// streamers and two payout engines over one set of books are saved from paying
+// twice by the schema only, and get in each other's way. The lock ends with the
+// process, however that ends. It has a file of its own, because closing any
+// handle of the database would drop the locks that SQLite holds on it.
+func lockBooks(path string) (*os.File, error) {
+	f, err := os.OpenFile(path+".lock", os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s is in use by another windlass: %w", path, err), f.Close())
+	}
+	return f, nil
 }
 
 // private makes the file for this user only, before SQLite makes it for
@@ -144,7 +171,7 @@ func (s *Store) Close() error {
 			err = errors.Join(err, s.conn.Close())
 		}
 		// The writer's pool last: it moves the write-ahead log into the database.
-		err = errors.Join(err, s.read.Close(), s.write.Close())
+		err = errors.Join(err, s.read.Close(), s.write.Close(), s.lock.Close())
 	})
 	return err
 }

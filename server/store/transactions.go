@@ -350,12 +350,6 @@ func (s *Store) Search(ctx context.Context, q Search) ([]*anchor.Transaction, er
 	return w.transactions(s.reader(ctx), q.Limit)
 }
 
-// Overdue lists transactions whose deadline is before at, oldest first.
-func (s *Store) Overdue(ctx context.Context, at time.Time, limit int) ([]*anchor.Transaction, error) {
-	return list(s.reader(ctx), scanTransaction, `SELECT `+transactionColumns+` FROM transactions
-		WHERE deadline <> 0 AND deadline < $1 ORDER BY deadline LIMIT $2`, micros(at), limit)
-}
-
 // Expirable lists transactions of one kind whose money never came and whose
 // deadline is before at, oldest first. account is where they were to be paid,
 // "" for those that were told no account.
