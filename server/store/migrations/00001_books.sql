@@ -54,7 +54,6 @@ CREATE INDEX transactions_owner_muxed ON transactions (owner_muxed) WHERE owner_
 CREATE INDEX transactions_stellar_id ON transactions (stellar_id, owner_account, owner_memo, owner_muxed, id) WHERE stellar_id <> '';
 CREATE INDEX transactions_external_id ON transactions (external_id, owner_account, owner_memo, owner_muxed, id) WHERE external_id <> '';
 CREATE INDEX transactions_status ON transactions (status, id);
-CREATE INDEX transactions_deadline ON transactions (deadline) WHERE deadline <> 0;
 CREATE INDEX transactions_expirable ON transactions (kind, anchor_account, deadline) WHERE deadline <> 0 AND funded_at = 0;
 CREATE INDEX transactions_account ON transactions (account, id);
 -- A memo belongs to one withdrawal for ever, a reference to one deposit.
