@@ -103,10 +103,7 @@ func (a *app) protocols() (err error) {
 	}, a.keys, a.books, a.ledger, a.log.With("room", "sep10")); err != nil {
 		return err
 	}
-	own := []string{cfg.keys.Signing.Address(), cfg.keys.Fee.Address()}
-	for _, ch := range cfg.keys.Channels {
-		own = append(own, ch.Address())
-	}
+	own := append(cfg.keys.channels(), cfg.keys.Signing.Address(), cfg.keys.Fee.Address())
 	a.sep24, err = sep24.New(sep24.Config{
 		BaseURL: cfg.PublicURL, Name: cfg.Organization.Name, Terms: cfg.terms, Own: own,
 		Instructions: a.bank.Instructions, Page: a.customerPage,
@@ -117,12 +114,8 @@ func (a *app) protocols() (err error) {
 // engines builds what works by itself.
 func (a *app) engines() {
 	cfg := a.cfg
-	var channels []string
-	for _, ch := range cfg.keys.Channels {
-		channels = append(channels, ch.Address())
-	}
 	a.incoming = incoming.New(incoming.Config{
-		Accounts: []string{cfg.keys.Distribution.Address(), cfg.keys.Fee.Address()}, Own: channels, Terms: cfg.terms, Statement: rail.Cursor,
+		Accounts: []string{cfg.keys.Distribution.Address(), cfg.keys.Fee.Address()}, Own: cfg.keys.channels(), Terms: cfg.terms, Statement: rail.Cursor,
 	}, a.books, a.ledger, a.log.With("room", "incoming"))
 	a.rail = rail.New(rail.Config{Store: a.books, Terms: cfg.terms, Rail: a.bank, Logger: a.log.With("room", "rail")})
 	a.payouts = payout.New(payout.Config{

@@ -165,6 +165,15 @@ type Keys struct {
 	Channels     []*keypair.Full
 }
 
+// channels are the addresses of the channel accounts.
+func (k *Keys) channels() []string {
+	all := make([]string, len(k.Channels))
+	for i, ch := range k.Channels {
+		all[i] = ch.Address()
+	}
+	return all
+}
+
 // defaults fills in what was left out. Every default is here and nowhere else.
 func (c *Config) defaults() {
 	fill(&c.Listen.Public, "127.0.0.1:8000")

@@ -95,6 +95,15 @@ var summaryTemplate = template.Must(template.New("summary").Parse(`
 <h2>{{.StepsTitle}}</h2><ol>{{range .Steps}}<li><time datetime="{{.Machine}}">{{.At}}</time> {{.Label}}</li>{{end}}</ol>
 {{template "rows" .References}}</main>`))
 
+// shown is an amount with the asset's decimals, or all it has if it has more: a
+// fee's lines must still add up.
+func shown(a anchor.Amount, decimals int) string {
+	if a.IsWhole(decimals) {
+		return a.Fixed(decimals)
+	}
+	return a.String()
+}
+
 // summary tells what the holder of a link may know: amounts, status and how to
 // pay. Of the customer's own bank account it tells nothing.
 func (h *Handler) summary(t *anchor.Transaction, steps []store.TimelineEntry, lang string) summary {
@@ -111,7 +120,7 @@ func (h *Handler) summary(t *anchor.Transaction, steps []store.TimelineEntry, la
 		s.Amounts = []row{{text(lang, "page.you_send", "You send"), t.AmountIn.Fixed(decimals) + " " + t.In().Code}}
 		for _, l := range t.FeeLines {
 			// A fee has more decimals than the asset where it is the rounding.
-			s.Amounts = append(s.Amounts, row{language.Text(lang, "fee."+l.Name, nil), l.Amount.String() + " " + t.In().Code})
+			s.Amounts = append(s.Amounts, row{language.Text(lang, "fee."+l.Name, nil), shown(l.Amount, decimals) + " " + t.In().Code})
 		}
 		s.Amounts = append(s.Amounts, row{text(lang, "page.you_receive", "You receive"), t.AmountOut.Fixed(decimals) + " " + t.Out().Code})
 	}

@@ -722,7 +722,7 @@ func TestPages(t *testing.T) {
 
 	w.move(d.ID, entered("100"), agreed)
 	_, page = read(more + "&lang=en")
-	has("to be paid", page, `lang="en"`, "100.00 USD", "98.50 USDW", language.Text("en", "fee.fixed", nil), language.Text("en", "instruction.account_number", nil), "000123", "WL-"+d.ID, language.Text("en", "event.agreed", nil), "<time datetime=", "UTC")
+	has("to be paid", page, `lang="en"`, "100.00 USD", "98.50 USDW", ">1.00 USD<", ">0.50 USD<", language.Text("en", "fee.fixed", nil), language.Text("en", "instruction.account_number", nil), "000123", "WL-"+d.ID, language.Text("en", "event.agreed", nil), "<time datetime=", "UTC")
 	q := w.begin("withdraw", who, map[string]any{})
 	w.move(q.ID, entered("100"), agreed, func(tx *store.Tx, x *anchor.Transaction) error {
 		return tx.SetDetails(x.ID, store.Details{Answers: map[string]string{"bank_account_number": "99887766"}})
