@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"windlass/server/anchor"
 	"windlass/server/language"
@@ -28,15 +29,29 @@ var statuses = map[anchor.ErrorKind]int{
 
 // WriteJSON answers with v as JSON.
 func WriteJSON(w http.ResponseWriter, status int, v any) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false) // a URL's & stays an &
-	if err := enc.Encode(v); err != nil {
+	e := encoders.Get().(*encoder) //nolint:errcheck // New puts nothing else there
+	defer encoders.Put(e)
+	e.Reset()
+	if err := e.json.Encode(v); err != nil {
 		// Only a value that cannot be JSON fails: our own bug, caught as any panic is.
 		panic(err)
 	}
-	Write(w, status, b.Bytes())
+	Write(w, status, e.Bytes())
 }
+
+// encoder writes JSON into its buffer; encoders are the idle ones.
+type encoder struct {
+	bytes.Buffer
+
+	json *json.Encoder
+}
+
+var encoders = sync.Pool{New: func() any {
+	e := &encoder{}
+	e.json = json.NewEncoder(e)
+	e.json.SetEscapeHTML(false) // a URL's & stays an &
+	return e
+}}
 
 // Write answers with a JSON document that is encoded already.
 func Write(w http.ResponseWriter, status int, body []byte) {

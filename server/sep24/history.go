@@ -25,7 +25,12 @@ func (h *Handler) transaction(w http.ResponseWriter, r *http.Request, who anchor
 		sep.WriteError(w, r, h.log, language.Match(q.Get("lang")), err)
 		return
 	}
-	sep.WriteJSON(w, http.StatusOK, map[string]*Object{"transaction": h.Object(t, asked(q), true)})
+	sep.WriteJSON(w, http.StatusOK, single{h.Object(t, asked(q), true)})
+}
+
+// single is an answer with one transaction.
+type single struct {
+	Transaction *Object `json:"transaction"`
 }
 
 // asked is the language a request asks for; "" if it does not, and then the
@@ -40,8 +45,8 @@ func asked(q url.Values) string {
 // find is the owner's transaction that a query names. That of another owner
 // does not exist.
 func (h *Handler) find(ctx context.Context, who anchor.Identity, q url.Values) (*anchor.Transaction, error) {
-	// A context that ends makes the driver start a goroutine for each row, which
-	// costs more than the row.
+	// The driver watches a context that can end, which costs more than the row is
+	// worth.
 	ctx = context.WithoutCancel(ctx)
 	id, stellar, external := q.Get("id"), q.Get("stellar_transaction_id"), q.Get("external_transaction_id")
 	if id == "" && stellar == "" && external == "" {

@@ -28,7 +28,7 @@ func newCookies(books *store.Store, kind string, keys ring, life time.Duration, 
 	c.options.Path, c.options.HttpOnly = "/", true
 	c.options.MaxAge = int(life.Seconds())
 	for _, key := range keys {
-		codec := securecookie.New(key, nil)
+		codec := securecookie.New(key.secret, nil)
 		codec.MaxAge(c.options.MaxAge)
 		c.codecs = append(c.codecs, codec)
 	}

@@ -10,7 +10,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -29,7 +31,31 @@ type Keys struct {
 }
 
 // ring is one purpose's keys: the first makes, all check.
-type ring [][]byte
+type ring []*key
+
+// key is a secret, and the HMACs under it that are idle: making one costs more
+// than using it, and every poll needs two.
+type key struct {
+	secret []byte
+	macs   sync.Pool
+}
+
+func newKey(secret []byte) *key {
+	return &key{secret: secret, macs: sync.Pool{New: func() any { return hmac.New(sha256.New, secret) }}}
+}
+
+// mac is the HMAC-SHA256 of the parts, one behind the other.
+func (k *key) mac(parts ...[]byte) [sha256.Size]byte {
+	h := k.macs.Get().(hash.Hash) //nolint:errcheck // New puts nothing else there
+	defer k.macs.Put(h)
+	h.Reset()
+	for _, p := range parts {
+		h.Write(p)
+	}
+	var sum [sha256.Size]byte
+	h.Sum(sum[:0])
+	return sum
+}
 
 // minKey is the least that a secret must have, in bytes.
 const minKey = 32
@@ -60,11 +86,11 @@ func NewKeys(token []byte, sessions [][]byte) (*Keys, error) {
 			if len(secret) < minKey {
 				return nil, fmt.Errorf("session: a key of %d bytes; at least %d are needed", len(secret), minKey)
 			}
-			key, err := hkdf.Key(sha256.New, secret, nil, "windlass "+p.purpose, sha256.Size)
+			derived, err := hkdf.Key(sha256.New, secret, nil, "windlass "+p.purpose, sha256.Size)
 			if err != nil {
 				return nil, fmt.Errorf("session: derive a key: %w", err)
 			}
-			*p.to = append(*p.to, key)
+			*p.to = append(*p.to, newKey(derived))
 		}
 	}
 	return &k, nil
@@ -148,16 +174,15 @@ func signOnce(keys ring, audience, subject string, now time.Time) (string, error
 	token = append(token, header...)
 	token = append(token, '.')
 	token = base64.RawURLEncoding.AppendEncode(token, p)
-	h := hmac.New(sha256.New, keys[0])
-	h.Write(token)
+	sum := keys[0].mac(token)
 	token = append(token, '.')
-	return string(base64.RawURLEncoding.AppendEncode(token, h.Sum(nil))), nil
+	return string(base64.RawURLEncoding.AppendEncode(token, sum[:])), nil
 }
 
 func sign(keys ring, audience string, c claims, now time.Time, life time.Duration) (string, error) {
 	c.Audience = jwt.ClaimStrings{audience}
 	c.IssuedAt, c.ExpiresAt = jwt.NewNumericDate(now), jwt.NewNumericDate(now.Add(life))
-	return jwt.NewWithClaims(jwt.SigningMethodHS256, c).SignedString(keys[0])
+	return jwt.NewWithClaims(jwt.SigningMethodHS256, c).SignedString(keys[0].secret)
 }
 
 // parser leaves the claims to verify, which knows the time.
@@ -176,11 +201,11 @@ func verify(keys ring, audience, token string, now time.Time) (*claims, error) {
 	var c claims
 	_, err := parser.ParseWithClaims(token, &c, func(*jwt.Token) (any, error) {
 		if len(keys) == 1 {
-			return keys[0], nil
+			return keys[0].secret, nil
 		}
 		var set jwt.VerificationKeySet
 		for _, key := range keys {
-			set.Keys = append(set.Keys, key)
+			set.Keys = append(set.Keys, key.secret)
 		}
 		return set, nil
 	})
@@ -213,24 +238,19 @@ func (k *Keys) Allows(transaction, given string) bool {
 	return false
 }
 
-func capability(key []byte, transaction string) string {
-	return base64.RawURLEncoding.EncodeToString(mac(key, transaction)[:16])
+func capability(k *key, transaction string) string {
+	sum := k.mac([]byte(transaction), nul)
+	return base64.RawURLEncoding.EncodeToString(sum[:16])
 }
+
+// nul ends each part of what is authenticated. No part holds one.
+var nul = []byte{0}
 
 // secret is that of the session which the page with the nonce gets for a token:
 // always the same one, so that a repeated exchange finds its session again.
 func (k *Keys) secret(c *claims, nonce string) string {
-	return base64.RawURLEncoding.EncodeToString(mac(k.secrets[0], c.Audience[0], c.ID, nonce))
-}
-
-// mac authenticates a list of strings, none of which holds a NUL.
-func mac(key []byte, parts ...string) []byte {
-	h := hmac.New(sha256.New, key)
-	for _, p := range parts {
-		h.Write([]byte(p))
-		h.Write([]byte{0})
-	}
-	return h.Sum(nil)
+	sum := k.secrets[0].mac([]byte(c.Audience[0]), nul, []byte(c.ID), nul, []byte(nonce), nul)
+	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
 // idOf is the name of a secret's session in the books, from which the secret

@@ -46,6 +46,15 @@ func (s *Store) Driver(fn func(*sqlite3.SQLiteConn)) error {
 func (s *Store) Writer() *sql.Conn { return s.conn }
 func (s *Store) Readers() *sql.DB  { return s.read }
 
+// Pooled are the connections that read.
+func (s *Store) Pooled() []*sql.Conn {
+	all := make([]*sql.Conn, len(s.reads.all))
+	for i, c := range s.reads.all {
+		all[i] = c.conn
+	}
+	return all
+}
+
 // Exec runs any statement inside an update.
 func (t *Tx) Exec(query string, args ...any) error {
 	_, err := t.exec(query, args...)
@@ -55,12 +64,15 @@ func (t *Tx) Exec(query string, args ...any) error {
 // Statements are the texts of all that were run so far.
 func (s *Store) Statements() []string {
 	var all []string
-	for _, c := range []*statements{&s.reads, &s.writes} {
-		c.mu.RLock()
-		all = slices.AppendSeq(all, maps.Keys(c.all))
-		c.mu.RUnlock()
+	s.writes.mu.RLock()
+	all = slices.AppendSeq(all, maps.Keys(s.writes.all))
+	s.writes.mu.RUnlock()
+	for range s.reads.all {
+		c := <-s.reads.idle
+		all = slices.AppendSeq(all, maps.Keys(c.statements))
+		defer func() { s.reads.idle <- c }()
 	}
-	return all
+	return slices.Compact(slices.Sorted(slices.Values(all)))
 }
 
 // Plan is how SQLite runs a statement, one step a line.

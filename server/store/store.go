@@ -47,7 +47,7 @@ type Store struct {
 	watchers watchers
 	conn     *sql.Conn  // the writer's; nil after one had to be given up
 	writes   statements // prepared on conn
-	reads    statements // prepared on read
+	reads    *readers   // connections of read
 }
 
 // Open opens the database file, applies missing migrations and starts the
@@ -86,9 +86,9 @@ func Open(ctx context.Context, path string, keys *Keys) (_ *Store, err error) {
 	}
 	// A read keeps a processor busy rather than waiting, so that more connections
 	// than these only get in each other's way (measured).
-	readers := max(4, runtime.GOMAXPROCS(0))
-	s.read.SetMaxOpenConns(readers)
-	s.read.SetMaxIdleConns(readers)
+	if s.reads, err = openReaders(ctx, s.read, max(4, runtime.GOMAXPROCS(0))); err != nil {
+		return nil, errors.Join(err, s.read.Close(), s.conn.Close(), s.write.Close())
+	}
 	go s.commitLoop()
 	return s, nil
 }
@@ -178,8 +178,7 @@ func (s *Store) Close() error {
 
 // Ping reports whether the database answers.
 func (s *Store) Ping(ctx context.Context) error {
-	var one int
-	return s.read.QueryRowContext(ctx, "SELECT 1").Scan(&one)
+	return s.reader(ctx).each(func(scanner) (bool, error) { return true, nil }, "SELECT 1")
 }
 
 // preparer is a pool or a single connection.
@@ -229,7 +228,8 @@ func (c *statements) close() error {
 
 // source runs statements: the reader pool, or one update's transaction.
 type source interface {
-	query(query string, args ...any) (*sql.Rows, error)
+	// each hands row after row of a query to scan, until that wants no more.
+	each(scan func(scanner) (more bool, err error), query string, args ...any) error
 	exec(query string, args ...any) (sql.Result, error)
 	box() *Keys
 }
@@ -242,12 +242,8 @@ type reader struct {
 
 func (r reader) box() *Keys { return r.s.keys }
 
-func (r reader) query(query string, args ...any) (*sql.Rows, error) {
-	st, err := r.s.reads.get(r.ctx, r.s.read, query)
-	if err != nil {
-		return nil, err
-	}
-	return st.QueryContext(r.ctx, args...)
+func (r reader) each(scan func(scanner) (bool, error), query string, args ...any) error {
+	return r.s.reads.each(r.ctx, scan, query, args)
 }
 
 func (r reader) exec(string, ...any) (sql.Result, error) {
@@ -261,37 +257,34 @@ type scanner interface{ Scan(dest ...any) error }
 
 // list runs a query and scans every row.
 func list[T any](src source, scan func(scanner, *Keys) (T, error), query string, args ...any) ([]T, error) {
-	rows, err := src.query(query, args...)
+	var all []T
+	err := src.each(func(r scanner) (bool, error) {
+		v, err := scan(r, src.box())
+		if err != nil {
+			return false, fmt.Errorf("scan: %w", err)
+		}
+		all = append(all, v)
+		return true, nil
+	}, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("query: %w", err)
 	}
-	defer rows.Close()
-	var all []T
-	for rows.Next() {
-		v, err := scan(rows, src.box())
-		if err != nil {
-			return nil, fmt.Errorf("scan: %w", err)
-		}
-		all = append(all, v)
-	}
-	return all, rows.Err()
+	return all, nil
 }
 
 // one scans the first row of a query; none is NotFound with the given name.
 func one[T any](src source, what string, scan func(scanner, *Keys) (T, error), query string, args ...any) (v T, err error) {
-	rows, err := src.query(query, args...)
-	if err != nil {
+	found := false
+	err = src.each(func(r scanner) (bool, error) {
+		found = true
+		v, err = scan(r, src.box())
+		return false, err
+	}, query, args...)
+	switch {
+	case err != nil:
 		return v, fmt.Errorf("query: %w", err)
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	if !rows.Next() {
-		if err := rows.Err(); err != nil {
-			return v, fmt.Errorf("query: %w", err)
-		}
+	case !found:
 		return v, &anchor.Error{Kind: anchor.NotFound, Code: "not_found", Message: "no such " + what}
-	}
-	if v, err = scan(rows, src.box()); err != nil {
-		return v, fmt.Errorf("scan: %w", err)
 	}
 	return v, nil
 }

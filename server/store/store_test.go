@@ -252,16 +252,7 @@ func TestPragmas(t *testing.T) {
 	b := newBooks(t)
 	ctx := context.Background()
 	conns := map[string]*sql.Conn{"writer": b.Writer()}
-	for i := range b.Readers().Stats().MaxOpenConnections { // held at once, so that they are all
-		c, err := b.Readers().Conn(ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() {
-			if err := c.Close(); err != nil {
-				t.Error(err)
-			}
-		}()
+	for i, c := range b.Pooled() {
 		conns[fmt.Sprint("reader ", i)] = c
 	}
 	for name, c := range conns {

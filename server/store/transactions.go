@@ -20,37 +20,39 @@ const transactionColumns = `id, kind, status, owner_account, owner_memo, owner_m
 // scanTransaction is on the path of every wallet's poll. The conversions to
 // plain strings spare database/sql its slow way for named types.
 func scanTransaction(r scanner, _ *Keys) (*anchor.Transaction, error) {
-	var (
-		t                                   anchor.Transaction
+	var c struct { // together, lest each be allocated
+		anchor.Transaction
+
 		status, asset, offChain, feeLines   string
 		started, updated, completed, agreed int64
 		fundedAt, paidOut, deadline         int64
 		claimable, known, reviewed          int64
-	)
-	err := r.Scan(&t.ID, (*string)(&t.Kind), &status, &t.Owner.Account, &t.Owner.Memo, &t.Owner.Muxed, &t.Owner.Client,
-		&t.CustomerID, &asset, &offChain, (*string)(&t.Account), (*string)(&t.Memo.Type), &t.Memo.Value, &t.AnchorAccount,
+	}
+	t := &c.Transaction
+	err := r.Scan(&t.ID, (*string)(&t.Kind), &c.status, &t.Owner.Account, &t.Owner.Memo, &t.Owner.Muxed, &t.Owner.Client,
+		&t.CustomerID, &c.asset, &c.offChain, (*string)(&t.Account), (*string)(&t.Memo.Type), &t.Memo.Value, &t.AnchorAccount,
 		(*string)(&t.RefundMemo.Type), &t.RefundMemo.Value,
-		&claimable, (*int64)(&t.Requested), &known, (*int64)(&t.AmountIn), (*int64)(&t.AmountOut), (*int64)(&t.AmountFee), &feeLines,
-		(*int64)(&t.AmountRefunded), (*int64)(&t.RefundFee), (*int64)(&t.Expected), &t.Method, &t.Reference, &reviewed, &t.StellarID, &t.ExternalID,
-		&started, &updated, &completed, &agreed, &fundedAt, &paidOut, &deadline,
+		&c.claimable, (*int64)(&t.Requested), &c.known, (*int64)(&t.AmountIn), (*int64)(&t.AmountOut), (*int64)(&t.AmountFee), &c.feeLines,
+		(*int64)(&t.AmountRefunded), (*int64)(&t.RefundFee), (*int64)(&t.Expected), &t.Method, &t.Reference, &c.reviewed, &t.StellarID, &t.ExternalID,
+		&c.started, &c.updated, &c.completed, &c.agreed, &c.fundedAt, &c.paidOut, &c.deadline,
 		&t.Lang, &t.Callback, &t.OnChange, &t.Note)
 	if err != nil {
 		return nil, err
 	}
-	t.ClaimableBalance, t.AmountsKnown, t.Reviewed = claimable != 0, known != 0, reviewed != 0
-	if t.Asset, err = assets.parse(asset); err != nil {
+	t.ClaimableBalance, t.AmountsKnown, t.Reviewed = c.claimable != 0, c.known != 0, c.reviewed != 0
+	if t.Asset, err = assets.parse(c.asset); err != nil {
 		return nil, err
 	}
-	if t.OffChain, err = assets.parse(offChain); err != nil {
+	if t.OffChain, err = assets.parse(c.offChain); err != nil {
 		return nil, err
 	}
-	if t.FeeLines, err = parseFeeLines(feeLines); err != nil {
+	if t.FeeLines, err = parseFeeLines(c.feeLines); err != nil {
 		return nil, err
 	}
-	t.StartedAt, t.UpdatedAt, t.CompletedAt, t.AgreedAt = instant(started), instant(updated), instant(completed), instant(agreed)
-	t.FundedAt, t.PaidOutAt, t.Deadline = instant(fundedAt), instant(paidOut), instant(deadline)
-	t.Restore(anchor.Status(status))
-	return &t, nil
+	t.StartedAt, t.UpdatedAt, t.CompletedAt, t.AgreedAt = instant(c.started), instant(c.updated), instant(c.completed), instant(c.agreed)
+	t.FundedAt, t.PaidOutAt, t.Deadline = instant(c.fundedAt), instant(c.paidOut), instant(c.deadline)
+	t.Restore(anchor.Status(c.status))
+	return t, nil
 }
 
 // facts are the values of transactionColumns.

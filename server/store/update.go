@@ -41,7 +41,7 @@ type Tx struct {
 	over   atomic.Bool // its closure has ended
 }
 
-// errClosed is what becomes of an update after Close.
+// errClosed is what becomes of an update or a read after Close.
 var errClosed = errors.New("store: closed")
 
 type update struct {
@@ -228,18 +228,28 @@ func (t *Tx) box() *Keys { return t.s.keys }
 // errOver is what becomes of a Tx that somebody kept.
 var errOver = errors.New("store: the update has ended")
 
-func (t *Tx) query(query string, args ...any) (*sql.Rows, error) {
+func (t *Tx) each(scan func(scanner) (bool, error), query string, args ...any) (err error) {
 	if t.over.Load() {
-		return nil, errOver
+		return errOver
 	}
 	if err := t.w.alive(); err != nil {
-		return nil, err
+		return err
 	}
 	st, err := t.w.stmts.get(t.w.ctx, t.w.conn, query)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return st.QueryContext(t.w.ctx, args...)
+	rows, err := st.QueryContext(t.w.ctx, args...)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		if more, err := scan(rows); err != nil || !more {
+			return err
+		}
+	}
+	return rows.Err()
 }
 
 func (t *Tx) exec(query string, args ...any) (sql.Result, error) {

@@ -1,0 +1,38 @@
+package store
+
+import (
+	"database/sql/driver"
+	"testing"
+
+	"windlass/server/anchor"
+)
+
+// TestScan: what does not fit its destination is an error, not a wrong value.
+func TestScan(t *testing.T) {
+	t.Parallel()
+	var (
+		text  string
+		kind  anchor.Kind
+		big   int64
+		small uint8
+		bytes []byte
+	)
+	if err := (row{"a", "deposit", int64(-1), int64(255), []byte("x")}).Scan(&text, &kind, &big, &small, &bytes); err != nil ||
+		text != "a" || kind != anchor.Deposit || big != -1 || small != 255 || string(bytes) != "x" {
+		t.Error(text, kind, big, small, bytes, err)
+	}
+	for _, c := range []struct {
+		value driver.Value
+		dest  any
+	}{
+		{int64(1), &text}, {"1", &big}, {int64(256), &small}, {int64(-1), &small}, {"1", &small},
+		{int64(1), &kind}, {nil, &text}, {nil, &big}, {1.5, &big}, {"x", &bytes},
+	} {
+		if err := (row{c.value}).Scan(c.dest); err == nil {
+			t.Errorf("%#v fits %T", c.value, c.dest)
+		}
+	}
+	if err := (row{int64(1)}).Scan(&big, &text); err == nil {
+		t.Error("a column is missing and nobody says so")
+	}
+}
