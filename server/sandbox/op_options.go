@@ -110,7 +110,7 @@ func (s *step) setSigner(a *account, want xdr.Signer) int32 {
 	case a.balance < a.minBalance(1):
 		return int32(xdr.SetOptionsResultCodeSetOptionsLowReserve)
 	default:
-		a.signers = slices.Insert(a.signers, i, signer{want.Key, byte(want.Weight)})
+		a.signers = slices.Insert(a.signers, i, signer{key: want.Key, weight: byte(want.Weight)})
 	}
 	return 0
 }

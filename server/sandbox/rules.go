@@ -37,6 +37,7 @@ type step struct {
 	source accountID
 	// refused, if not 0, stands in the result instead of apply's code.
 	refused xdr.OperationResultCode
+	effects []effect // what it did so far
 }
 
 // refuse fails the operation with a code that belongs to no kind of operation.

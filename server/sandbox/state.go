@@ -105,30 +105,58 @@ type account struct {
 	inflation  *accountID
 	signers    []signer    // sorted by address
 	lines      []trustline // sorted by asset
+	data       []dataEntry // sorted by name
+	sponsor    *accountID  // pays the reserve of the account itself
+	sponsored  uint32      // base reserves of this account's entries that others pay
+	sponsoring uint32      // base reserves this account pays for others' entries
 	modified   uint32      // ledger
 }
 
 type signer struct {
-	key    xdr.SignerKey
-	weight byte
+	key     xdr.SignerKey
+	weight  byte
+	sponsor *accountID
 }
 
 type trustline struct {
 	asset          asset
 	balance, limit int64
 	flags          xdr.TrustLineFlags
+	sponsor        *accountID
 	modified       uint32
+}
+
+type dataEntry struct {
+	name     string
+	value    []byte
+	sponsor  *accountID
+	modified uint32
+}
+
+// A balanceID names a claimable balance.
+type balanceID [32]byte
+
+// A claimable is a claimable balance. Like an account it is never changed once
+// it can be reached from a state or a view.
+type claimable struct {
+	id        balanceID
+	asset     asset
+	amount    int64
+	claimants []xdr.Claimant
+	sponsor   accountID
+	clawback  bool // the issuer may take it back
+	modified  uint32
 }
 
 func (l trustline) authorized() bool {
 	return l.flags&xdr.TrustLineFlagsAuthorizedFlag != 0
 }
 
-func (a *account) subEntries() int { return len(a.lines) + len(a.signers) }
+func (a *account) subEntries() int { return len(a.lines) + len(a.signers) + len(a.data) }
 
 // minBalance is the reserve that may not be spent, with `more` subentries.
 func (a *account) minBalance(more int) int64 {
-	return int64(2+a.subEntries()+more) * baseReserve
+	return (int64(2+a.subEntries()+more) + int64(a.sponsoring) - int64(a.sponsored)) * baseReserve
 }
 
 // available is what may be spent; negative if below the reserve.
@@ -166,7 +194,7 @@ func (a *account) dropLine(of asset) {
 func (a *account) weighted() []signer {
 	keys := slices.Clone(a.signers)
 	if a.thresholds[0] > 0 {
-		keys = append(keys, signer{a.id.signerKey(), a.thresholds[0]})
+		keys = append(keys, signer{key: a.id.signerKey(), weight: a.thresholds[0]})
 	}
 	return keys
 }

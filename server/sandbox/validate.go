@@ -123,7 +123,7 @@ func (t *transaction) common(v *view, m moment, c *checker, perOperation int64, 
 		return xdr.TransactionResultCodeTxBadAuth, pastSequence
 	}
 	for _, key := range t.cond.extraSigners {
-		if !c.signed([]signer{{key, 1}}, 1) {
+		if !c.signed([]signer{{key: key, weight: 1}}, 1) {
 			return xdr.TransactionResultCodeTxBadAuth, pastSequence
 		}
 	}
@@ -198,7 +198,7 @@ func (t *transaction) authorized(v *view, op xdr.Operation, c *checker) (xdr.Ope
 		return outer(xdr.OperationResultCodeOpNoAccount), false
 	default:
 		// An earlier operation may create it, with its own key as signer.
-		if !c.signed([]signer{{id.signerKey(), 1}}, 0) {
+		if !c.signed([]signer{{key: id.signerKey(), weight: 1}}, 0) {
 			return outer(xdr.OperationResultCodeOpBadAuth), false
 		}
 	}
