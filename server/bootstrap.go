@@ -34,7 +34,7 @@ func bootstrap(ctx context.Context, c *Config, issuer *keypair.Full, logger *slo
 	}
 	made := make(chan error, len(accounts))
 	for _, id := range accounts {
-		go func() { made <- makeAccount(ctx, ledger, c.Network.Horizon[0], id) }()
+		go func() { made <- makeAccount(ctx, ledger, c.Network.Horizon[0], id, logger) }()
 	}
 	var errs []error
 	for range accounts {
@@ -43,42 +43,72 @@ func bootstrap(ctx context.Context, c *Config, issuer *keypair.Full, logger *slo
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	return issue(ctx, ledger, c, issuer)
+	return issue(ctx, ledger, c, issuer, logger)
 }
 
-// makeAccount asks friendbot for an account that does not exist.
-func makeAccount(ctx context.Context, ledger *horizon.Client, base, id string) error {
-	if _, err := ledger.Account(ctx, id); err == nil || anchor.KindOf(err) != anchor.NotFound {
-		return err
-	}
+// friendbotLimit is how long one request to friendbot may take: it answers once
+// a ledger has closed.
+const friendbotLimit = 30 * time.Second
+
+// makeAccount asks friendbot for an account that does not exist, until it does:
+// whether a request that failed made it is seen at the next look.
+func makeAccount(ctx context.Context, ledger *horizon.Client, base, id string, logger *slog.Logger) error {
+	return patiently(ctx, logger, func() error {
+		if _, err := ledger.Account(ctx, id); err == nil || anchor.KindOf(err) != anchor.NotFound {
+			return err
+		}
+		return askFriendbot(ctx, base, id)
+	})
+}
+
+func askFriendbot(ctx context.Context, base, id string) error {
+	ctx, cancel := context.WithTimeout(ctx, friendbotLimit)
+	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/friendbot?addr="+url.QueryEscape(id), nil)
 	if err != nil {
 		return err
 	}
 	res, err := http.DefaultClient.Do(req) //nolint:forbidigo // a test network that the developer named, and no part of Horizon's API
 	if err != nil {
-		return fmt.Errorf("friendbot: %w", err)
+		return notNow("friendbot", err)
 	}
 	defer res.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(res.Body, 64<<10))
 	if err != nil {
-		return fmt.Errorf("friendbot: %w", err)
+		return notNow("friendbot", err)
 	}
 	if res.StatusCode == http.StatusOK {
 		return nil
 	}
-	// Another start may have been cut off after it asked.
-	if _, err := ledger.Account(ctx, id); err == nil {
-		return nil
+	return notNow("friendbot", fmt.Errorf("it answered %s: %.300s", res.Status, body))
+}
+
+func notNow(what string, err error) error {
+	return &anchor.Error{Kind: anchor.Unavailable, Code: "network_unavailable", Message: what + ": " + err.Error()}
+}
+
+// patiently tries again, every second until ctx ends, what failed because the
+// network could not be asked.
+func patiently(ctx context.Context, logger *slog.Logger, try func() error) error {
+	for {
+		err := try()
+		if err == nil || anchor.KindOf(err) != anchor.Unavailable {
+			return err
+		}
+		logger.WarnContext(ctx, "the network does not answer as it should; trying again", "err", err)
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return errors.Join(ctx.Err(), err)
+		}
 	}
-	return fmt.Errorf("friendbot answered %s: %.300s", res.Status, body)
 }
 
 // issue makes the trustline and the supply, if they are not there.
-func issue(ctx context.Context, ledger *horizon.Client, c *Config, issuer *keypair.Full) error {
+func issue(ctx context.Context, ledger *horizon.Client, c *Config, issuer *keypair.Full, logger *slog.Logger) error {
 	asset := c.terms[0].Asset
 	line := txnbuild.CreditAsset{Code: asset.Code, Issuer: asset.Issuer}
-	for {
+	return patiently(ctx, logger, func() error {
 		account, err := ledger.Account(ctx, c.keys.Distribution.Address())
 		if err != nil {
 			return err
@@ -107,15 +137,12 @@ func issue(ctx context.Context, ledger *horizon.Client, c *Config, issuer *keypa
 		if err != nil {
 			return err
 		}
-		// What became of it is not asked here but read off the account above:
-		// the trustline is there, or the next round builds it anew. Two rounds
-		// share a sequence number, so at most one of them applies.
+		// What became of one that failed is not asked but read off the account
+		// above: the trustline is there, or the next round builds it anew. Two
+		// rounds share a sequence number, so at most one of them applies.
 		if _, err := ledger.Submit(ctx, xdr); err != nil {
-			select {
-			case <-time.After(time.Second):
-			case <-ctx.Done():
-				return errors.Join(ctx.Err(), err)
-			}
+			return notNow("issue the supply", err)
 		}
-	}
+		return nil
+	})
 }

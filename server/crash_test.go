@@ -50,21 +50,28 @@ func port(address string) string {
 // crashStory kills at every step of both flows.
 func crashStory(t *testing.T, p *program, at addresses, restart func() *program) {
 	t.Helper()
-	crash := func() {
+	mainJob(t, at, func() {
 		p.kill()
 		p = restart()
-	}
+	})
+}
+
+// mainJob is a deposit of 100 and a withdrawal of 50. What disturb does happens
+// at every step of both, and must change nothing: both end completed, and each
+// was paid once, to the stroop.
+func mainJob(t *testing.T, at addresses, disturb func()) {
+	t.Helper()
 	w := newWallet(t, at)
 
 	deposit := w.begin("deposit", "100")
-	crash() // the session lives in the books
+	disturb() // the session lives in the books
 	deposit.agree("100")
-	crash()
+	disturb()
 	w.transfer("100", deposit.instruction("reference"))
 	w.until(deposit.id, "pending_anchor", "pending_stellar", "completed")
-	crash() // funded, and perhaps signed, submitted or paid
+	disturb() // funded, and perhaps signed, submitted or paid
 	w.until(deposit.id, "pending_stellar", "completed")
-	crash()
+	disturb()
 	w.until(deposit.id, "completed")
 	if got := w.balance(); got != "98.5000000" {
 		t.Errorf("the ledger says %s, want 98.5000000", got)
@@ -73,19 +80,19 @@ func crashStory(t *testing.T, p *program, at addresses, restart func() *program)
 	withdrawal := w.begin("withdrawal", "50")
 	withdrawal.agree("50", "bank_account_number", "777000999", "bank_name", "Far Bank")
 	tx := w.until(withdrawal.id, "pending_user_transfer_start")
-	crash()
+	disturb()
 	var memo uint64
 	if _, err := fmt.Sscan(tx.WithdrawMemo, &memo); err != nil {
 		t.Fatal(err)
 	}
 	w.submit(&txnbuild.Payment{Destination: tx.WithdrawAnchorAccount, Amount: "50", Asset: w.asset}, txnbuild.MemoID(memo))
-	crash()
+	disturb()
 	w.until(withdrawal.id, "pending_anchor", "pending_external", "completed")
-	crash()
+	disturb()
 	w.until(withdrawal.id, "pending_external", "completed")
-	crash()
+	disturb()
 	w.until(withdrawal.id, "completed")
-	crash()
+	disturb()
 	if got := w.balance(); got != "48.5000000" {
 		t.Errorf("the ledger says %s, want 48.5000000", got)
 	}
