@@ -129,8 +129,9 @@ func shape(key string, v any) any {
 func TestRecordedRequests(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *Config) { c.Passphrase = "Standalone Network ; February 2017" })
-	w.net.CloseLedger()
-	w.net.CloseLedger()
+	for range 5 { // so that the fees of the first ledgers are forgotten
+		w.net.CloseLedger()
+	}
 	// Requests that need nothing in the ledger, repeated as recorded.
 	for _, name := range []string{"004", "005", "006", "008", "009", "011", "012", "014", "015", "017", "018", "019",
 		"021", "024", "025", "026", "027", "032", "033", "145", "146", "201", "203"} {

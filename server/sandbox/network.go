@@ -312,7 +312,7 @@ func (n *Network) commit(p *preparedLedger) {
 
 	n.queueMu.Lock()
 	defer n.queueMu.Unlock()
-	n.queue.closed(&view{below: n.state})
+	n.queue.closed(p.applied, &view{below: n.state}, n.submitMoment())
 	for _, t := range p.ledger.txs {
 		for _, hash := range [][32]byte{t.hash, t.inner} {
 			for _, w := range n.waiting[hash] {

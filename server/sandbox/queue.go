@@ -3,6 +3,7 @@ package sandbox
 import (
 	"bytes"
 	"cmp"
+	"crypto/sha256"
 	"math"
 	"math/bits"
 	"slices"
@@ -16,6 +17,8 @@ const (
 	pendingLedgers  = 4  // ledgers without being taken, then it is dropped
 	bannedLedgers   = 10 // ledgers during which a dropped one is not taken back
 	replaceMultiple = 10 // times the fee that replaces a pending transaction
+
+	maxTransactionOps = 100 // operations a transaction may have
 )
 
 // A status is what the queue answers to a transaction.
@@ -36,11 +39,17 @@ type queue struct {
 	ops     int                 // of all pending
 	fees    map[accountID]int64 // bids of all pending by who pays
 	banned  [bannedLedgers]map[[32]byte]bool
+	// The best paying one that had to go since the last ledger: whoever comes
+	// now must pay more, even where there is room again. Its size is 0 if none
+	// had to.
+	evictedFee  int64
+	evictedSize int
 }
 
 type waiting struct {
 	*transaction
-	age int // ledgers that closed without it
+	whole [32]byte // hash of the envelope, with its signatures
+	age   int      // ledgers that closed without one of its account
 }
 
 func newQueue(maxOps int) *queue {
@@ -51,31 +60,29 @@ func newQueue(maxOps int) *queue {
 // pending allow. With statusError comes the result that says why.
 func (q *queue) add(t *transaction, v *view, m moment) (status, xdr.TransactionResult) {
 	none := xdr.TransactionResult{}
-	if q.isBanned(t.hash) {
+	w := &waiting{transaction: t, whole: sha256.Sum256(t.raw)}
+	if q.isBanned(w.whole) {
 		return statusTryAgain, none
 	}
-
+	if t.fee < 0 {
+		return statusError, failure(xdr.TransactionResultCodeTxMalformed, 0)
+	}
 	old := q.pending[t.source]
 	if old != nil {
-		if old.hash == t.hash || old.feeBump && !t.feeBump && old.innerHash == t.hash {
-			return statusDuplicate, none
+		if st, result := old.displacedBy(w); st != statusPending {
+			return st, result
 		}
-		if t.sequence < old.sequence {
-			result := t.failure(xdr.TransactionResultCodeTxBadSeq, int64(baseFee*t.size()))
-			return statusError, result
-		}
-		if !t.feeBump || t.sequence != old.sequence {
-			return statusTryAgain, none
-		}
-		if least := atLeast(replaceMultiple, old.transaction, t.size()); t.fee < least {
-			return statusError, t.failure(xdr.TransactionResultCodeTxInsufficientFee, least)
-		}
+		w.age = old.age
 	}
 
-	evicted, least := q.makeRoom(t, old)
-	if least > 0 {
-		q.ban(t.hash)
-		return statusError, t.failure(xdr.TransactionResultCodeTxInsufficientFee, least)
+	evicted, least, fits := q.makeRoom(t, old)
+	switch {
+	case !fits && least > 0:
+		q.ban(w)
+		return statusError, failure(xdr.TransactionResultCodeTxInsufficientFee, least)
+	case !fits:
+		q.ban(w)
+		return statusTryAgain, none
 	}
 	if result, ok := t.validate(v, m); !ok {
 		return statusError, result
@@ -86,24 +93,54 @@ func (q *queue) add(t *transaction, v *view, m moment) (status, xdr.TransactionR
 		owed -= old.fee
 	}
 	if v.account(t.feeSource).available() < owed {
-		return statusError, t.failure(xdr.TransactionResultCodeTxInsufficientBalance, int64(baseFee*t.size()))
+		return statusError, failure(xdr.TransactionResultCodeTxInsufficientBalance, int64(baseFee*t.size()))
 	}
 
 	if old != nil {
 		q.drop(old)
 	}
-	for _, w := range evicted {
-		q.drop(w)
-		q.ban(w.hash)
+	for _, e := range evicted {
+		q.drop(e)
+		q.ban(e)
+		q.evictedFee, q.evictedSize = e.fee, e.size()
 	}
-	q.pending[t.source] = &waiting{transaction: t}
+	q.pending[t.source] = w
 	q.ops += t.size()
 	q.fees[t.feeSource] += t.fee
 	return statusPending, none
 }
 
+// displacedBy answers a transaction whose account has this one pending:
+// statusPending if it is to take its place. That is only for a fee bump with
+// the same sequence number that pays much more.
+func (w *waiting) displacedBy(next *waiting) (status, xdr.TransactionResult) {
+	none := xdr.TransactionResult{}
+	switch {
+	case w.whole == next.whole, w.feeBump && !next.feeBump && w.innerWhole() == next.whole:
+		return statusDuplicate, none
+	case next.sequence < w.sequence:
+		return statusError, failure(xdr.TransactionResultCodeTxBadSeq, 0)
+	case !next.feeBump || next.sequence != w.sequence:
+		return statusTryAgain, none
+	}
+	if least := atLeast(replaceMultiple, w.transaction, next.size()); next.fee < least {
+		return statusError, failure(xdr.TransactionResultCodeTxInsufficientFee, least)
+	}
+	return statusPending, none
+}
+
+// innerWhole is the hash of the envelope inside a fee bump.
+func (w *waiting) innerWhole() [32]byte {
+	inner := xdr.TransactionEnvelope{Type: xdr.EnvelopeTypeEnvelopeTypeTx, V1: w.envelope.FeeBump.Tx.InnerTx.V1}
+	raw, err := inner.MarshalBinary()
+	if err != nil {
+		return [32]byte{} // cannot be: it was read from XDR
+	}
+	return sha256.Sum256(raw)
+}
+
 // failure is a result without operations, of the outer envelope.
-func (t *transaction) failure(code xdr.TransactionResultCode, fee int64) xdr.TransactionResult {
+func failure(code xdr.TransactionResultCode, fee int64) xdr.TransactionResult {
 	return xdr.TransactionResult{FeeCharged: xdr.Int64(fee), Result: xdr.TransactionResultResult{Code: code}}
 }
 
@@ -113,39 +150,45 @@ func atLeast(times int, t *transaction, size int) int64 {
 }
 
 // makeRoom picks the cheapest pending transactions that must go for this one
-// to fit. If they are not all cheaper than it, the second result is the fee
-// that would have done.
-func (q *queue) makeRoom(t *transaction, old *waiting) ([]*waiting, int64) {
-	room := q.maxOps*queueLedgers - q.ops - t.size()
+// to fit. If it does not fit, least is the fee that would have done, 0 if none
+// would.
+func (q *queue) makeRoom(t *transaction, old *waiting) (out []*waiting, least int64, fits bool) {
+	if q.evictedSize > 0 && compareRates(q.evictedFee, q.evictedSize, t.fee, t.size()) >= 0 {
+		return nil, outbid(q.evictedFee, q.evictedSize, t.size()), false
+	}
+	all, needed := q.maxOps*queueLedgers, t.size()
 	if old != nil {
-		room += old.size()
+		needed = max(0, needed-old.size())
 	}
+	if needed > all {
+		return nil, 0, false
+	}
+	room := all - q.ops - needed
 	if room >= 0 {
-		return nil, 0
+		return nil, 0, true
 	}
-	var out []*waiting
 	for _, w := range q.byRate(func(a, b *waiting) int { return compareWaiting(b, a) }) {
-		if w == old {
-			continue
-		}
 		if compareRates(t.fee, t.size(), w.fee, w.size()) <= 0 {
-			return nil, outbid(w.transaction, t.size())
+			return nil, outbid(w.fee, w.size(), t.size()), false
+		}
+		if w == old {
+			break // it cannot make room for what takes its place
 		}
 		out = append(out, w)
 		if room += w.size(); room >= 0 {
-			return out, 0
+			return out, 0, true
 		}
 	}
-	return nil, math.MaxInt64 // larger than the whole queue
+	return nil, 0, false
 }
 
-// outbid is the lowest fee for size operations above the rate of t.
-func outbid(t *transaction, size int) int64 {
-	hi, lo := bits.Mul64(uint64(t.fee), uint64(size))
-	if hi >= uint64(t.size()) {
+// outbid is the lowest fee for size operations above the rate of another one.
+func outbid(fee int64, others, size int) int64 {
+	hi, lo := bits.Mul64(uint64(fee), uint64(size))
+	if hi >= uint64(others) {
 		return math.MaxInt64
 	}
-	q, _ := bits.Div64(hi, lo, uint64(t.size()))
+	q, _ := bits.Div64(hi, lo, uint64(others))
 	return int64(min(q, math.MaxInt64-1)) + 1
 }
 
@@ -164,52 +207,76 @@ func (q *queue) byRate(order func(a, b *waiting) int) []*waiting {
 }
 
 // choose picks the next ledger's transactions, the best paying first, and the
-// base fee they are charged: what the least paying of them bid for an
-// operation if something had to stay outside. What is not valid any more is
-// dropped; it never reaches a ledger.
+// base fee they are charged: in a nearly full ledger what the least paying of
+// them bid for an operation. What is not valid any more never reaches a ledger.
 func (q *queue) choose(v *view, m moment) ([]*transaction, int64) {
+	q.dropInvalid(v, m)
 	var chosen []*transaction
-	room, full := q.maxOps, false
-	spent := make(map[accountID]int64)
+	ops, lowest := 0, int64(math.MaxInt64)
 	for _, w := range q.byRate(compareWaiting) {
-		payer := v.account(w.feeSource)
-		if _, ok := w.validate(v, m); !ok || payer.available() < spent[w.feeSource]+w.fee {
-			q.drop(w)
-			q.ban(w.hash)
-			continue
+		if w.held(m.ledger) || ops+w.size() > q.maxOps {
+			continue // a smaller one may fit
 		}
-		if w.size() > room {
-			full = true
-			continue
-		}
-		room -= w.size()
-		spent[w.feeSource] += w.fee
+		ops += w.size()
+		lowest = min(lowest, mulDivUp(w.fee, 1, w.size()))
 		chosen = append(chosen, w.transaction)
 	}
-	fee := int64(baseFee)
-	if full && len(chosen) > 0 {
-		last := chosen[len(chosen)-1]
-		fee = max(fee, mulDivUp(last.fee, 1, last.size()))
+	if ops > max(0, q.maxOps-maxTransactionOps) {
+		return chosen, lowest
 	}
-	return chosen, fee
+	return chosen, baseFee
 }
 
-// closed tidies up after a ledger whose content is now v: what was applied or
-// has lost its sequence number goes, what waited too long is dropped.
-func (q *queue) closed(v *view) {
-	copy(q.banned[1:], q.banned[:bannedLedgers-1])
-	q.banned[0] = nil
+// held says whether a transaction must let this ledger pass: accounts created
+// in it begin with its sequence number.
+func (w *waiting) held(ledger uint32) bool { return w.sequence == int64(ledger)<<32 }
+
+// dropInvalid drops and bans what cannot get into the next ledger, and all of
+// a payer who cannot pay for all of them any more.
+func (q *queue) dropInvalid(v *view, m moment) {
+	var invalid []*waiting
+	owed := make(map[accountID]int64)
 	for _, w := range q.pending {
-		source := v.account(w.source)
-		if source == nil || source.sequence >= w.sequence {
-			q.drop(w)
+		if w.held(m.ledger) {
 			continue
 		}
-		if w.age++; w.age >= pendingLedgers {
-			q.drop(w)
-			q.ban(w.hash)
+		if _, ok := w.validate(v, m); ok {
+			owed[w.feeSource] += w.fee
+		} else {
+			invalid = append(invalid, w)
 		}
 	}
+	for _, w := range invalid {
+		q.drop(w)
+		q.ban(w)
+	}
+	for _, w := range q.pending {
+		if fees, ok := owed[w.feeSource]; ok && !w.held(m.ledger) && v.account(w.feeSource).available() < fees {
+			q.drop(w)
+			q.ban(w)
+		}
+	}
+}
+
+// closed tidies up after a ledger with these transactions, whose content is
+// now v: what was applied or lost its sequence number to it goes, what waited
+// too long or is not valid any more is dropped and banned.
+func (q *queue) closed(txs []applied, v *view, m moment) {
+	for _, a := range txs {
+		if w := q.pending[a.tx.source]; w != nil && w.sequence <= a.tx.sequence {
+			q.drop(w)
+		}
+	}
+	copy(q.banned[1:], q.banned[:bannedLedgers-1])
+	q.banned[0] = nil
+	q.evictedFee, q.evictedSize = 0, 0
+	for _, w := range q.pending {
+		if w.age++; w.age >= pendingLedgers {
+			q.drop(w)
+			q.ban(w)
+		}
+	}
+	q.dropInvalid(v, m)
 }
 
 func (q *queue) drop(w *waiting) {
@@ -220,16 +287,16 @@ func (q *queue) drop(w *waiting) {
 	}
 }
 
-func (q *queue) ban(hash [32]byte) {
+func (q *queue) ban(w *waiting) {
 	if q.banned[0] == nil {
 		q.banned[0] = make(map[[32]byte]bool)
 	}
-	q.banned[0][hash] = true
+	q.banned[0][w.whole] = true
 }
 
-func (q *queue) isBanned(hash [32]byte) bool {
+func (q *queue) isBanned(whole [32]byte) bool {
 	for _, hashes := range q.banned {
-		if hashes[hash] {
+		if hashes[whole] {
 			return true
 		}
 	}

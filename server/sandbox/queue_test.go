@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/stellar/go-stellar-sdk/keypair"
 	"github.com/stellar/go-stellar-sdk/txnbuild"
+	"github.com/stellar/go-stellar-sdk/xdr"
 )
 
 func TestDuplicates(t *testing.T) {
@@ -122,11 +123,12 @@ func TestSurge(t *testing.T) {
 			landed[fmt.Sprintf("bid %v, charged %v", r.at("max_fee"), r.at("fee_charged"))]++
 		}
 	}
-	// The second ledger held all that was left, so it cost the minimum.
-	if want := map[string]int{"bid 1000, charged 1000": 5, "bid 1000, charged 100": 5}; fmt.Sprint(landed) != fmt.Sprint(want) {
+	// The second ledger held all that was left, but was full all the same.
+	if want := map[string]int{"bid 1000, charged 1000": 10}; fmt.Sprint(landed) != fmt.Sprint(want) {
 		t.Errorf("landed %v, want %v", landed, want)
 	}
-	if r := w.get("/fee_stats"); r.at("ledger_capacity_usage") != "1" || r.at("max_fee", "p50") != "1000" || r.at("fee_charged", "max") != "1000" {
+	// Ledgers of 0, 100 and 60 operations of 100, then twice 5 of 5.
+	if r := w.get("/fee_stats"); r.at("ledger_capacity_usage") != "0.55" || r.at("max_fee", "p50") != "1000" || r.at("fee_charged", "max") != "1000" {
 		t.Errorf("fees %s", r.text)
 	}
 	// An evicted one is not taken back at once.
@@ -157,6 +159,223 @@ func TestPayerOfManyFeeBumps(t *testing.T) {
 	}
 	if got := w.get("/accounts/"+payer.Address()).at("balances", 0, "balance"); got != "1.0000000" {
 		t.Errorf("the payer has %v", got)
+	}
+}
+
+// What had to go since the last ledger raises the price for all who come after
+// it, even where there is room again.
+func TestEvictionRaisesThePrice(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *Config) { c.MaxOps = 100 })
+	keys := make([]*keypair.Full, 12)
+	for i := range keys {
+		keys[i] = key(fmt.Sprint("price", i))
+	}
+	w.fund("10", keys...)
+	w.net.cfg.MaxOps, w.net.queue.maxOps = 5, 5
+	send := func(i, size int, perOp int64) string {
+		var list []txnbuild.Operation
+		for range size {
+			list = append(list, pay(keys[0], "1", lumen))
+		}
+		p := params(keys[i], w.sequence(keys[i]), list)
+		p.BaseFee = perOp
+		r := w.async(w.build(p, keys[i]))
+		return fmt.Sprintf("%d %v", r.status, r.at("error_result_xdr"))
+	}
+	for i, step := range []struct {
+		size  int
+		perOp int64
+		want  string
+	}{
+		{3, 100, "201 <nil>"},
+		{4, 500, "201 <nil>"},
+		{3, 500, "201 <nil>"}, // full
+		{1, 200, "201 <nil>"}, // three of 100 go
+		{1, 100, "400 AAAAAAAAAGX////3AAAAAA=="},
+		{2, 100, "400 AAAAAAAAAMn////3AAAAAA=="},
+		{1, 101, "201 <nil>"},
+		{1, 102, "201 <nil>"}, // full again
+		{1, 103, "201 <nil>"},
+		{1, 101, "400 AAAAAAAAAGb////3AAAAAA=="},
+		{11, 1000, "503 <nil>"}, // more than the queue ever holds
+	} {
+		if got := send(i, step.size, step.perOp); got != step.want {
+			t.Errorf("%d operations at %d: %s, want %s", step.size, step.perOp, got, step.want)
+		}
+	}
+	w.net.CloseLedger()
+	if got := send(11, 1, 100); got != "201 <nil>" {
+		t.Errorf("after the next ledger: %s", got)
+	}
+}
+
+// emptyLedger closes a ledger with room for nothing.
+func (w *world) emptyLedger() {
+	all := w.net.queue.maxOps
+	w.net.queue.maxOps = 0
+	w.net.CloseLedger()
+	w.net.queue.maxOps = all
+}
+
+// Who waited for four ledgers is dropped and not taken back for ten. A fee
+// bump takes over the age of what it replaces.
+func TestWaitsTooLong(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a, b, payer := key("a"), key("b"), key("payer")
+	w.fund("100", a, b, payer)
+	plain := w.tx(a, ops(pay(b, "1", lumen)))
+	replaced := w.tx(b, ops(pay(a, "1", lumen)))
+	bump := w.bump(replaced, payer, 1000)
+	for _, tx := range []string{plain, replaced} {
+		if r := w.async(tx); r.status != 201 {
+			t.Fatal(r.text)
+		}
+	}
+	for range pendingLedgers - 1 {
+		w.emptyLedger()
+	}
+	if r := w.async(bump); r.status != 201 {
+		t.Fatal(r.text)
+	}
+	if r := w.async(plain); r.status != 409 {
+		t.Errorf("still pending: %d %s", r.status, r.text)
+	}
+	w.emptyLedger()
+	for range bannedLedgers {
+		for _, tx := range []string{plain, bump} {
+			if r := w.async(tx); r.status != 503 {
+				t.Fatalf("banned: %d %s", r.status, r.text)
+			}
+		}
+		w.net.CloseLedger()
+	}
+	for _, tx := range []string{plain, bump} {
+		if r := w.async(tx); r.status != 201 {
+			t.Errorf("after the ban: %d %s", r.status, r.text)
+		}
+	}
+}
+
+// Answers to what comes while the account has something pending.
+func TestBesideAPendingOne(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a, b, payer := key("a"), key("b"), key("payer")
+	w.fund("100", a, b, payer)
+	w.ok(w.send(w.tx(a, ops(&txnbuild.SetOptions{Signer: &txnbuild.Signer{Address: b.Address(), Weight: 1}}))))
+	at := w.sequence(a)
+	payment := func(sequence int64, signers ...*keypair.Full) string {
+		return w.build(params(a, sequence, ops(pay(b, "1", lumen))), signers...)
+	}
+	if r := w.async(payment(at, a)); r.status != 201 {
+		t.Fatal(r.text)
+	}
+	for name, c := range map[string]struct {
+		envelope string
+		want     string
+	}{
+		"the same":               {payment(at, a), "409 <nil>"},
+		"the same, signed by b":  {payment(at, b), "503 <nil>"},
+		"the next":               {payment(at+1, a), "503 <nil>"},
+		"an older one":           {payment(at-1, a), "400 AAAAAAAAAAD////7AAAAAA=="},
+		"a fee bump of the next": {w.bump(payment(at+1, a), payer, 10_000), "503 <nil>"},
+		"a fee bump of an older": {w.bump(payment(at-1, a), payer, 10_000), "400 AAAAAAAAAAD////7AAAAAA=="},
+		"a fee bump, too low":    {w.bump(payment(at, a), payer, 999), "400 AAAAAAAAB9D////3AAAAAA=="},
+		"one of a negative fee":  {w.negativeFee(payment(at, a), payer), "400 AAAAAAAAAAD////wAAAAAA=="},
+	} {
+		if r := w.async(c.envelope); fmt.Sprint(r.status, " ", r.at("error_result_xdr")) != c.want {
+			t.Errorf("%s: %d %v, want %s", name, r.status, r.at("error_result_xdr"), c.want)
+		}
+	}
+}
+
+// negativeFee is a fee bump that no builder would make.
+func (w *world) negativeFee(inner string, payer *keypair.Full) string {
+	w.Helper()
+	env := must(txnbuild.TransactionFromXDR(w.bump(inner, payer, 1000)))
+	fb, _ := env.FeeBump()
+	x := fb.ToXDR()
+	x.FeeBump.Tx.Fee = -1
+	return must(xdr.MarshalBase64(x))
+}
+
+// A payer who cannot pay for all that is pending any more loses all of it.
+func TestPayerBecomesPoor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a, b, c, payer := key("a"), key("b"), key("c"), key("payer")
+	w.fund("10", a, b, c)
+	w.fund("1.0003", payer) // 3,000 stroops above the reserve
+	bumps := []string{w.bump(w.tx(a, ops(pay(c, "1", lumen))), payer, 400), w.bump(w.tx(b, ops(pay(c, "1", lumen))), payer, 400)}
+	for _, tx := range append(bumps, w.tx(payer, ops(pay(c, "0.00015", lumen)))) {
+		if r := w.async(tx); r.status != 201 {
+			t.Fatal(r.text)
+		}
+	}
+	w.net.queue.maxOps = 1 // the fee bumps stay outside
+	w.net.CloseLedger()
+	w.net.queue.maxOps = 1000
+	w.net.CloseLedger()
+	for _, tx := range bumps {
+		if r := w.async(tx); r.status != 503 {
+			t.Errorf("%d %s", r.status, r.text)
+		}
+	}
+}
+
+// While ledgers do not close nobody is answered, until the wait is over.
+func TestNoLedgerInTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n, do := bubble(t, Config{CloseEvery: -1})
+		start := time.Now()
+		r := do("POST", "/transactions", url.Values{"tx": {rootPays(t, n.bot.channels[0].Address(), 2, "1")}}.Encode())
+		if r.Code != http.StatusGatewayTimeout || time.Since(start) != submitTimeout {
+			t.Errorf("%d after %s: %s", r.Code, time.Since(start), r.Body)
+		}
+		if len(n.waiting) != 0 {
+			t.Errorf("%d still wait", len(n.waiting))
+		}
+		if err := n.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// Fees per operation are those of five ledgers, rounded down; a fee bump counts
+// as one operation more.
+func TestFeeStats(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a, b := key("a"), key("b")
+	w.fund("100", a, b)
+	if r := w.get("/fee_stats"); r.at("ledger_capacity_usage") != "0.05" {
+		t.Errorf("102 operations in ledgers of 100, 1,000 and 1,000: %s", r.text)
+	}
+	odd := params(a, w.sequence(a), ops(pay(b, "1", lumen), pay(b, "1", lumen), pay(b, "1", lumen)))
+	odd.BaseFee = 133
+	w.ok(w.send(w.build(odd, a)))
+	w.ok(w.send(w.bump(w.tx(a, ops(pay(b, "1", lumen))), b, 250)))
+	w.send(w.tx(b, ops(pay(a, "1000", lumen)))) // fails, and counts
+	for range 2 {
+		w.net.CloseLedger()
+	}
+	r := w.get("/fee_stats")
+	for at, want := range map[string]string{"min": "100", "max": "250", "mode": "100", "p10": "100", "p30": "100", "p40": "133", "p60": "133", "p70": "250", "p99": "250"} {
+		if got := r.at("max_fee", at); got != want {
+			t.Errorf("max_fee.%s is %v, want %s", at, got, want)
+		}
+	}
+	if r.at("fee_charged", "max") != "100" || r.at("ledger_capacity_usage") != "0" {
+		t.Errorf("charged: %s", r.text)
+	}
+	for range 5 {
+		w.net.CloseLedger()
+	}
+	if r := w.get("/fee_stats"); r.at("max_fee", "max") != "100" || r.at("max_fee", "min") != "100" {
+		t.Errorf("five ledgers of nothing: %s", r.text)
 	}
 }
 
@@ -249,12 +468,16 @@ func TestExpiresWhilePending(t *testing.T) {
 		t.Fatal(r.text)
 	}
 	// Hold it back, as a full ledger would.
-	w.net.queue.maxOps = 0
-	w.net.CloseLedger()
-	w.net.queue.maxOps = 1000
+	w.emptyLedger()
+	if r := w.async(first); r.status != 503 {
+		t.Errorf("it is late for the next ledger, but was not banned: %d %s", r.status, r.text)
+	}
 	w.net.CloseLedger()
 	if r := w.get("/transactions/" + w.hashOf(first)); r.status != 404 {
 		t.Errorf("it landed past its last ledger: %s", r.text)
+	}
+	if r := w.post("/transactions", url.Values{"tx": {w.build(p, b)}}); r.code() != "tx_too_late" {
+		t.Errorf("sent too late: %s", r.text)
 	}
 	w.ok(w.send(w.tx(a, ops(pay(b, "2", lumen)))))
 }

@@ -63,25 +63,24 @@ func (a *api) root(r *request) (any, error) {
 
 func (l *closedLedger) closedAt() time.Time { return time.Unix(l.closeTime, 0).UTC() }
 
-// feeStats describes the fees per operation of the last five ledgers.
+// feeStats describes the fees per operation, rounded down, of the last five
+// ledgers, and how full those were.
 func (a *api) feeStats(*request) (any, error) {
 	var charged, bid []int64
+	var used, room int
 	all := a.history.ledgers
 	for _, l := range all[max(0, len(all)-5):] {
+		room += int(l.maxOps)
 		for _, t := range l.txs {
-			charged = append(charged, mulDivUp(t.charged, 1, t.size()))
-			bid = append(bid, mulDivUp(t.bid, 1, t.size()))
+			used += int(t.ops)
+			charged = append(charged, t.charged/int64(t.size()))
+			bid = append(bid, t.bid/int64(t.size()))
 		}
 	}
-	last := a.history.last()
-	used := 0
-	for _, t := range last.txs {
-		used += int(t.ops)
-	}
 	return feeStatsBody{
-		LastLedger:          last.seq,
+		LastLedger:          a.history.last().seq,
 		LastLedgerBaseFee:   baseFee,
-		LedgerCapacityUsage: math.Round(100*float64(used)/float64(last.maxOps)) / 100,
+		LedgerCapacityUsage: math.Round(100*float64(used)/float64(room)) / 100,
 		FeeCharged:          distribution(charged),
 		MaxFee:              distribution(bid),
 	}, nil
