@@ -159,6 +159,11 @@ type accountBody struct {
 	PagingToken   string            `json:"paging_token"`
 }
 
+type dataBody struct {
+	Value   string `json:"value"`
+	Sponsor string `json:"sponsor,omitempty"`
+}
+
 type balanceBody struct {
 	Balance              string `json:"balance"`
 	Limit                string `json:"limit,omitempty"`
@@ -332,4 +337,10 @@ type setOptionsBody struct {
 	LowThreshold    *int     `json:"low_threshold,omitempty"`
 	MedThreshold    *int     `json:"med_threshold,omitempty"`
 	HighThreshold   *int     `json:"high_threshold,omitempty"`
+}
+
+type manageDataBody struct {
+	operationBody
+	Name  string `json:"name"`
+	Value string `json:"value"`
 }

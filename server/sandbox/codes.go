@@ -61,6 +61,8 @@ func innerCode(tr xdr.OperationResultTr) (string, bool) {
 		return tr.ChangeTrustResult.Code.String(), true
 	case xdr.OperationTypeSetOptions:
 		return tr.SetOptionsResult.Code.String(), true
+	case xdr.OperationTypeManageData:
+		return tr.ManageDataResult.Code.String(), true
 	}
 	return "", false
 }

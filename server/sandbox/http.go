@@ -36,6 +36,7 @@ func (n *Network) Handler() http.Handler {
 		"/ledgers/{seq}/payments":     {list: a.operationsOfLedger},
 
 		"/accounts/{id}":              {read: a.account, live: true, state: true},
+		"/accounts/{id}/data/{key}":   {read: a.accountData, live: true, state: true},
 		"/accounts/{id}/transactions": {list: a.transactionsOfAccount},
 		"/accounts/{id}/operations":   {list: a.operationsOfAccount},
 		"/accounts/{id}/payments":     {list: a.operationsOfAccount},

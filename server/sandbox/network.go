@@ -139,9 +139,12 @@ func rootKey(passphrase string) (*keypair.Full, error) {
 // genesis makes the first ledger: one account with all the lumens.
 func (n *Network) genesis(root *keypair.Full) error {
 	id := idOf(xdr.MustAddress(root.Address()))
-	n.state = &state{accounts: map[accountID]*account{
-		id: {id: id, balance: totalCoins, thresholds: [4]byte{1}, modified: 1},
-	}}
+	n.state = &state{
+		accounts: map[accountID]*account{
+			id: {id: id, balance: totalCoins, thresholds: [4]byte{1}, modified: 1},
+		},
+		claimables: make(map[balanceID]*claimable),
+	}
 	l, err := n.history.close(moment{ledger: 1}, 100, baseFee, nil, &view{below: n.state}, n.state, 0)
 	if err != nil {
 		return err
@@ -297,13 +300,7 @@ func (n *Network) prepare(m moment, maxOps uint32, perOp int64, txs []*transacti
 func (n *Network) commit(p *preparedLedger) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for id, a := range p.changes.changed {
-		if a == nil {
-			delete(n.state.accounts, id)
-		} else {
-			n.state.accounts[id] = a
-		}
-	}
+	n.state.commit(p.changes)
 	n.state.feePool = p.ledger.feePool
 	n.state.hash = p.ledger.stateHash
 	n.history.add(p.ledger, p.applied)

@@ -38,12 +38,8 @@ func checkSetOptions(source accountID, body xdr.OperationBody) int32 {
 			return int32(xdr.SetOptionsResultCodeSetOptionsBadSigner)
 		}
 	}
-	if op.HomeDomain != nil {
-		for _, c := range []byte(*op.HomeDomain) {
-			if c < 0x20 || c > 0x7e {
-				return int32(xdr.SetOptionsResultCodeSetOptionsInvalidHomeDomain)
-			}
-		}
+	if op.HomeDomain != nil && !printable(string(*op.HomeDomain)) {
+		return int32(xdr.SetOptionsResultCodeSetOptionsInvalidHomeDomain)
 	}
 	return 0
 }

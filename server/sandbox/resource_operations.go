@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"encoding/base64"
 	"encoding/hex"
 	"strconv"
 	"strings"
@@ -142,6 +143,8 @@ func (o *operationReader) resource(p position, join bool) (any, error) {
 		return d, nil
 	case xdr.OperationTypeSetOptions:
 		return setOptionsResource(b, *op.Body.SetOptionsOp), nil
+	case xdr.OperationTypeManageData:
+		return manageDataResource(b, *op.Body.ManageDataOp), nil
 	}
 	return b, nil
 }
@@ -199,6 +202,15 @@ func setOptionsResource(b operationBody, op xdr.SetOptionsOp) setOptionsBody {
 	}
 	d.SetFlags, d.SetFlagNames = flagNames(flagsOf(op.SetFlags))
 	d.ClearFlags, d.ClearFlagNames = flagNames(flagsOf(op.ClearFlags))
+	return d
+}
+
+// manageDataResource: a deletion has an empty value.
+func manageDataResource(b operationBody, op xdr.ManageDataOp) manageDataBody {
+	d := manageDataBody{operationBody: b, Name: string(op.DataName)}
+	if op.DataValue != nil {
+		d.Value = base64.StdEncoding.EncodeToString(*op.DataValue)
+	}
 	return d
 }
 

@@ -261,8 +261,32 @@ func (l links) account(h *history, a *account) accountBody {
 		assetBody: assetBody{Type: "native"},
 	})
 	b.Signers = a.signerResources()
-	b.Data = map[string]string{}
+	b.Data = make(map[string]string, len(a.data))
+	for _, d := range a.data {
+		b.Data[d.name] = base64.StdEncoding.EncodeToString(d.value)
+	}
 	return b
+}
+
+// accountData answers one data entry.
+func (a *api) accountData(r *request) (any, error) {
+	id, err := pathAccount(r)
+	if err != nil {
+		return nil, err
+	}
+	account := a.state.account(id)
+	if account == nil {
+		return nil, errNotFound
+	}
+	d := account.datum(r.PathValue("key"))
+	if d == nil {
+		return nil, errNotFound
+	}
+	b := dataBody{Value: base64.StdEncoding.EncodeToString(d.value)}
+	if d.sponsor != nil {
+		b.Sponsor = d.sponsor.String()
+	}
+	return b, nil
 }
 
 const zero = "0.0000000"

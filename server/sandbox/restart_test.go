@@ -23,6 +23,7 @@ func story(w *world) func(*world) string {
 	w.ok(w.send(w.tx(issuer, ops(pay(a, "50", usd(issuer)), &txnbuild.SetOptions{
 		HomeDomain: new("example.org"), Signer: &txnbuild.Signer{Address: b.Address(), Weight: 1},
 	}))))
+	w.ok(w.send(w.tx(b, ops(setData("kept", "yes"), setData("dropped", "no"), dropData("dropped")))))
 	w.send(w.tx(a, ops(pay(b, "5", usd(issuer))))) // fails
 	w.ok(w.send(w.bump(w.tx(a, ops(pay(b, "5", lumen))), issuer, 300)))
 	w.net.CloseLedger()

@@ -78,6 +78,13 @@ var rules = map[xdr.OperationType]rule{
 		},
 		participants: nobody,
 	},
+	xdr.OperationTypeManageData: {
+		name: "manage_data", threshold: always(medium), check: checkManageData, apply: applyManageData,
+		result: func(code int32) xdr.OperationResultTr {
+			return xdr.OperationResultTr{Type: xdr.OperationTypeManageData, ManageDataResult: &xdr.ManageDataResult{Code: xdr.ManageDataResultCode(code)}}
+		},
+		participants: nobody,
+	},
 }
 
 func always(level int) func(xdr.OperationBody) int {

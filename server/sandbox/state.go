@@ -3,9 +3,7 @@ package sandbox
 import (
 	"bytes"
 	"cmp"
-	"crypto/sha256"
-	"encoding/binary"
-	"maps"
+	"encoding/hex"
 	"math"
 	"slices"
 
@@ -136,6 +134,11 @@ type dataEntry struct {
 // A balanceID names a claimable balance.
 type balanceID [32]byte
 
+// String is the id's XDR in hex, as Horizon writes it.
+func (id balanceID) String() string {
+	return "00000000" + hex.EncodeToString(id[:])
+}
+
 // A claimable is a claimable balance. Like an account it is never changed once
 // it can be reached from a state or a view.
 type claimable struct {
@@ -190,6 +193,34 @@ func (a *account) dropLine(of asset) {
 	}
 }
 
+// datum finds a data entry for reading, nil if there is none.
+func (a *account) datum(name string) *dataEntry {
+	if i, ok := slices.BinarySearchFunc(a.data, name, byName); ok {
+		return &a.data[i]
+	}
+	return nil
+}
+
+func byName(d dataEntry, name string) int { return cmp.Compare(d.name, name) }
+
+// setDatum replaces or adds a data entry. The account must be an edit.
+func (a *account) setDatum(d dataEntry) {
+	i, found := slices.BinarySearchFunc(a.data, d.name, byName)
+	a.data = slices.Clone(a.data)
+	if found {
+		a.data[i] = d
+	} else {
+		a.data = slices.Insert(a.data, i, d)
+	}
+}
+
+// dropDatum removes a data entry. The account must be an edit.
+func (a *account) dropDatum(name string) {
+	if i, ok := slices.BinarySearchFunc(a.data, name, byName); ok {
+		a.data = slices.Delete(slices.Clone(a.data), i, i+1)
+	}
+}
+
 // weighted lists the keys that can sign for the account.
 func (a *account) weighted() []signer {
 	keys := slices.Clone(a.signers)
@@ -201,19 +232,28 @@ func (a *account) weighted() []signer {
 
 // A state is the ledger's content after some ledger closed.
 type state struct {
-	accounts map[accountID]*account
-	feePool  int64
-	hash     [32]byte // chained over all changes
+	accounts   map[accountID]*account
+	claimables map[balanceID]*claimable
+	feePool    int64
+	hash       [32]byte // chained over all changes
+}
+
+// entries is what a view lies on: another view, or a state.
+type entries interface {
+	account(accountID) *account
+	claimable(balanceID) *claimable
 }
 
 // A view is a set of changes on top of another view or of a state: the
 // ledger's, a transaction's, an operation's. Dropping it undoes them.
 type view struct {
-	below   interface{ account(accountID) *account }
-	changed map[accountID]*account // nil value: the account is gone
+	below    entries
+	changed  map[accountID]*account   // nil value: the account is gone
+	balances map[balanceID]*claimable // the same of claimable balances
 }
 
-func (s *state) account(id accountID) *account { return s.accounts[id] }
+func (s *state) account(id accountID) *account     { return s.accounts[id] }
+func (s *state) claimable(id balanceID) *claimable { return s.claimables[id] }
 
 // account loads an account for reading, nil if there is none.
 func (v *view) account(id accountID) *account {
@@ -244,6 +284,24 @@ func (v *view) put(a *account) {
 	v.changed[a.id] = a
 }
 
+// claimable loads a claimable balance for reading, nil if there is none.
+func (v *view) claimable(id balanceID) *claimable {
+	if c, ok := v.balances[id]; ok {
+		return c
+	}
+	return v.below.claimable(id)
+}
+
+func (v *view) putClaimable(c *claimable)  { v.setClaimable(c.id, c) }
+func (v *view) dropClaimable(id balanceID) { v.setClaimable(id, nil) }
+
+func (v *view) setClaimable(id balanceID, c *claimable) {
+	if v.balances == nil {
+		v.balances = make(map[balanceID]*claimable)
+	}
+	v.balances[id] = c
+}
+
 // child starts a view on top of this one.
 func (v *view) child() *view { return &view{below: v} }
 
@@ -255,54 +313,27 @@ func (v *view) into(parent *view) {
 		}
 		parent.changed[id] = a
 	}
+	for id, c := range v.balances {
+		parent.setClaimable(id, c)
+	}
 }
 
-// digest is the chained hash of the state once these changes are in.
-func (v *view) digest(previous [32]byte, feePool int64) [32]byte {
-	h := sha256.New()
-	h.Write(previous[:])
-	var buf []byte
-	buf = binary.BigEndian.AppendUint64(buf, uint64(feePool))
-	ids := slices.SortedFunc(maps.Keys(v.changed), func(a, b accountID) int { return bytes.Compare(a[:], b[:]) })
-	for _, id := range ids {
-		buf = append(buf, id[:]...)
-		buf = v.changed[id].appendTo(buf)
+// commit makes the changes of a view that lies on this state part of it.
+func (s *state) commit(v *view) {
+	for id, a := range v.changed {
+		if a == nil {
+			delete(s.accounts, id)
+		} else {
+			s.accounts[id] = a
+		}
 	}
-	h.Write(buf)
-	return [32]byte(h.Sum(nil))
-}
-
-// appendTo writes the account in a form that differs whenever it differs.
-func (a *account) appendTo(b []byte) []byte {
-	if a == nil {
-		return append(b, 0)
+	for id, c := range v.balances {
+		if c == nil {
+			delete(s.claimables, id)
+		} else {
+			s.claimables[id] = c
+		}
 	}
-	be := binary.BigEndian
-	b = append(b, 1)
-	b = be.AppendUint64(b, uint64(a.balance))
-	b = be.AppendUint64(b, uint64(a.sequence))
-	b = be.AppendUint32(b, a.seqLedger)
-	b = be.AppendUint64(b, uint64(a.seqTime))
-	b = be.AppendUint32(b, uint32(a.flags))
-	b = append(b, a.thresholds[:]...)
-	b = be.AppendUint32(b, uint32(len(a.homeDomain)))
-	b = append(b, a.homeDomain...)
-	if a.inflation != nil {
-		b = append(b, a.inflation[:]...)
-	}
-	b = be.AppendUint32(b, uint32(len(a.signers)))
-	for _, s := range a.signers {
-		b = append(append(b, s.key.Address()...), s.weight)
-	}
-	b = be.AppendUint32(b, uint32(len(a.lines)))
-	for _, l := range a.lines {
-		b = append(b, byte(l.asset.kind))
-		b = append(append(b, l.asset.code[:]...), l.asset.issuer[:]...)
-		b = be.AppendUint64(b, uint64(l.balance))
-		b = be.AppendUint64(b, uint64(l.limit))
-		b = be.AppendUint32(b, uint32(l.flags))
-	}
-	return b
 }
 
 // sum adds two amounts of stroops and says whether the result is an amount.
