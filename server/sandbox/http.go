@@ -7,20 +7,23 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/url"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
-const maxBody = 1 << 20 // bytes of a request
+// maxBody is the size of a request's body that is read, in bytes: Horizon's.
+const maxBody = 200 << 10
 
 // An api answers HTTP from a network.
 type api struct{ *Network }
 
 // Handler serves Horizon's API and /friendbot, to browsers too (CORS). An
-// answer may take half a minute and a stream nearly a whole one; write
-// deadlines of the server are moved accordingly.
+// answer may take half a minute and a stream nearly a whole one; deadlines of
+// the server are moved accordingly.
 func (n *Network) Handler() http.Handler {
 	a := &api{n}
 	mux := http.NewServeMux()
@@ -50,51 +53,71 @@ func (n *Network) Handler() http.Handler {
 		"/operations":      {list: a.allOperations},
 		"/operations/{id}": {read: a.operation},
 		"/payments":        {list: a.allOperations},
-
-		"/": {read: noSuchPath, act: noSuchPath},
 	} {
 		e.api = a
 		mux.Handle(path, e)
+		if path != "/{$}" {
+			mux.Handle(path+"/{$}", e)
+		}
 	}
 	mux.HandleFunc("/health", a.health)
-	return common(mux)
+	mux.HandleFunc("/", a.noSuchPath)
+	return a.common(mux)
 }
 
-func noSuchPath(*request) (any, error) { return nil, errNotFound }
-
-// common is what all answers share: headers, CORS, a bounded body, and paths
-// with or without a slash at the end.
-func common(next http.Handler) http.Handler {
+// common is what all answers share: headers, CORS, a bounded body.
+func (a *api) common(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Cache-Control", "no-cache, no-store, max-age=0")
+		if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
+			preflight(w, r)
+			return
+		}
 		h.Set("Vary", "Origin")
-		if origin := r.Header.Get("Origin"); origin != "" {
+		if origin := r.Header.Get("Origin"); origin != "" && simpleMethod(r.Method) {
 			h.Set("Access-Control-Allow-Origin", origin)
 			h.Set("Access-Control-Expose-Headers", "Date, Latest-Ledger")
-			if method := r.Header.Get("Access-Control-Request-Method"); r.Method == http.MethodOptions && method != "" {
-				preflight(w, r, method)
-				return
-			}
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		if len(r.URL.Path) > 1 && strings.HasSuffix(r.URL.Path, "/") {
-			r.URL.Path = "/" + strings.Trim(r.URL.Path, "/")
-			r.URL.RawPath = ""
+		// The mux would redirect paths with "//" and "..": to Horizon they are
+		// unknown.
+		if p := r.URL.EscapedPath(); p != "/" && strings.TrimSuffix(p, "/") != path.Clean(p) {
+			a.noSuchPath(w, r)
+			return
 		}
-		next.ServeHTTP(w, r)
+		mux.ServeHTTP(w, r)
 	})
 }
 
-func preflight(w http.ResponseWriter, r *http.Request, method string) {
+// preflight answers a browser that asks whether it may ask.
+func preflight(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
-	h.Del("Access-Control-Expose-Headers")
 	h.Set("Vary", "Origin, Access-Control-Request-Method, Access-Control-Request-Headers")
-	h.Set("Access-Control-Allow-Methods", method)
-	if headers := r.Header.Get("Access-Control-Request-Headers"); headers != "" {
-		h.Set("Access-Control-Allow-Headers", headers)
+	origin, method := r.Header.Get("Origin"), r.Header.Get("Access-Control-Request-Method")
+	if origin != "" && (simpleMethod(method) || method == http.MethodOptions) {
+		h.Set("Access-Control-Allow-Origin", origin)
+		h.Set("Access-Control-Allow-Methods", method)
+		if headers := r.Header.Get("Access-Control-Request-Headers"); headers != "" {
+			h.Set("Access-Control-Allow-Headers", headers)
+		}
 	}
 	w.WriteHeader(http.StatusNoContent)
+}
+
+// simpleMethod says whether pages of other sites may use it.
+func simpleMethod(method string) bool {
+	return method == http.MethodGet || method == http.MethodHead || method == http.MethodPost
+}
+
+func (a *api) noSuchPath(w http.ResponseWriter, r *http.Request) {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
+		http.MethodDelete, http.MethodConnect, http.MethodOptions, http.MethodTrace:
+		a.fail(w, r, errNotFound)
+	default:
+		w.WriteHeader(http.StatusMethodNotAllowed)
+	}
 }
 
 // An endpoint answers one path. read and list run under the network's read
@@ -104,14 +127,15 @@ type endpoint struct {
 	read   func(*request) (any, error)      // GET of one object
 	list   func(*request) ([]record, error) // GET of a page, or of a stream
 	act    func(*request) (any, error)      // POST
-	getToo bool                             // act also on GET
+	getToo bool                             // act also on GET, and whatever Accept says
 	live   bool                             // what is read can be streamed
-	state  bool                             // says how old its answer is, in Latest-Ledger
+	state  bool                             // of the ledger's state: Latest-Ledger says how old; a list has cursors of its own and no stream
 }
 
 // A request with what all handlers need of it.
 type request struct {
 	*http.Request
+	query url.Values
 	links links
 	page  pageQuery
 }
@@ -129,99 +153,115 @@ type answer struct {
 }
 
 func (e endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	q := &request{Request: r, links: linksOf(r)}
 	acting := e.act != nil && (r.Method == http.MethodPost || e.getToo && r.Method == http.MethodGet)
 	if !acting && (r.Method != http.MethodGet || e.read == nil && e.list == nil) {
 		w.WriteHeader(http.StatusMethodNotAllowed)
 		return
 	}
-	streaming, err := negotiate(r.Header.Get("Accept"), !acting && (e.list != nil || e.live))
-	if err != nil {
-		e.fail(w, r, err)
-		return
-	}
+	q := &request{Request: r, query: r.URL.Query(), links: linksOf(r)}
+	setDeadlines(w, 2*submitTimeout)
+	defer endDeadlines(w)
+	want := negotiate(r.Header.Get("Accept"))
 	switch {
-	case acting:
-		setDeadlines(w, time.Now().Add(2*submitTimeout))
-		defer setDeadlines(w, time.Time{})
+	case acting && (want == asJSON || e.getToo):
 		body, err := e.act(q)
 		e.render(w, r, body, err)
-	case streaming:
+	case want == asStream && !acting && (e.live || e.list != nil && !e.state):
 		e.stream(w, q)
 	default:
-		body, seq, err := e.once(q)
-		if e.state {
-			w.Header().Set("Latest-Ledger", strconv.Itoa(int(seq)))
-		}
+		body, err := e.once(w, q, want == asJSON && !acting)
 		e.render(w, r, body, err)
 	}
 }
 
 // setDeadlines moves what the server allows for one request, where it can: the
-// time to write, and with it the time for reading, whose passing would cancel
-// the request while it is waiting. The zero time takes the limits off again.
-func setDeadlines(w http.ResponseWriter, write time.Time) {
+// time to write the answer, and the time to read, whose passing cancels the
+// request even after its body.
+func setDeadlines(w http.ResponseWriter, d time.Duration) {
 	c := http.NewResponseController(w)
-	_ = c.SetWriteDeadline(write)
-	_ = c.SetReadDeadline(time.Time{})
+	_ = c.SetWriteDeadline(time.Now().Add(d))
+	_ = c.SetReadDeadline(time.Now().Add(d))
 }
 
-// once answers a GET, and says of which ledger.
-func (e endpoint) once(q *request) (body any, seq uint32, err error) {
+// endDeadlines leaves the connection as it was. The server itself takes off the
+// time to read.
+func endDeadlines(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
+}
+
+// once answers a GET, if what the client accepts can be given. The answer is of
+// one ledger.
+func (e endpoint) once(w http.ResponseWriter, q *request, acceptable bool) (any, error) {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
-	seq = e.history.last().seq
-	if e.list == nil {
-		body, err = e.read(q)
-		return body, seq, err
+	if e.state {
+		w.Header().Set("Latest-Ledger", strconv.Itoa(int(e.history.last().seq)))
 	}
-	if q.page, err = e.pageOf(q, ""); err != nil {
-		return nil, seq, err
+	if !acceptable {
+		return nil, errNotAcceptable
+	}
+	if e.list == nil {
+		return e.read(q)
+	}
+	var err error
+	if q.page, err = e.pageOf(q); err != nil {
+		return nil, err
 	}
 	records, err := e.list(q)
 	if err != nil {
-		return nil, seq, err
+		return nil, err
 	}
-	return q.links.page(q, records), seq, nil
+	return q.links.page(q, records), nil
 }
 
-// negotiate chooses between an event stream and JSON. Horizon knows nothing
-// else, and answers 406 to whom only that would do.
-func negotiate(accept string, streamable bool) (streaming bool, err error) {
+// What a client wants, of what Horizon can answer with.
+const (
+	asJSON   = "application/json"
+	asStream = "text/event-stream"
+	asBytes  = "application/octet-stream"
+)
+
+// negotiate reads an Accept header as Horizon does: the client's first choice
+// among all that Horizon knows counts, even if this path cannot give it, which
+// is a 406. "" is something unknown.
+func negotiate(accept string) string {
 	if accept == "" {
-		return false, nil
+		return asJSON
 	}
 	type choice struct {
-		kind string
-		q    float64
+		kind  string
+		q     float64
+		vague int
 	}
 	var choices []choice
 	for part := range strings.SplitSeq(accept, ",") {
 		fields := strings.Split(part, ";")
-		c := choice{strings.ToLower(strings.TrimSpace(fields[0])), 1}
+		kind := strings.TrimSpace(fields[0])
+		if kind == "*" {
+			kind = "*/*"
+		}
+		c := choice{kind, 1, strings.Count(kind, "*")}
 		for _, f := range fields[1:] {
 			if v, ok := strings.CutPrefix(strings.TrimSpace(f), "q="); ok {
-				if c.q, err = strconv.ParseFloat(v, 64); err != nil {
-					c.q = 0
-				}
+				c.q, _ = strconv.ParseFloat(v, 32)
 			}
 		}
-		if c.q > 0 {
-			choices = append(choices, c)
-		}
+		choices = append(choices, c)
 	}
-	slices.SortStableFunc(choices, func(a, b choice) int { return cmp.Compare(b.q, a.q) })
+	slices.SortStableFunc(choices, func(a, b choice) int {
+		return cmp.Or(cmp.Compare(b.q, a.q), cmp.Compare(a.vague, b.vague))
+	})
 	for _, c := range choices {
 		switch c.kind {
-		case "*/*", "application/*", "application/json", "application/hal+json":
-			return false, nil
+		case "application/hal+json", "application/json", "application/*", "*/*":
+			return asJSON
 		case "text/event-stream", "text/*":
-			if streamable {
-				return true, nil
-			}
+			return asStream
+		case "application/octet-stream":
+			return asBytes
 		}
 	}
-	return false, errNotAcceptable
+	return ""
 }
 
 func (e endpoint) render(w http.ResponseWriter, r *http.Request, body any, err error) {
@@ -248,10 +288,11 @@ func (e endpoint) render(w http.ResponseWriter, r *http.Request, body any, err e
 		z, _ := gzip.NewWriterLevel(w, gzip.BestSpeed)
 		_, _ = z.Write(text)
 		_ = z.Close()
-		return
+	} else {
+		w.WriteHeader(status)
+		_, _ = w.Write(text)
 	}
-	w.WriteHeader(status)
-	_, _ = w.Write(text)
+	_ = http.NewResponseController(w).Flush() // while the deadline holds
 }
 
 // A problem is an error as Horizon writes it (RFC 7807).
@@ -270,6 +311,10 @@ const problemBase = "https://stellar.org/horizon-errors/"
 var (
 	errNotFound = problem{Type: "not_found", Title: "Resource Missing", Status: http.StatusNotFound,
 		Detail: "The resource at the url requested was not found.  This usually occurs for one of two reasons:  The url requested is not valid, or no data in our database could be found with the parameters provided."}
+	errBeforeHistory = problem{Type: "before_history", Title: "Data Requested Is Before Recorded History", Status: http.StatusGone,
+		Detail: "This horizon instance is configured to only track a portion of the stellar network's latest history. This request is asking for results prior to the recorded history known to this horizon instance."}
+	errBadRequest = problem{Type: "bad_request", Title: "Bad Request", Status: http.StatusBadRequest,
+		Detail: "The request you sent was invalid in some way."}
 	errNotAcceptable = problem{Type: "not_acceptable", Status: http.StatusNotAcceptable,
 		Title: "An acceptable response content-type could not be provided for this request"}
 	errServer = problem{Type: "server_error", Title: "Internal Server Error", Status: http.StatusInternalServerError,
@@ -277,9 +322,9 @@ var (
 )
 
 func invalidField(field, reason string) problem {
-	return problem{Type: "bad_request", Title: "Bad Request", Status: http.StatusBadRequest,
-		Detail: "The request you sent was invalid in some way.",
-		Extras: map[string]any{"invalid_field": field, "reason": reason}}
+	p := errBadRequest
+	p.Extras = map[string]any{"invalid_field": field, "reason": reason}
+	return p
 }
 
 // fail renders an error; what is not a problem is logged and stays hidden.

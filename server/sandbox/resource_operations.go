@@ -64,19 +64,23 @@ func (a *api) operationRecords(r *request, all []position, failedToo bool) ([]re
 }
 
 func (a *api) operation(r *request) (any, error) {
-	n, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
-	if err != nil || n < 0 {
-		return nil, invalidField("id", "unparseable value")
+	n, err := strconv.ParseUint(r.PathValue("id"), 10, 64)
+	if err != nil {
+		return nil, invalidField("id", `schema: error converting value for "id"`)
+	}
+	join, err := r.joined()
+	if err != nil {
+		return nil, err
 	}
 	p := position(n)
+	if p < at(1, 0, 0) {
+		return nil, errBeforeHistory
+	}
 	l := a.history.ledger(p.ledger())
 	if l == nil || p.order() == 0 || int(p.order()) > len(l.txs) || p.op() == 0 || p.op() > l.txs[p.order()-1].ops {
 		return nil, errNotFound
 	}
-	if r.page, err = a.pageOf(r, ""); err != nil {
-		return nil, err
-	}
-	return a.newOperationReader(r).resource(p, r.page.join)
+	return a.newOperationReader(r).resource(p, join)
 }
 
 // An operationReader reads operations out of history, decoding each of their

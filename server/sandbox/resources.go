@@ -148,14 +148,18 @@ func (a *api) ledger(r *request) (any, error) {
 }
 
 func (a *api) pathLedger(r *request) (*closedLedger, error) {
-	seq, err := strconv.ParseUint(r.PathValue("seq"), 10, 31)
+	seq, err := strconv.ParseUint(r.PathValue("seq"), 10, 32)
 	if err != nil {
-		return nil, invalidField("ledger_id", "unparseable value")
+		return nil, invalidField("ledger_id", "Ledger ID must be an integer higher than 0")
 	}
-	if seq == 0 || a.history.ledger(uint32(seq)) == nil {
+	if seq == 0 || seq > math.MaxInt32 {
+		return nil, errBeforeHistory // Horizon's numbers have a sign here
+	}
+	l := a.history.ledger(uint32(seq))
+	if l == nil {
 		return nil, errNotFound
 	}
-	return a.history.ledger(uint32(seq)), nil
+	return l, nil
 }
 
 func (l links) ledger(h *history, c *closedLedger) (ledgerBody, error) {

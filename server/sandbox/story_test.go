@@ -385,12 +385,3 @@ func TestPaging(t *testing.T) {
 func trustNothing() txnbuild.Operation {
 	return &txnbuild.SetOptions{HomeDomain: new("example.org")}
 }
-
-func TestBodyLimit(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	r := w.post("/transactions", url.Values{"tx": {strings.Repeat("A", 2*maxBody)}})
-	if r.status != http.StatusRequestEntityTooLarge {
-		t.Errorf("status %d", r.status)
-	}
-}

@@ -1,10 +1,12 @@
 package sandbox
 
 import (
-	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"math"
 	"net/http"
+	"reflect"
 	"time"
 )
 
@@ -25,24 +27,62 @@ const (
 // counted from now, and ends after as many events as the limit says.
 func (e endpoint) stream(w http.ResponseWriter, q *request) {
 	source, err := e.newSource(q)
-	var events []event
+	var news []record
 	if err == nil {
-		events, err = source.next()
+		news, err = source.next()
 	}
 	if err != nil {
 		e.fail(w, q.Request, err) // nothing is streamed yet
 		return
 	}
+	out := newEventWriter(w)
+	look := time.NewTicker(e.cfg.StreamEvery)
+	defer look.Stop()
+	end := time.NewTimer(streamFor)
+	defer end.Stop()
 
-	out := http.NewResponseController(w)
-	send := func(text string) bool {
-		setDeadlines(w, time.Now().Add(streamStuck))
-		if _, err := w.Write([]byte(text)); err != nil {
-			return false
+	for out.send(streamHello); out.err == nil; news, err = source.next() {
+		if err != nil {
+			out.fail(e.api, q, err)
+			return
 		}
-		return out.Flush() == nil
+		out.events(news)
+		if source.left -= len(news); source.left <= 0 || !source.wait(look, end) {
+			break
+		}
 	}
-	defer setDeadlines(w, time.Time{})
+	out.send(streamByebye)
+}
+
+// wait waits until it is time to look, or tells that it is time to end.
+func (s *source) wait(look *time.Ticker, end *time.Timer) bool {
+	select {
+	case <-look.C:
+	case <-end.C:
+		return false
+	case <-s.stopping:
+		return false
+	case <-s.q.Context().Done():
+		return false
+	}
+	select {
+	case <-end.C: // both at once
+		return false
+	default:
+		return true
+	}
+}
+
+// An eventWriter writes a stream, as long as the client takes it.
+type eventWriter struct {
+	w   http.ResponseWriter
+	out *http.ResponseController
+	err error
+}
+
+func newEventWriter(w http.ResponseWriter) *eventWriter {
+	out := http.NewResponseController(w)
+	_ = out.SetReadDeadline(time.Now().Add(streamFor + streamStuck))
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream; charset=utf-8")
 	h.Set("Cache-Control", "no-cache")
@@ -50,110 +90,97 @@ func (e endpoint) stream(w http.ResponseWriter, q *request) {
 	h.Set("Access-Control-Allow-Origin", "*")
 	h.Del("Access-Control-Expose-Headers")
 	w.WriteHeader(http.StatusOK)
-
-	look := time.NewTicker(e.cfg.StreamEvery)
-	defer look.Stop()
-	end := time.NewTimer(streamFor)
-	defer end.Stop()
-
-	text := streamHello
-	for left := source.limit; ; {
-		for _, ev := range events {
-			text += ev.String()
-			left--
-		}
-		if text != "" && !send(text) {
-			return
-		}
-		if left <= 0 {
-			break
-		}
-		select {
-		case <-look.C:
-			if events, err = source.next(); err != nil {
-				e.cfg.Logger.Error("sandbox: stream", "path", q.URL.Path, "error", err)
-				return
-			}
-			events = events[:min(len(events), left)]
-			text = ""
-			continue
-		case <-end.C:
-		case <-e.stopping:
-		case <-q.Context().Done():
-			return
-		}
-		break
-	}
-	send(streamByebye)
+	return &eventWriter{w: w, out: out}
 }
 
-// An event is one message. An object's has no id.
-type event struct {
-	id   string
-	data []byte
+// send writes and flushes. After an error it does nothing.
+func (o *eventWriter) send(text string) {
+	if o.err != nil {
+		return
+	}
+	_ = o.out.SetWriteDeadline(time.Now().Add(streamStuck))
+	if _, o.err = o.w.Write([]byte(text)); o.err == nil {
+		o.err = o.out.Flush()
+	}
 }
 
-func (e event) String() string {
-	if e.id == "" {
-		return fmt.Sprintf("data: %s\n\n", e.data)
+// events writes one message for each record; an object's has no id.
+func (o *eventWriter) events(news []record) {
+	for _, r := range news {
+		data, err := json.Marshal(r.body)
+		if err != nil {
+			o.err = err
+			return
+		}
+		if r.token == "" {
+			o.send(fmt.Sprintf("data: %s\n\n", data))
+		} else {
+			o.send(fmt.Sprintf("id: %s\ndata: %s\n\n", r.token, data))
+		}
 	}
-	return fmt.Sprintf("id: %s\ndata: %s\n\n", e.id, e.data)
+}
+
+// fail ends a stream that has begun, such as that of an account merged away,
+// as Horizon does: without a farewell.
+func (o *eventWriter) fail(a *api, q *request, err error) {
+	text := "Unexpected stream error"
+	if p, ok := errors.AsType[problem](err); ok {
+		text = fmt.Sprintf("problem: %s. full details: %s", p.Type, p.Detail)
+	} else {
+		a.cfg.Logger.ErrorContext(q.Context(), "sandbox: stream", "path", q.URL.Path, "error", err)
+	}
+	o.send(fmt.Sprintf("event: error\ndata: %s\n\n", text))
 }
 
 // A source yields what is new since it was last asked.
 type source struct {
 	endpoint
-	q     *request
-	limit int
-	last  []byte // of an object, what was sent
+	q    *request
+	left int    // of the limit
+	seen uint32 // the ledger of the last look
+	last any    // of an object, what was sent
 }
 
 func (e endpoint) newSource(q *request) (*source, error) {
-	s := &source{endpoint: e, q: q, limit: defaultLimit}
+	s := &source{endpoint: e, q: q, left: defaultLimit}
 	if e.list == nil {
 		return s, nil
 	}
 	e.mu.RLock()
 	defer e.mu.RUnlock()
 	var err error
-	if q.page, err = e.pageOf(q, q.Header.Get("Last-Event-ID")); err != nil {
-		return nil, err
-	}
-	s.limit = q.page.limit
-	return s, nil
+	q.page, err = e.pageOf(q)
+	s.left = q.page.limit
+	return s, err
 }
 
-func (s *source) next() ([]event, error) {
+// next looks, if there has been a ledger since.
+func (s *source) next() ([]record, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
+	now := s.history.last().seq
+	if s.seen == now {
+		return nil, nil
+	}
+	s.seen = now
 	if s.list == nil {
 		body, err := s.read(s.q)
-		if err != nil {
+		if err != nil || reflect.DeepEqual(body, s.last) {
 			return nil, err
 		}
-		data, err := json.Marshal(body)
-		if err != nil || bytes.Equal(data, s.last) {
-			return nil, err
-		}
-		s.last = data
-		return []event{{data: data}}, nil
+		s.last = body
+		return []record{{body: body}}, nil
 	}
-	records, err := s.list(s.q)
-	if err != nil {
-		return nil, err
+	page := &s.q.page
+	page.limit = s.left
+	news, err := s.list(s.q)
+	// Fewer than the limit are all there are, and with as many the stream ends:
+	// nothing has to be looked at twice.
+	switch {
+	case !page.descending:
+		page.cursor, page.second = endOf(now), math.MaxInt64
+	case len(news) > 0 || page.given != "":
+		page.cursor, page.second = 0, 0
 	}
-	var events []event
-	for _, r := range records {
-		data, err := json.Marshal(r.body)
-		if err != nil {
-			return nil, err
-		}
-		events = append(events, event{r.token, data})
-	}
-	if n := len(records); n > 0 {
-		if _, err := fmt.Sscan(records[n-1].token, &s.q.page.cursor); err != nil {
-			return nil, fmt.Errorf("the paging token %q: %w", records[n-1].token, err)
-		}
-	}
-	return events, nil
+	return news, err
 }

@@ -10,8 +10,6 @@ import (
 	"time"
 )
 
-const asStream = "text/event-stream"
-
 func TestStreamOfBacklog(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -2,11 +2,11 @@ package sandbox
 
 import (
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"mime"
 	"net/http"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stellar/go-stellar-sdk/xdr"
 )
@@ -72,15 +72,12 @@ func (a *api) readEnvelope(r *request, async bool) (*transaction, error) {
 				Detail: "The request has an unsupported content type. Presently, the only supported content type is application/x-www-form-urlencoded."}
 		}
 	}
-	err := r.ParseForm()
-	if err == nil && r.PostForm.Get("tx") == "" {
-		err = r.ParseMultipartForm(maxBody) // which says so if it is not
-	}
-	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-		return nil, problem{Type: "payload_too_large", Title: "Payload Too Large", Status: http.StatusRequestEntityTooLarge,
-			Detail: "The request exceeded the maximum allowed payload size."}
-	}
+	// The body goes before the query. One that cannot be read, such as one that
+	// is too large, is as good as empty.
 	text := r.FormValue("tx")
+	if !utf8.ValidString(text) {
+		return nil, invalidField("tx", "invalid value")
+	}
 	t, err := decodeBase64(text, a.cfg.Passphrase)
 	if err != nil {
 		extras := map[string]any{"envelope_xdr": text}
