@@ -55,6 +55,10 @@ test: test-go test-web test-story ## everything a contributor must see green
 test-go: $(web) $(gotestsum) ## the Go tests, with the race detector
 	$(gotestsum) --format pkgname --hide-summary skipped -- -race -timeout 9m $(ARGS) ./...
 
+.PHONY: sandbox-conformance
+sandbox-conformance: ## hold the sandbox against the recorded Horizon: how many exchanges, which differ, why
+	@$(GO) test -count 1 -run '^TestConformance$$' -v ./server/sandbox
+
 .PHONY: test-web
 test-web: $(npm) ## the web app's unit tests
 	npm --prefix frontend run test

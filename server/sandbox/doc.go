@@ -35,4 +35,23 @@
 //   - The header's bucketListHash is a chained hash over the changed accounts
 //     instead of stellar-core's bucket list.
 //   - No rate limit (the 429 of a real Horizon) and no outages on demand.
+//
+// # Differences from the recordings
+//
+// All recorded exchanges are replayed by TestConformance; what answers otherwise
+// is this, with the recordings' numbers:
+//
+//   - Friendbot answers on this same server, at /friendbot, so nothing is
+//     redirected to it. (002, 008, 029, 251, 261, 272)
+//   - Friendbot's hundred channel accounts take more of the root account than
+//     the recorded twenty. (013)
+//   - History begins with the first ledger; the recorded Horizon's began with
+//     the eighth. (002, 007, 008, 022, 251, 261, 272)
+//   - fee_stats and cursor=now are of the last ledger; Horizon learns of it up
+//     to a second late. (162, 163, 179, 235, 237)
+//   - These were recorded with an older core; of an account one transaction is
+//     pending at a time, as in 302, 306 and 318. (208, 209, 212, 213, 224,
+//     442, 443, 446, 447, 458)
+//   - There are no offers, order books or paths. (103, 104, 105, 106, 107,
+//     108, 109, 110, 111)
 package sandbox

@@ -16,6 +16,7 @@ import (
 
 	"github.com/stellar/go-stellar-sdk/keypair"
 	"github.com/stellar/go-stellar-sdk/txnbuild"
+	"github.com/stellar/go-stellar-sdk/xdr"
 )
 
 // A world is a network reached over HTTP, whose ledgers close when told.
@@ -311,4 +312,23 @@ func usd(issuer *keypair.Full) txnbuild.CreditAsset {
 
 func trust(a txnbuild.CreditAsset, limit string) *txnbuild.ChangeTrust {
 	return &txnbuild.ChangeTrust{Line: must(a.ToChangeTrustAsset()), Limit: limit}
+}
+
+func muxedAddress(k *keypair.Full, id uint64) string {
+	m := must(xdr.MuxedAccountFromAccountId(k.Address(), id))
+	return m.Address()
+}
+
+// settle waits until so many transactions are pending.
+func (w *world) settle(pending int) {
+	w.until(nil, func() bool {
+		w.net.queueMu.Lock()
+		defer w.net.queueMu.Unlock()
+		return len(w.net.queue.pending) >= pending
+	})
+}
+
+func (w *world) hashOf(envelope string) string {
+	t := must(decodeBase64(envelope, w.net.cfg.Passphrase))
+	return fmt.Sprintf("%x", t.hash)
 }

@@ -158,6 +158,9 @@ func (e endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusMethodNotAllowed)
 		return
 	}
+	if e.getToo { // friendbot, elsewhere a server of its own
+		w.Header().Del("Cache-Control")
+	}
 	q := &request{Request: r, query: r.URL.Query(), links: linksOf(r)}
 	setDeadlines(w, 2*submitTimeout)
 	defer endDeadlines(w)
@@ -281,7 +284,9 @@ func (e endpoint) render(w http.ResponseWriter, r *http.Request, body any, err e
 	h := w.Header()
 	h.Set("Content-Type", "application/hal+json; charset=utf-8")
 	h.Set("Content-Disposition", "inline")
-	h.Set("Vary", "Accept-Encoding")
+	if !e.getToo {
+		h.Set("Vary", "Accept-Encoding")
+	}
 	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
 		h.Set("Content-Encoding", "gzip")
 		w.WriteHeader(status)

@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -13,7 +12,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/stellar/go-stellar-sdk/keypair"
 	"github.com/stellar/go-stellar-sdk/txnbuild"
 	"github.com/stellar/go-stellar-sdk/xdr"
@@ -437,13 +435,6 @@ func TestSecondTransactionOfAnAccountTimesOut(t *testing.T) {
 		}
 		if answers[1].Code != http.StatusGatewayTimeout || took[1] != submitTimeout {
 			t.Errorf("the second: %d after %s", answers[1].Code, took[1])
-		}
-		var late map[string]any
-		if err := json.Unmarshal(answers[1].Body.Bytes(), &late); err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(shape("", recorded(t, "306").Response.Body), shape("", late)); diff != "" {
-			t.Errorf("the second (- recorded, + sandbox): %s", diff)
 		}
 		if r := do("GET", "/accounts/"+root, ""); !strings.Contains(r.Body.String(), `"sequence": "2"`) {
 			t.Errorf("the second landed: %s", r.Body)

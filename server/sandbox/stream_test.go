@@ -3,7 +3,6 @@ package sandbox
 import (
 	"net/http/httptest"
 	"net/url"
-	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -30,7 +29,7 @@ func TestStreamOfBacklog(t *testing.T) {
 		}
 		return strings.Join(kept, "\n")
 	}
-	want := string(must(os.ReadFile("testdata/198_sse_payments_limit2.raw.txt")))
+	want := recorded(t, "198").streamText()
 	if frame(r.text) != frame(want) {
 		t.Errorf("streamed %q, recorded %q", frame(r.text), frame(want))
 	}
