@@ -58,19 +58,67 @@ type history struct {
 	passphrase string
 	ledgers    []*closedLedger // from 1, without gaps
 	byHash     map[[32]byte]position
-	// Everything an account takes part in, ascending.
-	txsOf map[accountID][]position
-	opsOf map[accountID][]position
-	// All of the network's, ascending.
-	txs, ops []position
+	timeline                           // the network's
+	of         map[accountID]*timeline // what each account took part in
+}
+
+// A timeline is what happened, ascending. What lists leave out is kept apart, so
+// that none of them has to search a long history for the few it shows.
+type timeline struct {
+	txs, failedTxs           []position
+	ops, failedOps           []position
+	payments, failedPayments []position // those of the operations
+}
+
+func (l *timeline) addTransaction(p position, success bool) {
+	if success {
+		l.txs = append(l.txs, p)
+	} else {
+		l.failedTxs = append(l.failedTxs, p)
+	}
+}
+
+func (l *timeline) addOperation(p position, success, payment bool) {
+	ops, payments := &l.ops, &l.payments
+	if !success {
+		ops, payments = &l.failedOps, &l.failedPayments
+	}
+	*ops = append(*ops, p)
+	if payment {
+		*payments = append(*payments, p)
+	}
+}
+
+// transactions and operations are the lists that make up what was asked for.
+func (l *timeline) transactions(failedToo bool) [][]position {
+	switch {
+	case l == nil:
+		return nil
+	case failedToo:
+		return [][]position{l.txs, l.failedTxs}
+	}
+	return [][]position{l.txs}
+}
+
+func (l *timeline) operations(paymentsOnly, failedToo bool) [][]position {
+	if l == nil {
+		return nil
+	}
+	lists := [][]position{l.ops, l.failedOps}
+	if paymentsOnly {
+		lists = [][]position{l.payments, l.failedPayments}
+	}
+	if !failedToo {
+		lists = lists[:1]
+	}
+	return lists
 }
 
 func newHistory(passphrase string) *history {
 	return &history{
 		passphrase: passphrase,
 		byHash:     make(map[[32]byte]position),
-		txsOf:      make(map[accountID][]position),
-		opsOf:      make(map[accountID][]position),
+		of:         make(map[accountID]*timeline),
 	}
 }
 
@@ -100,7 +148,16 @@ func (h *history) transaction(hash [32]byte) *closedTransaction {
 }
 
 // knows says whether the account ever took part in a transaction.
-func (h *history) knows(id accountID) bool { return len(h.txsOf[id]) > 0 }
+func (h *history) knows(id accountID) bool { return h.of[id] != nil }
+
+func (h *history) timelineOf(id accountID) *timeline {
+	l := h.of[id]
+	if l == nil {
+		l = new(timeline)
+		h.of[id] = l
+	}
+	return l
+}
 
 // add appends a ledger.
 func (h *history) add(l *closedLedger, txs []applied) {
@@ -114,18 +171,19 @@ func (h *history) add(l *closedLedger, txs []applied) {
 		if before := h.transaction(t.inner); before == nil || !before.success {
 			h.byHash[t.inner] = p
 		}
-		h.txs = append(h.txs, p)
+		h.addTransaction(p, t.success)
 		concerned := map[accountID]bool{a.tx.source: true, a.tx.feeSource: true}
 		for j, op := range a.tx.operations {
 			q := at(l.seq, t.order, uint32(j+1))
-			h.ops = append(h.ops, q)
+			payment := rules[op.Body.Type].payment
+			h.addOperation(q, t.success, payment)
 			for _, id := range a.tx.participants(op) {
 				concerned[id] = true
-				h.opsOf[id] = append(h.opsOf[id], q)
+				h.timelineOf(id).addOperation(q, t.success, payment)
 			}
 		}
 		for id := range concerned {
-			h.txsOf[id] = append(h.txsOf[id], p)
+			h.timelineOf(id).addTransaction(p, t.success)
 		}
 	}
 }
@@ -153,23 +211,36 @@ func (h *history) decode(c *closedTransaction) *transaction {
 }
 
 // page picks up to limit positions after the cursor, or before it when
-// descending, for which keep holds.
-func page(all []position, cursor position, descending bool, limit int, keep func(position) bool) []position {
+// descending, out of some lists.
+func page(lists [][]position, cursor position, descending bool, limit int) []position {
 	var out []position
+	for _, all := range lists {
+		if descending {
+			i := sort.Search(len(all), func(i int) bool { return all[i] >= cursor })
+			out = append(out, all[max(0, i-limit):i]...)
+		} else {
+			i := sort.Search(len(all), func(i int) bool { return all[i] > cursor })
+			out = append(out, all[i:min(len(all), i+limit)]...)
+		}
+	}
+	slices.Sort(out)
 	if descending {
-		for i := sort.Search(len(all), func(i int) bool { return all[i] >= cursor }) - 1; i >= 0 && len(out) < limit; i-- {
-			if keep(all[i]) {
-				out = append(out, all[i])
-			}
-		}
-		return out
+		slices.Reverse(out)
 	}
-	for i := sort.Search(len(all), func(i int) bool { return all[i] > cursor }); i < len(all) && len(out) < limit; i++ {
-		if keep(all[i]) {
-			out = append(out, all[i])
-		}
+	return out[:min(len(out), limit)]
+}
+
+// within is the part of a list from one position to before another.
+func within(all []position, from, to position) []position {
+	find := func(p position) int { return sort.Search(len(all), func(i int) bool { return all[i] >= p }) }
+	return all[find(from):find(to)]
+}
+
+func allWithin(lists [][]position, from, to position) [][]position {
+	for i, all := range lists {
+		lists[i] = within(all, from, to)
 	}
-	return out
+	return lists
 }
 
 // close makes the record of a ledger from what was applied. The header's hash

@@ -3,8 +3,8 @@ package sandbox
 import (
 	"encoding/base64"
 	"encoding/hex"
+	"path"
 	"strconv"
-	"strings"
 
 	"github.com/stellar/go-stellar-sdk/amount"
 	"github.com/stellar/go-stellar-sdk/xdr"
@@ -13,8 +13,12 @@ import (
 // Operations and, among them, payments: a path that ends in /payments lists
 // only those that pay.
 
+func (r *request) operationsIn(l *timeline, failedToo bool) [][]position {
+	return l.operations(path.Base(r.URL.Path) == "payments", failedToo)
+}
+
 func (a *api) allOperations(r *request) ([]record, error) {
-	return a.operationRecords(r, a.history.ops, false)
+	return a.operationRecords(r, r.operationsIn(&a.history.timeline, r.page.includeFailed))
 }
 
 func (a *api) operationsOfAccount(r *request) ([]record, error) {
@@ -22,7 +26,7 @@ func (a *api) operationsOfAccount(r *request) ([]record, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.operationRecords(r, a.history.opsOf[id], false)
+	return a.operationRecords(r, r.operationsIn(a.history.of[id], r.page.includeFailed))
 }
 
 func (a *api) operationsOfLedger(r *request) ([]record, error) {
@@ -30,7 +34,8 @@ func (a *api) operationsOfLedger(r *request) ([]record, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.operationRecords(r, within(a.history.ops, at(l.seq, 0, 0), at(l.seq+1, 0, 0)), false)
+	lists := r.operationsIn(&a.history.timeline, r.page.includeFailed)
+	return a.operationRecords(r, allWithin(lists, at(l.seq, 0, 0), at(l.seq+1, 0, 0)))
 }
 
 // operationsOfTransaction shows those of a failed one too.
@@ -39,21 +44,14 @@ func (a *api) operationsOfTransaction(r *request) ([]record, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := within(a.history.ops, at(t.ledger, t.order, 0), at(t.ledger, t.order+1, 0))
-	return a.operationRecords(r, all, true)
+	lists := r.operationsIn(&a.history.timeline, true)
+	return a.operationRecords(r, allWithin(lists, at(t.ledger, t.order, 0), at(t.ledger, t.order+1, 0)))
 }
 
-func (a *api) operationRecords(r *request, all []position, failedToo bool) ([]record, error) {
-	paymentsOnly := strings.HasSuffix(strings.TrimRight(r.URL.Path, "/"), "/payments")
+func (a *api) operationRecords(r *request, lists [][]position) ([]record, error) {
 	read := a.newOperationReader(r)
-	keep := func(p position) bool {
-		if !failedToo && !r.page.includeFailed && !a.history.at(p).success {
-			return false
-		}
-		return !paymentsOnly || rules[read.operation(p).Body.Type].payment
-	}
 	var out []record
-	for _, p := range page(all, r.page.cursor, r.page.descending, r.page.limit, keep) {
+	for _, p := range page(lists, r.page.cursor, r.page.descending, r.page.limit) {
 		body, err := read.resource(p, r.page.join)
 		if err != nil {
 			return nil, err

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -365,7 +364,7 @@ func (a *api) pathTransaction(r *request) (*closedTransaction, [32]byte, error) 
 }
 
 func (a *api) allTransactions(r *request) ([]record, error) {
-	return a.transactionRecords(r, a.history.txs)
+	return a.transactionRecords(r, a.history.transactions(r.page.includeFailed))
 }
 
 func (a *api) transactionsOfAccount(r *request) ([]record, error) {
@@ -373,7 +372,7 @@ func (a *api) transactionsOfAccount(r *request) ([]record, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.transactionRecords(r, a.history.txsOf[id])
+	return a.transactionRecords(r, a.history.of[id].transactions(r.page.includeFailed))
 }
 
 func (a *api) transactionsOfLedger(r *request) ([]record, error) {
@@ -381,7 +380,7 @@ func (a *api) transactionsOfLedger(r *request) ([]record, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.transactionRecords(r, within(a.history.txs, at(l.seq, 0, 0), at(l.seq+1, 0, 0)))
+	return a.transactionRecords(r, allWithin(a.history.transactions(r.page.includeFailed), at(l.seq, 0, 0), at(l.seq+1, 0, 0)))
 }
 
 // knownAccount reads {id} of an account that is or was in the ledger.
@@ -393,16 +392,9 @@ func (a *api) knownAccount(r *request) (accountID, error) {
 	return id, err
 }
 
-// within is the part of a list from one position to before another.
-func within(all []position, from, to position) []position {
-	find := func(p position) int { return sort.Search(len(all), func(i int) bool { return all[i] >= p }) }
-	return all[find(from):find(to)]
-}
-
-func (a *api) transactionRecords(r *request, all []position) ([]record, error) {
+func (a *api) transactionRecords(r *request, lists [][]position) ([]record, error) {
 	var out []record
-	keep := func(p position) bool { return r.page.includeFailed || a.history.at(p).success }
-	for _, p := range page(all, r.page.cursor, r.page.descending, r.page.limit, keep) {
+	for _, p := range page(lists, r.page.cursor, r.page.descending, r.page.limit) {
 		t := a.history.at(p)
 		body, err := r.links.transaction(a.history, t, t.hash)
 		if err != nil {
