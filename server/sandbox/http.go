@@ -19,15 +19,39 @@ import (
 const maxBody = 200 << 10
 
 // An api answers HTTP from a network.
-type api struct{ *Network }
+type api struct {
+	*Network
+	core func() uint32 // the last ledger of the network, which this Horizon may lag behind
+}
 
 // Handler serves Horizon's API and /friendbot, to browsers too (CORS). An
 // answer may take half a minute and a stream nearly a whole one; deadlines of
 // the server are moved accordingly.
 func (n *Network) Handler() http.Handler {
-	a := &api{n}
+	a := n.api()
+	return a.common(a.routes())
+}
+
+func (n *Network) api() *api {
+	return &api{n, func() uint32 { return n.history.last().seq }}
+}
+
+func (a *api) routes() *http.ServeMux {
 	mux := http.NewServeMux()
-	for path, e := range map[string]endpoint{
+	for path, e := range a.endpoints() {
+		e.api = a
+		mux.Handle(path, e)
+		if path != "/{$}" {
+			mux.Handle(path+"/{$}", e)
+		}
+	}
+	mux.HandleFunc("/health", a.health)
+	mux.HandleFunc("/", a.noSuchPath)
+	return mux
+}
+
+func (a *api) endpoints() map[string]endpoint {
+	return map[string]endpoint{
 		"/{$}":       {read: a.root},
 		"/fee_stats": {read: a.feeStats},
 		"/friendbot": {act: a.friendbot, getToo: true},
@@ -53,20 +77,11 @@ func (n *Network) Handler() http.Handler {
 		"/operations":      {list: a.allOperations},
 		"/operations/{id}": {read: a.operation},
 		"/payments":        {list: a.allOperations},
-	} {
-		e.api = a
-		mux.Handle(path, e)
-		if path != "/{$}" {
-			mux.Handle(path+"/{$}", e)
-		}
 	}
-	mux.HandleFunc("/health", a.health)
-	mux.HandleFunc("/", a.noSuchPath)
-	return a.common(mux)
 }
 
 // common is what all answers share: headers, CORS, a bounded body.
-func (a *api) common(mux *http.ServeMux) http.Handler {
+func (a *api) common(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Cache-Control", "no-cache, no-store, max-age=0")
@@ -86,7 +101,7 @@ func (a *api) common(mux *http.ServeMux) http.Handler {
 			a.noSuchPath(w, r)
 			return
 		}
-		mux.ServeHTTP(w, r)
+		next.ServeHTTP(w, r)
 	})
 }
 

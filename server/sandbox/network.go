@@ -70,6 +70,8 @@ type Network struct {
 	history *history
 	news    chan struct{} // closed with each ledger, then replaced
 
+	followers []*follower // guarded by closing alone
+
 	// queueMu is taken after mu, for reading or writing, and guards the rest.
 	queueMu sync.Mutex
 	queue   *queue
@@ -99,14 +101,7 @@ func open(cfg Config) (*Network, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Network{
-		cfg:      cfg,
-		history:  newHistory(cfg.Passphrase),
-		news:     make(chan struct{}),
-		queue:    newQueue(cfg.MaxOps),
-		waiting:  make(map[[32]byte][]chan *closedTransaction),
-		stopping: make(chan struct{}),
-	}
+	n := newNetwork(cfg)
 	if err := n.genesis(root); err != nil {
 		return nil, err
 	}
@@ -128,6 +123,17 @@ func open(cfg Config) (*Network, error) {
 		n.stopped.Go(n.clock)
 	}
 	return n, nil
+}
+
+func newNetwork(cfg Config) *Network {
+	return &Network{
+		cfg:      cfg,
+		history:  newHistory(cfg.Passphrase),
+		news:     make(chan struct{}),
+		queue:    newQueue(cfg.MaxOps),
+		waiting:  make(map[[32]byte][]chan *closedTransaction),
+		stopping: make(chan struct{}),
+	}
 }
 
 // rootKey is the master key of the account that holds all lumens at first,
@@ -194,6 +200,9 @@ func (n *Network) Close() error {
 		n.stopped.Wait()
 		n.closing.Lock()
 		defer n.closing.Unlock()
+		for _, f := range n.followers {
+			_ = f.Close() // it has no file that could fail
+		}
 		n.closeErr = n.closeLog()
 	})
 	return n.closeErr
@@ -241,6 +250,7 @@ func (n *Network) closeLedger() error {
 	m := moment{ledger: last.seq + 1, earliest: now, latest: now}
 
 	n.queueMu.Lock()
+	n.queue.release(&view{below: n.state}, m)
 	txs, perOp := n.queue.choose(&view{below: n.state}, m)
 	n.queueMu.Unlock()
 
@@ -259,6 +269,7 @@ func (n *Network) closeLedger() error {
 		}
 	}
 	n.commit(next)
+	n.feed(next)
 	return nil
 }
 

@@ -44,6 +44,8 @@ type queue struct {
 	// had to.
 	evictedFee  int64
 	evictedSize int
+
+	held []held
 }
 
 type waiting struct {

@@ -52,7 +52,7 @@ func (a *api) root(r *request) (any, error) {
 	b.HistoryLatestLedger = last.seq
 	b.HistoryLatestClosedAt = last.closedAt()
 	b.HistoryElderLedger = 1
-	b.CoreLatestLedger = last.seq
+	b.CoreLatestLedger = a.core()
 	b.NetworkPassphrase = a.cfg.Passphrase
 	b.CurrentProtocolVersion = protocolVersion
 	b.SupportedProtocolVersion = 24
