@@ -8,8 +8,9 @@ import (
 
 // An applied transaction and what came of it.
 type applied struct {
-	tx     *transaction
-	result xdr.TransactionResult
+	tx      *transaction
+	result  xdr.TransactionResult
+	effects [][]effect // of each operation, nil if it failed
 }
 
 // succeeded says whether the operations took effect.
@@ -36,7 +37,9 @@ func applyAll(v *view, m moment, perOperation int64, txs []*transaction, expecte
 	}
 	for i, t := range txs {
 		trusted := expected != nil && succeeded(expected[i])
-		code, ops := t.apply(v, m, trusted)
+		var code xdr.TransactionResultCode
+		var ops []xdr.OperationResult
+		code, ops, out[i].effects = t.apply(v, m, trusted)
 		innerFee := min(t.innerFee, perOperation*int64(max(1, len(t.operations))))
 		out[i].result = t.result(code, ops, int64(out[i].result.FeeCharged), innerFee)
 	}
@@ -44,7 +47,7 @@ func applyAll(v *view, m moment, perOperation int64, txs []*transaction, expecte
 }
 
 // apply runs one transaction whose fee has been taken.
-func (t *transaction) apply(ledger *view, m moment, trusted bool) (xdr.TransactionResultCode, []xdr.OperationResult) {
+func (t *transaction) apply(ledger *view, m moment, trusted bool) (xdr.TransactionResultCode, []xdr.OperationResult, [][]effect) {
 	perOperation := int64(baseFee)
 	if t.feeBump {
 		dropPreAuthorized(ledger, m, t.feeSource, t.hash)
@@ -58,7 +61,7 @@ func (t *transaction) apply(ledger *view, m moment, trusted bool) (xdr.Transacti
 		source.modified = m.ledger
 	}
 	if reached < pastAuth {
-		return code, nil
+		return code, nil, nil
 	}
 
 	// All signatures are counted before the first operation: it may change
@@ -78,47 +81,49 @@ func (t *transaction) apply(ledger *view, m moment, trusted bool) (xdr.Transacti
 	dropPreAuthorized(ledger, m, t.source, t.innerHash)
 	switch {
 	case reached != passed:
-		return code, nil
+		return code, nil, nil
 	case !allAuthorized:
-		return xdr.TransactionResultCodeTxFailed, results
+		return xdr.TransactionResultCodeTxFailed, results, nil
 	case !c.allUsed():
-		return xdr.TransactionResultCodeTxBadAuthExtra, nil
+		return xdr.TransactionResultCodeTxBadAuthExtra, nil, nil
 	}
 
 	// Operations run even after one failed, so that each gets its result.
 	work := ledger.child()
 	code = xdr.TransactionResultCodeTxSuccess
+	effects := make([][]effect, len(t.operations))
 	for i, op := range t.operations {
 		v := work.child()
-		result, ok := t.run(v, m, op)
-		results[i] = result
+		ok := false
+		results[i], effects[i], ok = t.run(v, m, op)
 		if ok {
 			v.into(work)
 		} else {
 			code = xdr.TransactionResultCodeTxFailed
 		}
 	}
-	if code == xdr.TransactionResultCodeTxSuccess {
-		work.into(ledger)
+	if code != xdr.TransactionResultCodeTxSuccess {
+		return code, results, nil
 	}
-	return code, results
+	work.into(ledger)
+	return code, results, effects
 }
 
-func (t *transaction) run(v *view, m moment, op xdr.Operation) (xdr.OperationResult, bool) {
+func (t *transaction) run(v *view, m moment, op xdr.Operation) (xdr.OperationResult, []effect, bool) {
 	source := t.sourceOf(op)
 	if v.account(source) == nil {
-		return outer(xdr.OperationResultCodeOpNoAccount), false
+		return outer(xdr.OperationResultCodeOpNoAccount), nil, false
 	}
 	if result, ok := t.wellFormed(op); !ok {
-		return result, false
+		return result, nil, false
 	}
 	rule := rules[op.Body.Type]
-	s := &step{view: v, ledger: m.ledger, source: source}
+	s := &step{view: v, ledger: m.ledger, source: source, actor: t.actorOf(op)}
 	code := rule.apply(s, op.Body)
 	if s.refused != 0 {
-		return outer(s.refused), false
+		return outer(s.refused), nil, false
 	}
-	return inner(rule.result(code)), code == 0
+	return inner(rule.result(code)), s.effects, code == 0
 }
 
 // dropPreAuthorized removes the one-time signer that named this transaction.

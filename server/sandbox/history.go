@@ -37,6 +37,7 @@ type closedTransaction struct {
 	inner   [32]byte // equal to hash unless it is a fee bump
 	raw     []byte   // envelope
 	result  []byte   // XDR
+	effects []byte   // see storeEffects
 	charged int64
 	bid     int64
 }
@@ -68,6 +69,7 @@ type timeline struct {
 	txs, failedTxs           []position
 	ops, failedOps           []position
 	payments, failedPayments []position // those of the operations
+	touched                  []position // operations of others that changed the account
 }
 
 func (l *timeline) addTransaction(p position, success bool) {
@@ -98,6 +100,21 @@ func (l *timeline) transactions(failedToo bool) [][]position {
 		return [][]position{l.txs, l.failedTxs}
 	}
 	return [][]position{l.txs}
+}
+
+// touch notes what an operation did to an account that takes no part in it.
+func (l *timeline) touch(p position) {
+	if len(l.touched) == 0 || l.touched[len(l.touched)-1] != p {
+		l.touched = append(l.touched, p)
+	}
+}
+
+// changing is the lists of operations that may have effects.
+func (l *timeline) changing() [][]position {
+	if l == nil {
+		return nil
+	}
+	return [][]position{l.ops, l.touched}
 }
 
 func (l *timeline) operations(paymentsOnly, failedToo bool) [][]position {
@@ -177,13 +194,25 @@ func (h *history) add(l *closedLedger, txs []applied) {
 			q := at(l.seq, t.order, uint32(j+1))
 			payment := rules[op.Body.Type].payment
 			h.addOperation(q, t.success, payment)
-			for _, id := range a.tx.participants(op) {
+			participants := a.tx.participants(op)
+			for _, id := range participants {
 				concerned[id] = true
 				h.timelineOf(id).addOperation(q, t.success, payment)
+			}
+			if t.success {
+				h.addEffects(q, a.effects[j], participants)
 			}
 		}
 		for id := range concerned {
 			h.timelineOf(id).addTransaction(p, t.success)
+		}
+	}
+}
+
+func (h *history) addEffects(p position, effects []effect, participants []accountID) {
+	for _, e := range effects {
+		if id := idOfMuxed(e.account); !slices.Contains(participants, id) {
+			h.timelineOf(id).touch(p)
 		}
 	}
 }
@@ -267,7 +296,7 @@ func (h *history) close(m moment, maxOps uint32, perOp int64, txs []applied, v *
 		l.txs = append(l.txs, &closedTransaction{
 			ledger: m.ledger, order: uint32(i + 1), time: m.latest, ops: uint32(len(a.tx.operations)),
 			success: succeeded(a.result), feeBump: a.tx.feeBump,
-			hash: a.tx.hash, inner: a.tx.innerHash, raw: a.tx.raw, result: result,
+			hash: a.tx.hash, inner: a.tx.innerHash, raw: a.tx.raw, result: result, effects: storeEffects(a.tx.raw, a.effects),
 			charged: int64(a.result.FeeCharged), bid: a.tx.fee,
 		})
 	}

@@ -61,22 +61,27 @@ func (a *api) endpoints() map[string]endpoint {
 		"/ledgers/{seq}/transactions": {list: a.transactionsOfLedger},
 		"/ledgers/{seq}/operations":   {list: a.operationsOfLedger},
 		"/ledgers/{seq}/payments":     {list: a.operationsOfLedger},
+		"/ledgers/{seq}/effects":      {list: a.effectsOfLedger},
 
 		"/accounts/{id}":              {read: a.account, live: true, state: true},
 		"/accounts/{id}/data/{key}":   {read: a.accountData, live: true, state: true},
 		"/accounts/{id}/transactions": {list: a.transactionsOfAccount},
 		"/accounts/{id}/operations":   {list: a.operationsOfAccount},
 		"/accounts/{id}/payments":     {list: a.operationsOfAccount},
+		"/accounts/{id}/effects":      {list: a.effectsOfAccount},
 
 		"/transactions":                   {list: a.allTransactions, act: a.submitTransaction},
 		"/transactions_async":             {act: a.submitAsync},
 		"/transactions/{hash}":            {read: a.transaction},
 		"/transactions/{hash}/operations": {list: a.operationsOfTransaction},
 		"/transactions/{hash}/payments":   {list: a.operationsOfTransaction},
+		"/transactions/{hash}/effects":    {list: a.effectsOfTransaction},
 
-		"/operations":      {list: a.allOperations},
-		"/operations/{id}": {read: a.operation},
-		"/payments":        {list: a.allOperations},
+		"/operations":              {list: a.allOperations},
+		"/operations/{id}":         {read: a.operation},
+		"/operations/{id}/effects": {list: a.effectsOfOperation},
+		"/payments":                {list: a.allOperations},
+		"/effects":                 {list: a.allEffects},
 	}
 }
 

@@ -54,6 +54,7 @@ func flagsOf(flags *xdr.Uint32) xdr.AccountFlags {
 func applySetOptions(s *step, body xdr.OperationBody) int32 {
 	op := body.SetOptionsOp
 	a := s.edit(s.source)
+	s.optionEffects(a, *op)
 	a.modified = s.ledger
 
 	if op.InflationDest != nil {

@@ -1,6 +1,9 @@
 package sandbox
 
-import "github.com/stellar/go-stellar-sdk/xdr"
+import (
+	"github.com/stellar/go-stellar-sdk/amount"
+	"github.com/stellar/go-stellar-sdk/xdr"
+)
 
 func checkCreateAccount(source accountID, body xdr.OperationBody) int32 {
 	op := body.CreateAccountOp
@@ -30,6 +33,9 @@ func applyCreateAccount(s *step, body xdr.OperationBody) int32 {
 	if funder.available() < int64(op.StartingBalance) {
 		return int32(xdr.CreateAccountResultCodeCreateAccountUnderfunded)
 	}
+	s.effect(id, "account_created", detail{"starting_balance", amount.String(op.StartingBalance)})
+	s.effectOn(s.actor, "account_debited", moved(asset{}, int64(op.StartingBalance))...)
+	s.effect(id, "signer_created", detail{"weight", 1}, detail{"public_key", id.String()}, detail{"key", ""})
 	funder.balance -= int64(op.StartingBalance)
 	funder.modified = s.ledger
 	s.put(created)
@@ -47,6 +53,8 @@ func checkPayment(_ accountID, body xdr.OperationBody) int32 {
 func applyPayment(s *step, body xdr.OperationBody) int32 {
 	op := body.PaymentOp
 	to, what, amount := idOfMuxed(op.Destination), assetOf(op.Asset), int64(op.Amount)
+	s.effectOn(op.Destination, "account_credited", moved(what, amount)...)
+	s.effectOn(s.actor, "account_debited", moved(what, amount)...)
 	if what.native() && to == s.source {
 		return 0
 	}

@@ -1,6 +1,9 @@
 package sandbox
 
-import "github.com/stellar/go-stellar-sdk/xdr"
+import (
+	"github.com/stellar/go-stellar-sdk/amount"
+	"github.com/stellar/go-stellar-sdk/xdr"
+)
 
 func checkChangeTrust(source accountID, body xdr.OperationBody) int32 {
 	op := body.ChangeTrustOp
@@ -20,11 +23,24 @@ func assetToTrust(line xdr.ChangeTrustAsset) (asset, bool) {
 	return assetOf(line.ToAsset()), true
 }
 
+// trustEffect tells what becomes of a trust line if the operation succeeds.
+func (s *step) trustEffect(existed bool, of asset, limit int64) {
+	kind := "trustline_created"
+	switch {
+	case existed && limit == 0:
+		kind = "trustline_removed"
+	case existed:
+		kind = "trustline_updated"
+	}
+	s.effectOn(s.actor, kind, append(of.details(), detail{"limit", amount.StringFromInt64(limit)})...)
+}
+
 func applyChangeTrust(s *step, body xdr.OperationBody) int32 {
 	op := body.ChangeTrustOp
 	of, _ := assetToTrust(op.Line)
 	limit := int64(op.Limit)
 	source, issuer := s.edit(s.source), s.account(of.issuer)
+	s.trustEffect(source.line(of) != nil, of, limit)
 
 	if have := source.line(of); have != nil {
 		if limit < have.balance {

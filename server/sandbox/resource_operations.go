@@ -118,10 +118,7 @@ func (o *operationReader) resource(p position, join bool) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	source := t.envelope.SourceAccount()
-	if op.SourceAccount != nil {
-		source = *op.SourceAccount
-	}
+	source := t.actorOf(op)
 	switch op.Body.Type {
 	case xdr.OperationTypeCreateAccount:
 		d := createAccountBody{operationBody: b}
@@ -157,11 +154,7 @@ func (o *operationReader) base(p position, c *closedTransaction, t *transaction,
 	b.ID = strconv.FormatInt(int64(p), 10)
 	b.PagingToken = b.ID
 	b.Successful = c.success
-	source := t.envelope.SourceAccount()
-	if op.SourceAccount != nil {
-		source = *op.SourceAccount
-	}
-	b.Source, b.SourceMuxed, b.SourceMuxedID = muxed(source)
+	b.Source, b.SourceMuxed, b.SourceMuxedID = muxed(t.actorOf(op))
 	b.Type = rules[op.Body.Type].name
 	b.TypeI = int32(op.Body.Type)
 	b.CreatedAt = c.closedAt()

@@ -35,6 +35,7 @@ type step struct {
 	*view
 	ledger uint32
 	source accountID
+	actor  xdr.MuxedAccount // the source as the operation names it
 	// refused, if not 0, stands in the result instead of apply's code.
 	refused xdr.OperationResultCode
 	effects []effect // what it did so far

@@ -135,6 +135,14 @@ func (t *transaction) sourceOf(op xdr.Operation) accountID {
 	return t.source
 }
 
+// actorOf is that account as it is named, maybe muxed.
+func (t *transaction) actorOf(op xdr.Operation) xdr.MuxedAccount {
+	if op.SourceAccount != nil {
+		return *op.SourceAccount
+	}
+	return t.envelope.SourceAccount()
+}
+
 // charge is the fee at a base fee, never more than was bid.
 func (t *transaction) charge(perOperation int64) int64 {
 	return min(t.fee, perOperation*int64(t.size()))
