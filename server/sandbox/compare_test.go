@@ -69,7 +69,7 @@ func show(v any) string {
 // byNature are headers that say nothing to clients or follow from the time of
 // day, and values that say which software it is. They must be there, no more.
 var (
-	unreadHeaders = map[string]bool{"Date": true, "Connection": true, "(transfer-encoding)": true, "Content-Length": true}
+	unreadHeaders = map[string]bool{"Date": true, "Connection": true, "(transfer-encoding)": true}
 	byNature      = regexp.MustCompile(`\.(core_version|horizon_version|fee_pool)$`)
 )
 

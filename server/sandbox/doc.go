@@ -47,8 +47,10 @@
 //     the recorded twenty. (013)
 //   - History begins with the first ledger; the recorded Horizon's began with
 //     the eighth. (002, 007, 008, 022, 251, 261, 272)
-//   - fee_stats and cursor=now are of the last ledger; Horizon learns of it up
-//     to a second late. (162, 163, 179, 235, 237)
+//   - fee_stats, cursor=now and / are of the last ledger; Horizon learns of it
+//     up to a second late. (162, 163, 179, 235, 237, 251)
+//   - Requests are not counted: a 429 is a fault that is asked for, and no
+//     other answer tells of a limit. (251)
 //   - These were recorded with an older core; of an account one transaction is
 //     pending at a time, as in 302, 306 and 318. (208, 209, 212, 213, 224,
 //     442, 443, 446, 447, 458)

@@ -89,7 +89,9 @@ func (a *api) endpoints() map[string]endpoint {
 func (a *api) common(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Cache-Control", "no-cache, no-store, max-age=0")
+		if r.URL.Path != "/friendbot" { // elsewhere a server of its own
+			h.Set("Cache-Control", "no-cache, no-store, max-age=0")
+		}
 		if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
 			preflight(w, r)
 			return
@@ -177,9 +179,6 @@ func (e endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !acting && (r.Method != http.MethodGet || e.read == nil && e.list == nil) {
 		w.WriteHeader(http.StatusMethodNotAllowed)
 		return
-	}
-	if e.getToo { // friendbot, elsewhere a server of its own
-		w.Header().Del("Cache-Control")
 	}
 	q := &request{Request: r, query: r.URL.Query(), links: linksOf(r)}
 	setDeadlines(w, 2*submitTimeout)

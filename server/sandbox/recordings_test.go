@@ -52,11 +52,12 @@ type chunk struct {
 func (r *recording) id() string     { return fmt.Sprintf("%03d", r.No) }
 func (r *recording) streamed() bool { return r.Status != 0 }
 
-// An archive is all of testdata: the exchanges by number, and the keys of the
-// scenario's accounts by name.
+// An archive is all of testdata: the exchanges and the measurements by number,
+// and the keys of the scenario's accounts by name.
 type archive struct {
-	exchanges map[string]*recording
-	keys      map[string]*keypair.Full
+	exchanges    map[string]*recording
+	measurements map[string]measurement
+	keys         map[string]*keypair.Full
 }
 
 // streamText is all that a stream sent.
@@ -70,7 +71,7 @@ func (r *recording) streamText() string {
 
 // recordings is read once.
 var recordings = sync.OnceValues(func() (archive, error) {
-	a := archive{make(map[string]*recording), make(map[string]*keypair.Full)}
+	a := archive{make(map[string]*recording), make(map[string]measurement), make(map[string]*keypair.Full)}
 	packed, err := os.ReadFile("testdata/recordings.tar.gz")
 	if err != nil {
 		return a, err
@@ -105,7 +106,11 @@ func (a archive) add(name string, content io.Reader) error {
 		for account, k := range accounts {
 			a.keys[account] = keypair.MustParseFull(k.Seed)
 		}
-	case bytes.Contains(text, []byte(`"started_at"`)): // else it is a measurement
+	case strings.HasSuffix(name, "_result.json"):
+		var m measurement
+		err = json.Unmarshal(text, &m)
+		a.measurements[path.Base(name)[:3]] = m
+	case bytes.Contains(text, []byte(`"started_at"`)):
 		var r *recording
 		if r, err = readRecording(text); err == nil {
 			r.Folder = path.Dir(name)

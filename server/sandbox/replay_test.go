@@ -23,10 +23,13 @@ import (
 type replay struct {
 	*testing.T
 	net      *Network
+	weather  *Weather
 	http     *http.Client
 	schedule schedule
 	plan     []planned
 	running  sync.WaitGroup
+	loads    []*load
+	rootSent int64
 
 	mu      sync.Mutex
 	answers map[string]*replayed
@@ -81,7 +84,8 @@ func newReplay(t *testing.T, s schedule) *replay {
 		t.Fatal(err)
 	}
 	listener := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
-	server := &http.Server{Handler: n.Handler(), ReadHeaderTimeout: time.Minute}
+	weather := NewWeather(n, 1)
+	server := &http.Server{Handler: weather.Handler(), ReadHeaderTimeout: time.Minute}
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
@@ -96,7 +100,7 @@ func newReplay(t *testing.T, s schedule) *replay {
 		<-served
 		conserved(t, n)
 	})
-	return &replay{T: t, net: n, schedule: s, answers: make(map[string]*replayed), http: &http.Client{
+	return &replay{T: t, net: n, weather: weather, schedule: s, answers: make(map[string]*replayed), http: &http.Client{
 		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
@@ -144,8 +148,10 @@ func (r *replay) at(when time.Time, do func()) {
 }
 
 // before plans something that is to be in a ledger.
-func (r *replay) before(ledger uint32, do func()) {
-	r.at(r.schedule.closes(ledger).Add(-300*time.Millisecond), do)
+func (r *replay) before(ledger uint32, do func()) { r.at(r.shortlyBefore(ledger), do) }
+
+func (r *replay) shortlyBefore(ledger uint32) time.Time {
+	return r.schedule.closes(ledger).Add(-300 * time.Millisecond)
 }
 
 // exchange plans a recorded exchange.
@@ -180,11 +186,15 @@ func (r *replay) send(rec *recording) *replayed {
 		ctx, stop = context.WithTimeout(ctx, time.Duration(rec.ElapsedMS)*time.Millisecond)
 		defer stop()
 	}
+	base := recordedURL
+	if strings.HasPrefix(rec.Name, "ratelimited") { // asked of another Horizon
+		base = "http://127.0.0.1:18100"
+	}
 	target := must(url.Parse(rec.Request.Path))
 	if target.Host != "" { // friendbot's own port
 		target.Path = "/friendbot"
 	}
-	req, err := http.NewRequestWithContext(ctx, rec.Request.Method, recordedURL+target.RequestURI(), strings.NewReader(rec.Request.Body))
+	req, err := http.NewRequestWithContext(ctx, rec.Request.Method, base+target.RequestURI(), strings.NewReader(rec.Request.Body))
 	if err != nil {
 		r.Errorf("%s: %v", rec.id(), err)
 		return nil
@@ -233,19 +243,21 @@ func (r *replay) submit(ledger uint32, envelope string) {
 	r.before(ledger, func() { r.quietly("POST", "/transactions", url.Values{"tx": {envelope}}.Encode()) })
 }
 
-func (r *replay) quietly(method, path, form string) {
+func (r *replay) quietly(method, path, form string) (status int, body []byte) {
 	req, err := http.NewRequestWithContext(r.Context(), method, recordedURL+path, strings.NewReader(form))
 	if err == nil {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		var resp *http.Response
 		if resp, err = r.http.Do(req); err == nil {
-			_, err = io.Copy(io.Discard, resp.Body)
+			status = resp.StatusCode
+			body, err = io.ReadAll(resp.Body)
 			resp.Body.Close()
 		}
 	}
 	if err != nil {
 		r.Errorf("%s %s: %v", method, path, err)
 	}
+	return status, body
 }
 
 // setMaxOps changes how much fits into a ledger, as an upgrade of the network
