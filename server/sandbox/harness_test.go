@@ -120,6 +120,10 @@ func (w *world) do(method, path string, body io.Reader, headers ...string) reply
 	if err != nil {
 		w.Fatalf("%s %s: %v", method, path, err)
 	}
+	return replyOf(resp)
+}
+
+func replyOf(resp *http.Response) reply {
 	defer resp.Body.Close()
 	text := must(io.ReadAll(resp.Body))
 	r := reply{status: resp.StatusCode, header: resp.Header, text: string(text)}

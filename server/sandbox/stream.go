@@ -41,13 +41,16 @@ func (e endpoint) stream(w http.ResponseWriter, q *request) {
 	end := time.NewTimer(streamFor)
 	defer end.Stop()
 
-	for out.send(streamHello); out.err == nil; news, err = source.next() {
+	out.send(streamHello)
+	// With it, a body that nobody wants has been read or given up.
+	_ = out.out.SetReadDeadline(time.Now().Add(streamFor + streamStuck))
+	for ; ; news, err = source.next() {
 		if err != nil {
 			out.fail(e.api, q, err)
 			return
 		}
 		out.events(news)
-		if source.left -= len(news); source.left <= 0 || !source.wait(look, end) {
+		if source.left -= len(news); source.left <= 0 || out.err != nil || !source.wait(look, end) {
 			break
 		}
 	}
@@ -82,7 +85,6 @@ type eventWriter struct {
 
 func newEventWriter(w http.ResponseWriter) *eventWriter {
 	out := http.NewResponseController(w)
-	_ = out.SetReadDeadline(time.Now().Add(streamFor + streamStuck))
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream; charset=utf-8")
 	h.Set("Cache-Control", "no-cache")
