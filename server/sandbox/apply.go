@@ -88,28 +88,37 @@ func (t *transaction) apply(ledger *view, m moment, trusted bool) (xdr.Transacti
 		return xdr.TransactionResultCodeTxBadAuthExtra, nil, nil
 	}
 
-	// Operations run even after one failed, so that each gets its result.
-	work := ledger.child()
-	code = xdr.TransactionResultCodeTxSuccess
-	effects := make([][]effect, len(t.operations))
-	for i, op := range t.operations {
-		v := work.child()
-		ok := false
-		results[i], effects[i], ok = t.run(v, m, op)
-		if ok {
-			v.into(work)
-		} else {
-			code = xdr.TransactionResultCodeTxFailed
-		}
-	}
-	if code != xdr.TransactionResultCodeTxSuccess {
-		return code, results, nil
-	}
-	work.into(ledger)
-	return code, results, effects
+	return t.applyOperations(ledger, m, results)
 }
 
-func (t *transaction) run(v *view, m moment, op xdr.Operation) (xdr.OperationResult, []effect, bool) {
+// applyOperations runs them all even after one failed, so that each gets its
+// result.
+func (t *transaction) applyOperations(ledger *view, m moment, results []xdr.OperationResult) (xdr.TransactionResultCode, []xdr.OperationResult, [][]effect) {
+	work := ledger.child()
+	open := make(sponsors)
+	effects := make([][]effect, len(t.operations))
+	failed := false
+	for i := range t.operations {
+		v := work.child()
+		ok := false
+		results[i], effects[i], ok = t.run(v, m, i, open)
+		if ok {
+			v.into(work)
+		}
+		failed = failed || !ok
+	}
+	switch {
+	case failed:
+		return xdr.TransactionResultCodeTxFailed, results, nil
+	case len(open) > 0:
+		return xdr.TransactionResultCodeTxBadSponsorship, nil, nil
+	}
+	work.into(ledger)
+	return xdr.TransactionResultCodeTxSuccess, results, effects
+}
+
+func (t *transaction) run(v *view, m moment, index int, open sponsors) (xdr.OperationResult, []effect, bool) {
+	op := t.operations[index]
 	source := t.sourceOf(op)
 	if v.account(source) == nil {
 		return outer(xdr.OperationResultCodeOpNoAccount), nil, false
@@ -118,12 +127,19 @@ func (t *transaction) run(v *view, m moment, op xdr.Operation) (xdr.OperationRes
 		return result, nil, false
 	}
 	rule := rules[op.Body.Type]
-	s := &step{view: v, ledger: m.ledger, source: source, actor: t.actorOf(op)}
+	s := &step{
+		view: v, tx: t, index: index, ledger: m.ledger, closeTime: m.latest,
+		source: source, actor: t.actorOf(op), sponsors: open,
+	}
 	code := rule.apply(s, op.Body)
 	if s.refused != 0 {
 		return outer(s.refused), nil, false
 	}
-	return inner(rule.result(code)), s.effects, code == 0
+	result := rule.result(code)
+	if code == 0 && s.fill != nil {
+		s.fill(&result)
+	}
+	return inner(result), append(s.effects, s.sponsored...), code == 0
 }
 
 // dropPreAuthorized removes the one-time signer that named this transaction.
@@ -135,9 +151,14 @@ func dropPreAuthorized(v *view, m moment, id accountID, hash [32]byte) {
 	names := func(s signer) bool {
 		return s.key.Type == xdr.SignerKeyTypeSignerKeyTypePreAuthTx && *s.key.PreAuthTx == hash
 	}
-	if slices.ContainsFunc(a.signers, names) {
-		a = v.edit(id)
-		a.signers = slices.DeleteFunc(slices.Clone(a.signers), names)
-		a.modified = m.ledger
+	i := slices.IndexFunc(a.signers, names)
+	if i < 0 {
+		return
 	}
+	a = v.edit(id)
+	if sponsor := a.signers[i].sponsor; sponsor != nil {
+		releaseReserves(v, m.ledger, *sponsor, a, 1)
+	}
+	a.signers = slices.Delete(slices.Clone(a.signers), i, i+1)
+	a.modified = m.ledger
 }

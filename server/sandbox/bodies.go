@@ -3,6 +3,8 @@ package sandbox
 import (
 	"strings"
 	"time"
+
+	"github.com/stellar/go-stellar-sdk/xdr"
 )
 
 // The JSON bodies, field by field in Horizon's order.
@@ -290,6 +292,7 @@ type operationBody struct {
 	CreatedAt       time.Time        `json:"created_at"`
 	TransactionHash string           `json:"transaction_hash"`
 	Transaction     *transactionBody `json:"transaction,omitempty"`
+	Sponsor         string           `json:"sponsor,omitempty"`
 }
 
 type createAccountBody struct {
@@ -343,4 +346,55 @@ type manageDataBody struct {
 	operationBody
 	Name  string `json:"name"`
 	Value string `json:"value"`
+}
+
+type createClaimableBody struct {
+	operationBody
+	Asset     string         `json:"asset"`
+	Amount    string         `json:"amount"`
+	Claimants []claimantBody `json:"claimants"`
+}
+
+type claimantBody struct {
+	Destination string             `json:"destination"`
+	Predicate   xdr.ClaimPredicate `json:"predicate"`
+}
+
+type claimBody struct {
+	operationBody
+	BalanceID       string `json:"balance_id"`
+	Claimant        string `json:"claimant"`
+	ClaimantMuxed   string `json:"claimant_muxed,omitempty"`
+	ClaimantMuxedID uint64 `json:"claimant_muxed_id,omitempty,string"`
+}
+
+type clawbackClaimableBody struct {
+	operationBody
+	BalanceID string `json:"balance_id"`
+}
+
+type beginSponsoringBody struct {
+	operationBody
+	SponsoredID string `json:"sponsored_id"`
+}
+
+type endSponsoringBody struct {
+	operationBody
+	BeginSponsor        string `json:"begin_sponsor,omitempty"`
+	BeginSponsorMuxed   string `json:"begin_sponsor_muxed,omitempty"`
+	BeginSponsorMuxedID uint64 `json:"begin_sponsor_muxed_id,omitempty,string"`
+}
+
+type revokeSponsorshipBody struct {
+	operationBody
+	AccountID          string `json:"account_id,omitempty"`
+	ClaimableBalanceID string `json:"claimable_balance_id,omitempty"`
+	DataAccountID      string `json:"data_account_id,omitempty"`
+	DataName           string `json:"data_name,omitempty"`
+	OfferID            string `json:"offer_id,omitempty"`
+	TrustlineAccountID string `json:"trustline_account_id,omitempty"`
+	TrustlinePoolID    string `json:"trustline_liquidity_pool_id,omitempty"`
+	TrustlineAsset     string `json:"trustline_asset,omitempty"`
+	SignerAccountID    string `json:"signer_account_id,omitempty"`
+	SignerKey          string `json:"signer_key,omitempty"`
 }

@@ -63,6 +63,18 @@ func innerCode(tr xdr.OperationResultTr) (string, bool) {
 		return tr.SetOptionsResult.Code.String(), true
 	case xdr.OperationTypeManageData:
 		return tr.ManageDataResult.Code.String(), true
+	case xdr.OperationTypeCreateClaimableBalance:
+		return tr.CreateClaimableBalanceResult.Code.String(), true
+	case xdr.OperationTypeClaimClaimableBalance:
+		return tr.ClaimClaimableBalanceResult.Code.String(), true
+	case xdr.OperationTypeBeginSponsoringFutureReserves:
+		return tr.BeginSponsoringFutureReservesResult.Code.String(), true
+	case xdr.OperationTypeEndSponsoringFutureReserves:
+		return tr.EndSponsoringFutureReservesResult.Code.String(), true
+	case xdr.OperationTypeRevokeSponsorship:
+		return tr.RevokeSponsorshipResult.Code.String(), true
+	case xdr.OperationTypeClawbackClaimableBalance:
+		return tr.ClawbackClaimableBalanceResult.Code.String(), true
 	}
 	return "", false
 }

@@ -57,8 +57,7 @@ var effectNames = func() map[int32]string {
 // effect notes that the operation changed an account. Those of an operation
 // that fails are dropped.
 func (s *step) effect(id accountID, kind string, details ...detail) {
-	key := xdr.Uint256(id)
-	s.effectOn(xdr.MuxedAccount{Type: xdr.CryptoKeyTypeKeyTypeEd25519, Ed25519: &key}, kind, details...)
+	s.effectOn(id.muxed(), kind, details...)
 }
 
 // effectOn is effect for an account named by an operation, maybe muxed; the

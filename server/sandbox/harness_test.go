@@ -66,21 +66,59 @@ func (w testWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// conserved checks that no lumen was made or lost, and that no balance is
-// outside its bounds.
+// conserved checks that no lumen was made or lost, that no balance is outside
+// its bounds, and that who pays how many reserves is counted right.
 func conserved(t interface{ Errorf(string, ...any) }, n *Network) {
 	n.mu.RLock()
 	defer n.mu.RUnlock()
 	sum := n.state.feePool
-	for _, a := range n.state.accounts {
+	sponsoring := make(map[accountID]uint32)
+	for id, a := range n.state.accounts {
 		sum += a.balance
-		if a.balance < 0 {
-			t.Errorf("%s has %d stroops", a.id, a.balance)
+		if a.balance < 0 || a.id != id {
+			t.Errorf("%s has %d stroops, under %s", a.id, a.balance, id)
+		}
+		var sponsored uint32
+		pays := func(sponsor *accountID, reserves uint32) {
+			if sponsor != nil {
+				sponsored += reserves
+				sponsoring[*sponsor] += reserves
+			}
+		}
+		pays(a.sponsor, 2)
+		for _, s := range a.signers {
+			pays(s.sponsor, 1)
+		}
+		for _, d := range a.data {
+			pays(d.sponsor, 1)
 		}
 		for _, l := range a.lines {
+			pays(l.sponsor, 1)
 			if l.balance < 0 || l.balance > l.limit {
-				t.Errorf("%s has %d of %s, limit %d", a.id, l.balance, l.asset.codeString(), l.limit)
+				t.Errorf("%s has %d of %s, limit %d", a.id, l.balance, l.asset, l.limit)
 			}
+		}
+		if sponsored != a.sponsored {
+			t.Errorf("others pay %d reserves of %s, counted are %d", sponsored, a.id, a.sponsored)
+		}
+	}
+	for id, c := range n.state.claimables {
+		if c.asset.native() {
+			sum += c.amount
+		}
+		if c.amount <= 0 || c.id != id {
+			t.Errorf("%s holds %d of %s, under %s", c.id, c.amount, c.asset, id)
+		}
+		sponsoring[c.sponsor] += c.reserves()
+	}
+	for id, reserves := range sponsoring {
+		if n.state.accounts[id] == nil {
+			t.Errorf("%s pays %d reserves and is gone", id, reserves)
+		}
+	}
+	for id, a := range n.state.accounts {
+		if a.sponsoring != sponsoring[id] {
+			t.Errorf("%s pays %d reserves of others, counted are %d", id, sponsoring[id], a.sponsoring)
 		}
 	}
 	if sum != totalCoins {

@@ -194,13 +194,16 @@ func (h *history) add(l *closedLedger, txs []applied) {
 			q := at(l.seq, t.order, uint32(j+1))
 			payment := rules[op.Body.Type].payment
 			h.addOperation(q, t.success, payment)
-			participants := a.tx.participants(op)
+			participants := a.participants(j)
 			for _, id := range participants {
 				concerned[id] = true
 				h.timelineOf(id).addOperation(q, t.success, payment)
 			}
 			if t.success {
 				h.addEffects(q, a.effects[j], participants)
+				for _, id := range sponsorsIn(a.effects[j], "sponsor", "former_sponsor", "new_sponsor") {
+					concerned[id] = true
+				}
 			}
 		}
 		for id := range concerned {
@@ -218,16 +221,27 @@ func (h *history) addEffects(p position, effects []effect, participants []accoun
 }
 
 // participants lists each account an operation concerns once.
-func (t *transaction) participants(op xdr.Operation) []accountID {
-	ids := []accountID{t.sourceOf(op)}
+func (a applied) participants(index int) []accountID {
+	op := a.tx.operations[index]
+	ids := []accountID{a.tx.sourceOf(op)}
 	if rule, known := rules[op.Body.Type]; known {
-		for _, id := range rule.participants(op.Body) {
-			if !slices.Contains(ids, id) {
-				ids = append(ids, id)
-			}
+		ids = append(ids, rule.participants(op.Body)...)
+	}
+	if succeeded(a.result) {
+		if sponsor, ok := a.tx.beginner(index); ok {
+			ids = append(ids, idOfMuxed(sponsor))
+		}
+		if sponsor := sponsorOfNew(op, a.effects[index]); sponsor != nil {
+			ids = append(ids, *sponsor)
 		}
 	}
-	return ids
+	var once []accountID
+	for _, id := range ids {
+		if !slices.Contains(once, id) {
+			once = append(once, id)
+		}
+	}
+	return once
 }
 
 // decode reads a recorded transaction again.

@@ -30,9 +30,10 @@ func applyManageData(s *step, body xdr.OperationBody) int32 {
 		if have == nil {
 			return int32(xdr.ManageDataResultCodeManageDataNameNotFound)
 		}
+		s.release(have.sponsor, a, 1, s.sponsoredDatum(name))
 		a.dropDatum(name)
 		a.modified = s.ledger
-		s.effect(s.source, "data_removed", detail{"name", name})
+		s.effectOn(s.actor, "data_removed", detail{"name", name})
 		return 0
 	}
 
@@ -42,19 +43,14 @@ func applyManageData(s *step, body xdr.OperationBody) int32 {
 	if have != nil {
 		d.sponsor = have.sponsor
 		a.setDatum(d)
-		if string(have.value) != string(value) {
-			s.effect(s.source, "data_updated", shown...)
-		}
+		s.effectOn(s.actor, "data_updated", shown...)
 		return 0
 	}
-	if a.subEntries() >= maxSubEntries {
-		return s.refuse(xdr.OperationResultCodeOpTooManySubentries)
-	}
-	if a.balance < a.minBalance(1) {
-		return int32(xdr.ManageDataResultCodeManageDataLowReserve)
+	var code int32
+	if d.sponsor, code = s.addSubentry(a, s.sponsoredDatum(name), int32(xdr.ManageDataResultCodeManageDataLowReserve)); code != 0 {
+		return code
 	}
 	a.setDatum(d)
-	a.modified = s.ledger
-	s.effect(s.source, "data_created", shown...)
+	s.effectOn(s.actor, "data_created", shown...)
 	return 0
 }

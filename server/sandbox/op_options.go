@@ -96,18 +96,19 @@ func (s *step) setSigner(a *account, want xdr.Signer) int32 {
 	a.signers = slices.Clone(a.signers)
 	switch {
 	case want.Weight == 0 && found:
+		s.release(a.signers[i].sponsor, a, 1, sponsoredSigner(a.id, want.Key))
 		a.signers = slices.Delete(a.signers, i, i+1)
 	case want.Weight == 0:
 	case found:
 		a.signers[i].weight = byte(want.Weight)
 	case len(a.signers) >= maxSigners:
 		return int32(xdr.SetOptionsResultCodeSetOptionsTooManySigners)
-	case a.subEntries() >= maxSubEntries:
-		return s.refuse(xdr.OperationResultCodeOpTooManySubentries)
-	case a.balance < a.minBalance(1):
-		return int32(xdr.SetOptionsResultCodeSetOptionsLowReserve)
 	default:
-		a.signers = slices.Insert(a.signers, i, signer{key: want.Key, weight: byte(want.Weight)})
+		sponsor, code := s.addSubentry(a, sponsoredSigner(a.id, want.Key), int32(xdr.SetOptionsResultCodeSetOptionsLowReserve))
+		if code != 0 {
+			return code
+		}
+		a.signers = slices.Insert(a.signers, i, signer{key: want.Key, weight: byte(want.Weight), sponsor: sponsor})
 	}
 	return 0
 }

@@ -26,8 +26,14 @@ func applyCreateAccount(s *step, body xdr.OperationBody) int32 {
 		thresholds: [4]byte{1},
 		modified:   s.ledger,
 	}
-	if created.available() < 0 {
-		return int32(xdr.CreateAccountResultCodeCreateAccountLowReserve)
+	const lowReserve = int32(xdr.CreateAccountResultCodeCreateAccountLowReserve)
+	if sponsor := s.sponsorOf(id); sponsor != nil {
+		if code := s.sponsor(sponsor, created, 2, sponsoredAccount(id), lowReserve); code != 0 {
+			return code
+		}
+		created.sponsor = new(sponsor.id)
+	} else if created.available() < 0 {
+		return lowReserve
 	}
 	funder := s.edit(s.source)
 	if funder.available() < int64(op.StartingBalance) {

@@ -47,6 +47,7 @@ func applyChangeTrust(s *step, body xdr.OperationBody) int32 {
 			return int32(xdr.ChangeTrustResultCodeChangeTrustInvalidLimit)
 		}
 		if limit == 0 {
+			s.release(have.sponsor, source, 1, sponsoredLine(s.source, of))
 			source.dropLine(of)
 			source.modified = s.ledger
 			return 0
@@ -66,13 +67,11 @@ func applyChangeTrust(s *step, body xdr.OperationBody) int32 {
 	if issuer == nil {
 		return int32(xdr.ChangeTrustResultCodeChangeTrustNoIssuer)
 	}
-	if source.subEntries() >= maxSubEntries {
-		return s.refuse(xdr.OperationResultCodeOpTooManySubentries)
+	sponsor, code := s.addSubentry(source, sponsoredLine(s.source, of), int32(xdr.ChangeTrustResultCodeChangeTrustLowReserve))
+	if code != 0 {
+		return code
 	}
-	if source.balance < source.minBalance(1) {
-		return int32(xdr.ChangeTrustResultCodeChangeTrustLowReserve)
-	}
-	line := trustline{asset: of, limit: limit, modified: s.ledger}
+	line := trustline{asset: of, limit: limit, sponsor: sponsor, modified: s.ledger}
 	if issuer.flags&xdr.AccountFlagsAuthRequiredFlag == 0 {
 		line.flags |= xdr.TrustLineFlagsAuthorizedFlag
 	}
@@ -80,6 +79,5 @@ func applyChangeTrust(s *step, body xdr.OperationBody) int32 {
 		line.flags |= xdr.TrustLineFlagsTrustlineClawbackEnabledFlag
 	}
 	source.setLine(line)
-	source.modified = s.ledger
 	return 0
 }

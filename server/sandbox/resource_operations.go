@@ -107,6 +107,16 @@ func (o *operationReader) transaction(c *closedTransaction) *transaction {
 	return t
 }
 
+// effectsOf reads the effects of one operation.
+func (t *closedTransaction) effectsOf(op uint32) (out []effect) {
+	for _, e := range readEffects(t.raw, t.effects) {
+		if e.op == op {
+			out = append(out, e.effect)
+		}
+	}
+	return out
+}
+
 func (o *operationReader) operation(p position) xdr.Operation {
 	return o.transaction(o.history.at(p)).operations[p.op()-1]
 }
@@ -144,6 +154,24 @@ func (o *operationReader) resource(p position, join bool) (any, error) {
 		return setOptionsResource(b, *op.Body.SetOptionsOp), nil
 	case xdr.OperationTypeManageData:
 		return manageDataResource(b, *op.Body.ManageDataOp), nil
+	case xdr.OperationTypeCreateClaimableBalance:
+		return createClaimableResource(b, *op.Body.CreateClaimableBalanceOp), nil
+	case xdr.OperationTypeClaimClaimableBalance:
+		d := claimBody{operationBody: b, BalanceID: balanceID(*op.Body.ClaimClaimableBalanceOp.BalanceId.V0).String()}
+		d.Claimant, d.ClaimantMuxed, d.ClaimantMuxedID = muxed(source)
+		return d, nil
+	case xdr.OperationTypeBeginSponsoringFutureReserves:
+		return beginSponsoringBody{b, op.Body.BeginSponsoringFutureReservesOp.SponsoredId.Address()}, nil
+	case xdr.OperationTypeEndSponsoringFutureReserves:
+		d := endSponsoringBody{operationBody: b}
+		if sponsor, ok := t.beginner(int(p.op()) - 1); ok && c.success {
+			d.BeginSponsor, d.BeginSponsorMuxed, d.BeginSponsorMuxedID = muxed(sponsor)
+		}
+		return d, nil
+	case xdr.OperationTypeRevokeSponsorship:
+		return revokeSponsorshipResource(b, *op.Body.RevokeSponsorshipOp), nil
+	case xdr.OperationTypeClawbackClaimableBalance:
+		return clawbackClaimableBody{b, balanceID(*op.Body.ClawbackClaimableBalanceOp.BalanceId.V0).String()}, nil
 	}
 	return b, nil
 }
@@ -159,6 +187,11 @@ func (o *operationReader) base(p position, c *closedTransaction, t *transaction,
 	b.TypeI = int32(op.Body.Type)
 	b.CreatedAt = c.closedAt()
 	b.TransactionHash = hex.EncodeToString(c.hash[:])
+	if rules[op.Body.Type].creates && c.success {
+		if sponsor := sponsorOfNew(op, c.effectsOf(p.op())); sponsor != nil {
+			b.Sponsor = sponsor.String()
+		}
+	}
 	b.Links.Self = l.to("/operations/" + b.ID)
 	b.Links.Transaction = l.to("/transactions/" + b.TransactionHash)
 	b.Links.Effects = l.to("/operations/" + b.ID + "/effects")
@@ -205,6 +238,46 @@ func manageDataResource(b operationBody, op xdr.ManageDataOp) manageDataBody {
 	d := manageDataBody{operationBody: b, Name: string(op.DataName)}
 	if op.DataValue != nil {
 		d.Value = base64.StdEncoding.EncodeToString(*op.DataValue)
+	}
+	return d
+}
+
+func createClaimableResource(b operationBody, op xdr.CreateClaimableBalanceOp) createClaimableBody {
+	d := createClaimableBody{operationBody: b, Asset: assetOf(op.Asset).String(), Amount: amount.String(op.Amount)}
+	d.Claimants = claimantBodies(op.Claimants)
+	return d
+}
+
+func claimantBodies(claimants []xdr.Claimant) []claimantBody {
+	out := make([]claimantBody, len(claimants))
+	for i, c := range claimants {
+		out[i] = claimantBody{Destination: c.V0.Destination.Address(), Predicate: c.V0.Predicate}
+	}
+	return out
+}
+
+func revokeSponsorshipResource(b operationBody, op xdr.RevokeSponsorshipOp) revokeSponsorshipBody {
+	d := revokeSponsorshipBody{operationBody: b}
+	if op.Type == xdr.RevokeSponsorshipTypeRevokeSponsorshipSigner {
+		d.SignerAccountID, d.SignerKey = op.Signer.AccountId.Address(), op.Signer.SignerKey.Address()
+		return d
+	}
+	switch key := op.LedgerKey; key.Type {
+	case xdr.LedgerEntryTypeAccount:
+		d.AccountID = key.Account.AccountId.Address()
+	case xdr.LedgerEntryTypeClaimableBalance:
+		d.ClaimableBalanceID = balanceID(*key.ClaimableBalance.BalanceId.V0).String()
+	case xdr.LedgerEntryTypeData:
+		d.DataAccountID, d.DataName = key.Data.AccountId.Address(), string(key.Data.DataName)
+	case xdr.LedgerEntryTypeOffer:
+		d.OfferID = strconv.FormatInt(int64(key.Offer.OfferId), 10)
+	case xdr.LedgerEntryTypeTrustline:
+		d.TrustlineAccountID = key.TrustLine.AccountId.Address()
+		if pool := key.TrustLine.Asset.LiquidityPoolId; pool != nil {
+			d.TrustlinePoolID = hex.EncodeToString(pool[:])
+		} else {
+			d.TrustlineAsset = assetOf(key.TrustLine.Asset.ToAsset()).String()
+		}
 	}
 	return d
 }

@@ -28,17 +28,27 @@ type rule struct {
 	participants func(body xdr.OperationBody) []accountID
 	// payment: Horizon lists it under /payments.
 	payment bool
+	// creates: it may create an entry, whose reserve another may pay.
+	creates bool
 }
 
 // A step is one operation being applied.
 type step struct {
 	*view
-	ledger uint32
-	source accountID
-	actor  xdr.MuxedAccount // the source as the operation names it
+	tx        *transaction
+	index     int // of the operation in it
+	ledger    uint32
+	closeTime int64 // of the ledger
+	source    accountID
+	actor     xdr.MuxedAccount // the source as the operation names it
+	sponsors  sponsors
 	// refused, if not 0, stands in the result instead of apply's code.
 	refused xdr.OperationResultCode
+	// fill, if set, puts into the result of a success what it tells beside it.
+	fill    func(*xdr.OperationResultTr)
 	effects []effect // what it did so far
+	// sponsored are effects on who pays reserves, which come after all others.
+	sponsored []effect
 }
 
 // refuse fails the operation with a code that belongs to no kind of operation.
@@ -52,7 +62,7 @@ func (s *step) refuse(code xdr.OperationResultCode) int32 {
 // resource_operations.go.
 var rules = map[xdr.OperationType]rule{
 	xdr.OperationTypeCreateAccount: {
-		name: "create_account", threshold: always(medium), check: checkCreateAccount, apply: applyCreateAccount, payment: true,
+		name: "create_account", threshold: always(medium), check: checkCreateAccount, apply: applyCreateAccount, payment: true, creates: true,
 		result: func(code int32) xdr.OperationResultTr {
 			return xdr.OperationResultTr{Type: xdr.OperationTypeCreateAccount, CreateAccountResult: &xdr.CreateAccountResult{Code: xdr.CreateAccountResultCode(code)}}
 		},
@@ -66,23 +76,76 @@ var rules = map[xdr.OperationType]rule{
 		participants: func(b xdr.OperationBody) []accountID { return []accountID{idOfMuxed(b.PaymentOp.Destination)} },
 	},
 	xdr.OperationTypeChangeTrust: {
-		name: "change_trust", threshold: always(medium), check: checkChangeTrust, apply: applyChangeTrust,
+		name: "change_trust", threshold: always(medium), check: checkChangeTrust, apply: applyChangeTrust, creates: true,
 		result: func(code int32) xdr.OperationResultTr {
 			return xdr.OperationResultTr{Type: xdr.OperationTypeChangeTrust, ChangeTrustResult: &xdr.ChangeTrustResult{Code: xdr.ChangeTrustResultCode(code)}}
 		},
 		participants: nobody,
 	},
 	xdr.OperationTypeSetOptions: {
-		name: "set_options", threshold: thresholdOfSetOptions, check: checkSetOptions, apply: applySetOptions,
+		name: "set_options", threshold: thresholdOfSetOptions, check: checkSetOptions, apply: applySetOptions, creates: true,
 		result: func(code int32) xdr.OperationResultTr {
 			return xdr.OperationResultTr{Type: xdr.OperationTypeSetOptions, SetOptionsResult: &xdr.SetOptionsResult{Code: xdr.SetOptionsResultCode(code)}}
 		},
 		participants: nobody,
 	},
 	xdr.OperationTypeManageData: {
-		name: "manage_data", threshold: always(medium), check: checkManageData, apply: applyManageData,
+		name: "manage_data", threshold: always(medium), check: checkManageData, apply: applyManageData, creates: true,
 		result: func(code int32) xdr.OperationResultTr {
 			return xdr.OperationResultTr{Type: xdr.OperationTypeManageData, ManageDataResult: &xdr.ManageDataResult{Code: xdr.ManageDataResultCode(code)}}
+		},
+		participants: nobody,
+	},
+	xdr.OperationTypeCreateClaimableBalance: {
+		name: "create_claimable_balance", threshold: always(medium), check: checkCreateClaimable, apply: applyCreateClaimable, creates: true,
+		result: func(code int32) xdr.OperationResultTr {
+			r := &xdr.CreateClaimableBalanceResult{Code: xdr.CreateClaimableBalanceResultCode(code)}
+			if code == 0 {
+				r.BalanceId = new(balanceID{}.xdr())
+			}
+			return xdr.OperationResultTr{Type: xdr.OperationTypeCreateClaimableBalance, CreateClaimableBalanceResult: r}
+		},
+		participants: func(b xdr.OperationBody) (ids []accountID) {
+			for _, c := range b.CreateClaimableBalanceOp.Claimants {
+				ids = append(ids, idOf(c.V0.Destination))
+			}
+			return ids
+		},
+	},
+	xdr.OperationTypeClaimClaimableBalance: {
+		name: "claim_claimable_balance", threshold: always(low), check: anything, apply: applyClaim,
+		result: func(code int32) xdr.OperationResultTr {
+			return xdr.OperationResultTr{Type: xdr.OperationTypeClaimClaimableBalance, ClaimClaimableBalanceResult: &xdr.ClaimClaimableBalanceResult{Code: xdr.ClaimClaimableBalanceResultCode(code)}}
+		},
+		participants: nobody,
+	},
+	xdr.OperationTypeBeginSponsoringFutureReserves: {
+		name: "begin_sponsoring_future_reserves", threshold: always(medium), check: checkBeginSponsoring, apply: applyBeginSponsoring,
+		result: func(code int32) xdr.OperationResultTr {
+			return xdr.OperationResultTr{Type: xdr.OperationTypeBeginSponsoringFutureReserves, BeginSponsoringFutureReservesResult: &xdr.BeginSponsoringFutureReservesResult{Code: xdr.BeginSponsoringFutureReservesResultCode(code)}}
+		},
+		participants: func(b xdr.OperationBody) []accountID {
+			return []accountID{idOf(b.BeginSponsoringFutureReservesOp.SponsoredId)}
+		},
+	},
+	xdr.OperationTypeEndSponsoringFutureReserves: {
+		name: "end_sponsoring_future_reserves", threshold: always(medium), check: anything, apply: applyEndSponsoring,
+		result: func(code int32) xdr.OperationResultTr {
+			return xdr.OperationResultTr{Type: xdr.OperationTypeEndSponsoringFutureReserves, EndSponsoringFutureReservesResult: &xdr.EndSponsoringFutureReservesResult{Code: xdr.EndSponsoringFutureReservesResultCode(code)}}
+		},
+		participants: nobody,
+	},
+	xdr.OperationTypeRevokeSponsorship: {
+		name: "revoke_sponsorship", threshold: always(medium), check: checkRevokeSponsorship, apply: applyRevokeSponsorship,
+		result: func(code int32) xdr.OperationResultTr {
+			return xdr.OperationResultTr{Type: xdr.OperationTypeRevokeSponsorship, RevokeSponsorshipResult: &xdr.RevokeSponsorshipResult{Code: xdr.RevokeSponsorshipResultCode(code)}}
+		},
+		participants: revokedFrom,
+	},
+	xdr.OperationTypeClawbackClaimableBalance: {
+		name: "clawback_claimable_balance", threshold: always(medium), check: anything, apply: applyClawbackClaimable,
+		result: func(code int32) xdr.OperationResultTr {
+			return xdr.OperationResultTr{Type: xdr.OperationTypeClawbackClaimableBalance, ClawbackClaimableBalanceResult: &xdr.ClawbackClaimableBalanceResult{Code: xdr.ClawbackClaimableBalanceResultCode(code)}}
 		},
 		participants: nobody,
 	},
@@ -91,4 +154,6 @@ var rules = map[xdr.OperationType]rule{
 func always(level int) func(xdr.OperationBody) int {
 	return func(xdr.OperationBody) int { return level }
 }
+func anything(accountID, xdr.OperationBody) int32 { return 0 }
+
 func nobody(xdr.OperationBody) []accountID { return nil }

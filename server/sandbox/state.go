@@ -30,6 +30,12 @@ func (id accountID) String() string { return strkey.MustEncode(strkey.VersionByt
 func idOf(a xdr.AccountId) accountID         { return accountID(*a.Ed25519) }
 func idOfMuxed(m xdr.MuxedAccount) accountID { return idOf(m.ToAccountId()) }
 
+// muxed is the account as operations name it, without a number.
+func (id accountID) muxed() xdr.MuxedAccount {
+	key := xdr.Uint256(id)
+	return xdr.MuxedAccount{Type: xdr.CryptoKeyTypeKeyTypeEd25519, Ed25519: &key}
+}
+
 func (id accountID) signerKey() xdr.SignerKey {
 	key := xdr.Uint256(id)
 	return xdr.SignerKey{Type: xdr.SignerKeyTypeSignerKeyTypeEd25519, Ed25519: &key}
@@ -62,6 +68,14 @@ func (a asset) native() bool { return a.kind == xdr.AssetTypeAssetTypeNative }
 
 // codeString is the code without its padding, "" for the lumen.
 func (a asset) codeString() string { return string(bytes.TrimRight(a.code[:], "\x00")) }
+
+// String is how Horizon writes an asset in one word.
+func (a asset) String() string {
+	if a.native() {
+		return "native"
+	}
+	return a.codeString() + ":" + a.issuer.String()
+}
 
 // valid says whether the code is well-formed: letters and digits, then only
 // padding, 1–4 characters for alphanum4 and 5–12 for alphanum12.
@@ -157,13 +171,13 @@ func (l trustline) authorized() bool {
 
 func (a *account) subEntries() int { return len(a.lines) + len(a.signers) + len(a.data) }
 
-// minBalance is the reserve that may not be spent, with `more` subentries.
-func (a *account) minBalance(more int) int64 {
-	return (int64(2+a.subEntries()+more) + int64(a.sponsoring) - int64(a.sponsored)) * baseReserve
+// minBalance is the reserve that may not be spent.
+func (a *account) minBalance() int64 {
+	return (int64(2+a.subEntries()) + int64(a.sponsoring) - int64(a.sponsored)) * baseReserve
 }
 
 // available is what may be spent; negative if below the reserve.
-func (a *account) available() int64 { return a.balance - a.minBalance(0) }
+func (a *account) available() int64 { return a.balance - a.minBalance() }
 
 // line finds a trust line for reading, nil if there is none.
 func (a *account) line(of asset) *trustline {
