@@ -47,6 +47,7 @@ type replayed struct {
 	headers http.Header
 	body    []byte
 	chunks  []chunk
+	took    time.Duration
 }
 
 // A schedule tells when ledgers close: from a ledger on at regular times.
@@ -212,7 +213,7 @@ func (r *replay) send(rec *recording) *replayed {
 		return nil
 	}
 	defer resp.Body.Close()
-	out := &replayed{status: resp.StatusCode, headers: resp.Header}
+	out := &replayed{status: resp.StatusCode, headers: resp.Header, took: time.Since(began)}
 	piece := make([]byte, 64<<10)
 	for {
 		n, err := resp.Body.Read(piece)
