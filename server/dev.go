@@ -293,7 +293,8 @@ func removeIfThere(path string) error {
 
 type sandboxCommand struct {
 	Dir         string        `help:"Where the ledgers are kept, in its folder network." default:".windlass" type:"path"`
-	Fresh       bool          `help:"Begin again at the first ledger."`
+	Fresh       bool          `help:"Begin again at the first ledger." xor:"ledgers"`
+	Load        string        `help:"Begin with the ledgers of this file, a snapshot or a copy of another network's ledgers.log." placeholder:"FILE" type:"path" xor:"ledgers"`
 	HorizonPort uint16        `help:"Port of Horizon and friendbot; 0 takes a free one." default:"8002"`
 	CloseEvery  time.Duration `help:"Time between ledgers; 5s is the public network's." default:"1s"`
 }
@@ -311,9 +312,23 @@ func (c *sandboxCommand) Run(ctx context.Context, p process) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, n.Close()) }()
+	if c.Load != "" {
+		if err := loadSnapshot(n, c.Load); err != nil {
+			return err
+		}
+	}
 	if _, err := fmt.Fprintf(p.stdout, "The offline Stellar network is at %s; friendbot at %[1]s/friendbot. Its ledgers are kept in %[2]s.\n",
 		localURL(bound), filepath.Join(c.Dir, networkFolder)); err != nil {
 		return err
 	}
 	return runAll(ctx, serveOn(bound, "horizon", n.Handler(), logger))
+}
+
+// loadSnapshot replaces the network's ledgers by those of a file.
+func loadSnapshot(n *sandbox.Network, path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(n.Load(f), f.Close())
 }

@@ -158,9 +158,39 @@ func TestFreshSandbox(t *testing.T) {
 	if code := first.stop(t); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
+	kept := filepath.Join(t.TempDir(), "kept")
+	ledgers, err := os.ReadFile(filepath.Join(dir, networkFolder, "ledgers.log"))
+	if err == nil {
+		err = os.WriteFile(kept, ledgers, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	third := launch(t, "sandbox", "--dir", dir, "--horizon-port", "0", "--fresh", "--close-every", "1h")
 	if got := latest(at(third)); got >= 50 {
 		t.Errorf("it goes on at ledger %d", got)
+	}
+	if code := third.stop(t); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+
+	// The first one's ledgers, loaded into another folder and kept there.
+	elsewhere := t.TempDir()
+	for _, args := range [][]string{{"--load", kept}, nil} {
+		loaded := launch(t, append([]string{"sandbox", "--dir", elsewhere, "--horizon-port", "0", "--close-every", "1h"}, args...)...)
+		if got := latest(at(loaded)); got < 50 {
+			t.Errorf("with %q it goes on at ledger %d", args, got)
+		}
+		if code := loaded.stop(t); code != 0 {
+			t.Errorf("exit code %d", code)
+		}
+	}
+	for _, args := range [][]string{{"--load", filepath.Join(dir, "missing")}, {"--load", kept, "--fresh"}} {
+		refused := launch(t, append([]string{"sandbox", "--dir", elsewhere, "--horizon-port", "0"}, args...)...)
+		<-refused.done
+		if code := refused.cmd.ProcessState.ExitCode(); code == 0 {
+			t.Errorf("%q was accepted: %s", args, refused.log)
+		}
 	}
 }
 

@@ -155,33 +155,3 @@ func (g *gambler) supplied(of txnbuild.CreditAsset) {
 		g.Errorf("%d of %s are held, %d were issued", held, of.Code, issued)
 	}
 }
-
-func BenchmarkLedgerOf1000Payments(b *testing.B) {
-	n, err := Open(Config{CloseEvery: -1})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer func() {
-		if err := n.Close(); err != nil {
-			b.Error(err)
-		}
-	}()
-	// The friendbot's hundred channels each pay ten times in a transaction.
-	seq := int64(2) << 32
-	for b.Loop() {
-		b.StopTimer()
-		seq++
-		for _, c := range n.bot.channels {
-			var list []txnbuild.Operation
-			for range 10 {
-				list = append(list, pay(n.bot.channels[0], "0.0000001", lumen))
-			}
-			text := must(must(must(txnbuild.NewTransaction(params(c, seq, list))).Sign(n.cfg.Passphrase, c)).Base64())
-			if st, r := n.enqueue(must(decodeBase64(text, n.cfg.Passphrase))); st != statusPending {
-				b.Fatal(st, codesOf(r))
-			}
-		}
-		b.StartTimer()
-		n.CloseLedger()
-	}
-}

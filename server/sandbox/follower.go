@@ -30,18 +30,16 @@ func (n *Network) follow(behind int) (*follower, error) {
 }
 
 // copy replays the leader's ledgers. Only for the last of them must it not
-// close another one.
+// close another one; meanwhile they must remain the same.
 func (f *follower) copy() error {
 	cfg := f.leader.cfg
 	cfg.Dir, cfg.CloseEvery = "", -1
-	root, err := rootKey(cfg.Passphrase)
-	if err != nil {
+	var err error
+	if f.Network, err = blank(cfg); err != nil {
 		return err
 	}
-	f.Network = newNetwork(cfg)
-	if err := f.genesis(root); err != nil {
-		return err
-	}
+	f.leader.replacing.Lock()
+	defer f.leader.replacing.Unlock()
 	f.leader.mu.RLock()
 	ledgers := f.leader.history.ledgers
 	f.leader.mu.RUnlock()
@@ -58,9 +56,25 @@ func (f *follower) copy() error {
 	return nil
 }
 
-func (f *follower) replayAll(ledgers []*closedLedger) error {
-	for _, l := range ledgers[f.history.last().seq:] {
-		if err := f.replay(l.stored()); err != nil {
+// again begins anew with the leader's ledgers, which are others now. The caller
+// holds the leader's closing.
+func (f *follower) again() error {
+	next, err := blank(f.cfg)
+	if err != nil {
+		return err
+	}
+	if err := next.replayAll(f.leader.history.ledgers); err != nil {
+		return err
+	}
+	f.takeOver(next)
+	f.waiting = nil
+	f.latest.Store(f.history.last().seq)
+	return nil
+}
+
+func (n *Network) replayAll(ledgers []*closedLedger) error {
+	for _, l := range ledgers[n.history.last().seq:] {
+		if err := n.replay(l.stored()); err != nil {
 			return err
 		}
 	}

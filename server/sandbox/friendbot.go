@@ -154,11 +154,14 @@ func (a *api) friendbot(r *request) (any, error) {
 	defer a.forget(t.hash, wait)
 	select {
 	case done := <-wait:
-		if !done.success {
+		switch {
+		case done == nil: // the ledgers were replaced
+		case !done.success:
 			// Its channel and funds are in order: somebody else was quicker.
 			return nil, errFunded
+		default:
+			return a.outcome(r, done, t)
 		}
-		return r.links.outcome(a.history, done, t)
 	case <-ctx.Done():
 	case <-a.stopping:
 	}

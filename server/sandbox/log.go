@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 )
 
@@ -24,6 +25,7 @@ import (
 
 const (
 	logName     = "ledgers.log"
+	nextLogName = "ledgers.log.new" // one that is to replace it
 	logMagic    = "windlass sandbox 1\n"
 	frameMarker = "\xf7wsl"
 	frameHeader = len(frameMarker) + 8
@@ -35,39 +37,66 @@ type ledgerLog struct {
 	file *os.File
 	size int64
 	torn int64 // bytes cut off when it was opened
+
+	// filling: nobody is told of what is in it until it replaces another one,
+	// so not every ledger is made durable by itself.
+	filling bool
 }
 
 // openLog opens or creates the log, empties it if fresh, and hands each stored
 // payload to replay. The file stays locked: a second process is refused.
-func openLog(dir string, fresh bool, passphrase string, replay func(payload []byte) error) (*ledgerLog, error) {
+func openLog(dir, name string, fresh bool, passphrase string, replay func(payload []byte) error) (*ledgerLog, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	file, err := os.OpenFile(filepath.Join(dir, logName), os.O_RDWR|os.O_CREATE, 0o600)
+	file, err := os.OpenFile(filepath.Join(dir, name), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	l := &ledgerLog{file: file}
-	if err := l.load(dir, fresh, passphrase, replay); err != nil {
+	err = l.lock(dir)
+	if err == nil {
+		err = l.load(dir, fresh, passphrase, replay)
+	}
+	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
 	return l, nil
 }
 
-func (l *ledgerLog) load(dir string, fresh bool, passphrase string, replay func([]byte) error) error {
-	if err := syscall.Flock(int(l.file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return fmt.Errorf("%s is in use by another process", dir)
-		}
+// lock takes the file for this process, as long as it is the one in the folder:
+// another process may just have put a new one in its place.
+func (l *ledgerLog) lock(dir string) error {
+	err := syscall.Flock(int(l.file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return fmt.Errorf("%s is in use by another process", dir)
+	}
+	if err != nil {
 		return fmt.Errorf("locking: %w", err)
 	}
+	mine, err := l.file.Stat()
+	if err != nil {
+		return err
+	}
+	if there, err := os.Stat(l.file.Name()); err != nil || !os.SameFile(mine, there) {
+		return fmt.Errorf("%s is in use by another process", dir)
+	}
+	return nil
+}
+
+// logHead is the first frame: it says of which network the ledgers are.
+func logHead(passphrase string) []byte {
+	about := sha256.Sum256([]byte(passphrase))
+	return append([]byte(logMagic), about[:]...)
+}
+
+func (l *ledgerLog) load(dir string, fresh bool, passphrase string, replay func([]byte) error) error {
 	if fresh {
 		if err := l.file.Truncate(0); err != nil {
 			return fmt.Errorf("starting over: %w", err)
 		}
 	}
-	about := sha256.Sum256([]byte(passphrase))
-	first := append([]byte(logMagic), about[:]...)
+	first := logHead(passphrase)
 
 	frames := 0
 	total, err := l.read(func(payload []byte) error {
@@ -171,13 +200,9 @@ func (l *ledgerLog) frameAt(offset, total int64) ([]byte, error) {
 // append stores a payload and returns once it is on the disk. After an error
 // the file is as before and append may be tried again.
 func (l *ledgerLog) append(payload []byte) error {
-	frame := make([]byte, 0, frameHeader+len(payload))
-	frame = append(frame, frameMarker...)
-	frame = binary.BigEndian.AppendUint32(frame, uint32(len(payload)))
-	frame = binary.BigEndian.AppendUint32(frame, crc32.Checksum(payload, castagnoli))
-	frame = append(frame, payload...)
+	frame := appendFrame(nil, payload)
 	_, err := l.file.WriteAt(frame, l.size)
-	if err == nil {
+	if err == nil && !l.filling {
 		err = l.file.Sync()
 	}
 	if err != nil {
@@ -185,6 +210,25 @@ func (l *ledgerLog) append(payload []byte) error {
 	}
 	l.size += int64(len(frame))
 	return nil
+}
+
+func appendFrame(b, payload []byte) []byte {
+	b = slices.Grow(b, frameHeader+len(payload))
+	b = append(b, frameMarker...)
+	b = binary.BigEndian.AppendUint32(b, uint32(len(payload)))
+	b = binary.BigEndian.AppendUint32(b, crc32.Checksum(payload, castagnoli))
+	return append(b, payload...)
+}
+
+// replaces puts this log, filled, in the place of the folder's. Whenever the
+// process dies, one of the two is there; it is this one for good once the folder
+// is synced.
+func (l *ledgerLog) replaces(dir string) error {
+	if err := l.file.Sync(); err != nil {
+		return err
+	}
+	l.filling = false
+	return os.Rename(l.file.Name(), filepath.Join(dir, logName))
 }
 
 func (l *ledgerLog) close() error { return l.file.Close() }

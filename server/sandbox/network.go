@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -68,7 +69,10 @@ type Network struct {
 	mu      sync.RWMutex
 	state   *state
 	history *history
-	news    chan struct{} // closed with each ledger, then replaced
+	news    chan struct{} // closed with each ledger, then renewed
+	// replaced is closed when Load or Reset puts other ledgers in the place of
+	// these, then renewed. A submission that waits gets its channel closed.
+	replaced chan struct{}
 
 	followers []*follower // guarded by closing alone
 
@@ -77,10 +81,11 @@ type Network struct {
 	queue   *queue
 	waiting map[[32]byte][]chan *closedTransaction
 
-	stopOnce sync.Once
-	stopping chan struct{} // closed by Close
-	stopped  sync.WaitGroup
-	closeErr error
+	replacing sync.Mutex // one Load or Reset at a time
+	stopOnce  sync.Once
+	stopping  chan struct{} // closed by Close
+	stopped   sync.WaitGroup
+	closeErr  error
 }
 
 // Open starts a network, or goes on with the one in cfg.Dir, and starts
@@ -94,6 +99,33 @@ func Open(cfg Config) (*Network, error) {
 }
 
 func open(cfg Config) (*Network, error) {
+	n, err := blank(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Dir != "" {
+		if n.log, err = openLog(cfg.Dir, logName, cfg.Fresh, cfg.Passphrase, n.replay); err != nil {
+			return nil, err
+		}
+		if n.log.torn > 0 {
+			cfg.Logger.Warn("sandbox: a ledger was being written when the network last stopped; nobody was told of it", "bytes", n.log.torn)
+		}
+		err = removeIfThere(filepath.Join(cfg.Dir, nextLogName)) // of one that died while replacing
+	}
+	if err == nil {
+		err = n.found()
+	}
+	if err != nil {
+		return nil, errors.Join(err, n.closeLog())
+	}
+	if cfg.CloseEvery > 0 {
+		n.stopped.Go(n.clock)
+	}
+	return n, nil
+}
+
+// blank is a network of one ledger, in memory, whose clock stands still.
+func blank(cfg Config) (*Network, error) {
 	if cfg.Passphrase == network.PublicNetworkPassphrase {
 		return nil, errors.New("the passphrase is the public network's; a sandbox must not pass for it")
 	}
@@ -105,24 +137,16 @@ func open(cfg Config) (*Network, error) {
 	if err := n.genesis(root); err != nil {
 		return nil, err
 	}
-	if cfg.Dir != "" {
-		if n.log, err = openLog(cfg.Dir, cfg.Fresh, cfg.Passphrase, n.replay); err != nil {
-			return nil, err
-		}
-		if n.log.torn > 0 {
-			cfg.Logger.Warn("sandbox: a ledger was being written when the network last stopped; nobody was told of it", "bytes", n.log.torn)
-		}
+	n.bot, err = newFriendbot(n, root)
+	return n, err
+}
+
+// found makes the second ledger, with friendbot's accounts, if there is none.
+func (n *Network) found() error {
+	if n.history.last().seq > 1 {
+		return nil
 	}
-	if n.bot, err = newFriendbot(n, root); err == nil && n.history.last().seq == 1 {
-		err = n.bot.createChannels()
-	}
-	if err != nil {
-		return nil, errors.Join(err, n.closeLog())
-	}
-	if cfg.CloseEvery > 0 {
-		n.stopped.Go(n.clock)
-	}
-	return n, nil
+	return n.bot.createChannels()
 }
 
 func newNetwork(cfg Config) *Network {
@@ -130,6 +154,7 @@ func newNetwork(cfg Config) *Network {
 		cfg:      cfg,
 		history:  newHistory(cfg.Passphrase),
 		news:     make(chan struct{}),
+		replaced: make(chan struct{}),
 		queue:    newQueue(cfg.MaxOps),
 		waiting:  make(map[[32]byte][]chan *closedTransaction),
 		stopping: make(chan struct{}),
@@ -332,8 +357,9 @@ func (n *Network) commit(p *preparedLedger) {
 }
 
 // submit hands a transaction to the queue. If it has been in a ledger already
-// that is returned instead; if it may still come into one, wait gets it then.
-// A caller that gives up must call forget.
+// that is returned instead; if it may still come into one, wait gets it then,
+// and is closed if Load or Reset puts an end to that. A caller that gives up
+// must call forget.
 func (n *Network) submit(t *transaction) (done *closedTransaction, st status, result xdr.TransactionResult, wait chan *closedTransaction) {
 	t.verifyAhead()
 	n.mu.RLock()

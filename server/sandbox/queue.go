@@ -216,7 +216,7 @@ func (q *queue) choose(v *view, m moment) ([]*transaction, int64) {
 	var chosen []*transaction
 	ops, lowest := 0, int64(math.MaxInt64)
 	for _, w := range q.byRate(compareWaiting) {
-		if w.held(m.ledger) || ops+w.size() > q.maxOps {
+		if w.skips(m.ledger) || ops+w.size() > q.maxOps {
 			continue // a smaller one may fit
 		}
 		ops += w.size()
@@ -229,9 +229,9 @@ func (q *queue) choose(v *view, m moment) ([]*transaction, int64) {
 	return chosen, baseFee
 }
 
-// held says whether a transaction must let this ledger pass: accounts created
+// skips says whether a transaction must let this ledger pass: accounts created
 // in it begin with its sequence number.
-func (w *waiting) held(ledger uint32) bool { return w.sequence == int64(ledger)<<32 }
+func (w *waiting) skips(ledger uint32) bool { return w.sequence == int64(ledger)<<32 }
 
 // dropInvalid drops and bans what cannot get into the next ledger, and all of
 // a payer who cannot pay for all of them any more.
@@ -239,7 +239,7 @@ func (q *queue) dropInvalid(v *view, m moment) {
 	var invalid []*waiting
 	owed := make(map[accountID]int64)
 	for _, w := range q.pending {
-		if w.held(m.ledger) {
+		if w.skips(m.ledger) {
 			continue
 		}
 		if _, ok := w.validate(v, m); ok {
@@ -253,7 +253,7 @@ func (q *queue) dropInvalid(v *view, m moment) {
 		q.ban(w)
 	}
 	for _, w := range q.pending {
-		if fees, ok := owed[w.feeSource]; ok && !w.held(m.ledger) && v.account(w.feeSource).available() < fees {
+		if fees, ok := owed[w.feeSource]; ok && !w.skips(m.ledger) && v.account(w.feeSource).available() < fees {
 			q.drop(w)
 			q.ban(w)
 		}

@@ -65,11 +65,15 @@ func (s *source) wait(look *time.Ticker, end *time.Timer) bool {
 		return false
 	case <-s.stopping:
 		return false
+	case <-s.replaced:
+		return false
 	case <-s.q.Context().Done():
 		return false
 	}
 	select {
 	case <-end.C: // both at once
+		return false
+	case <-s.replaced:
 		return false
 	default:
 		return true
@@ -137,19 +141,20 @@ func (o *eventWriter) fail(a *api, q *request, err error) {
 // A source yields what is new since it was last asked.
 type source struct {
 	endpoint
-	q    *request
-	left int    // of the limit
-	seen uint32 // the ledger of the last look
-	last any    // of an object, what was sent
+	q        *request
+	left     int           // of the limit
+	seen     uint32        // the ledger of the last look
+	last     any           // of an object, what was sent
+	replaced chan struct{} // closed when the ledgers are others
 }
 
 func (e endpoint) newSource(q *request) (*source, error) {
-	s := &source{endpoint: e, q: q, left: defaultLimit}
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	s := &source{endpoint: e, q: q, left: defaultLimit, replaced: e.replaced}
 	if e.list == nil {
 		return s, nil
 	}
-	e.mu.RLock()
-	defer e.mu.RUnlock()
 	var err error
 	q.page, err = e.pageOf(q)
 	s.left = q.page.limit

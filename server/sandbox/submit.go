@@ -24,7 +24,7 @@ func (a *api) submitTransaction(r *request) (any, error) {
 	}
 	done, st, result, wait := a.submit(t)
 	if done != nil {
-		return r.links.outcome(a.history, done, t)
+		return a.outcome(r, done, t)
 	}
 	if st == statusError {
 		return nil, failedProblem(t, result)
@@ -34,7 +34,9 @@ func (a *api) submitTransaction(r *request) (any, error) {
 	defer timeout.Stop()
 	select {
 	case done := <-wait:
-		return r.links.outcome(a.history, done, t)
+		if done != nil {
+			return a.outcome(r, done, t)
+		}
 	case <-timeout.C:
 	case <-a.stopping:
 	case <-r.Context().Done():
@@ -93,9 +95,11 @@ func (a *api) readEnvelope(r *request, async bool) (*transaction, error) {
 
 // outcome renders a transaction that is in a ledger: the resource, or the
 // problem if it failed there.
-func (l links) outcome(h *history, done *closedTransaction, t *transaction) (any, error) {
+func (a *api) outcome(r *request, done *closedTransaction, t *transaction) (any, error) {
 	if done.success {
-		return l.transaction(h, done, t.hash)
+		a.mu.RLock()
+		defer a.mu.RUnlock()
+		return r.links.transaction(a.history, done, t.hash)
 	}
 	var result xdr.TransactionResult
 	if err := xdr.SafeUnmarshal(done.result, &result); err != nil {
