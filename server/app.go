@@ -25,10 +25,11 @@ import (
 	"windlass/server/store"
 )
 
-// devMode is what `windlass dev` adds: the demo wallet. The zero value is an
-// anchor as `windlass serve` runs it.
+// devMode is what `windlass dev` adds: the demo wallet, and a way of its own to
+// the network. The zero value is an anchor as `windlass serve` runs it.
 type devMode struct {
-	wallet bool
+	wallet  bool
+	horizon string // "" is the configured one, which wallets use
 }
 
 // An app is one anchor: the rooms, wired.
@@ -73,7 +74,11 @@ func newApp(ctx context.Context, cfg *Config, dev devMode, logger *slog.Logger) 
 	}); err != nil {
 		return nil, fmt.Errorf("open the simulated bank: %w", err)
 	}
-	a.ledger = horizon.New(horizon.Config{URLs: cfg.Network.Horizon, Passphrase: cfg.Network.Passphrase, Logger: logger.With("room", "horizon")})
+	urls := cfg.Network.Horizon
+	if dev.horizon != "" {
+		urls = []string{dev.horizon}
+	}
+	a.ledger = horizon.New(horizon.Config{URLs: urls, Passphrase: cfg.Network.Passphrase, Logger: logger.With("room", "horizon")})
 	if a.keys, err = session.NewKeys(cfg.keys.Token, cfg.keys.Session); err != nil {
 		return nil, err
 	}

@@ -17,7 +17,7 @@ func TestCrash(t *testing.T) {
 	t.Run("the anchor, beside a network that lives on", func(t *testing.T) {
 		t.Parallel()
 		dir := t.TempDir()
-		network := launch(t, "sandbox", "--dir", filepath.Join(dir, "network"), "--horizon-port", "0", "--close-every", "500ms")
+		network := launch(t, "sandbox", "--dir", filepath.Join(dir, "network"), "--horizon-port", "0", "--control", "127.0.0.1:0", "--close-every", "500ms")
 		ledger := network.told(t, `http://localhost:\d+`)
 		begin := func(publicPort, adminPort string) (*program, addresses) {
 			return dev(t, dir, "--public-port", publicPort, "--admin-port", adminPort, "--horizon", ledger)
@@ -31,9 +31,9 @@ func TestCrash(t *testing.T) {
 	t.Run("everything at once", func(t *testing.T) {
 		t.Parallel()
 		dir := t.TempDir()
-		first, at := dev(t, dir, "--public-port", "0", "--admin-port", "0", "--horizon-port", "0", "--close-every", "500ms")
+		first, at := dev(t, dir, "--public-port", "0", "--admin-port", "0", "--horizon-port", "0", "--control", "127.0.0.1:0", "--close-every", "500ms")
 		crashStory(t, first, at, func() *program {
-			p, _ := dev(t, dir, "--public-port", port(at.Public), "--admin-port", port(at.Admin), "--horizon-port", port(at.Horizon), "--close-every", "500ms")
+			p, _ := dev(t, dir, "--public-port", port(at.Public), "--admin-port", port(at.Admin), "--horizon-port", port(at.Horizon), "--control", "127.0.0.1:0", "--close-every", "500ms")
 			return p
 		})
 	})

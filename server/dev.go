@@ -38,6 +38,7 @@ type devCommand struct {
 	HorizonPort uint16        `help:"Port of the offline network's Horizon and friendbot; 0 takes a free one." default:"8002"`
 	Horizon     string        `help:"Use the offline network at this address, as windlass sandbox serves it, instead of one of our own." placeholder:"URL"`
 	CloseEvery  time.Duration `help:"Time between ledgers; 5s is the public network's." default:"1s"`
+	weatherFlags
 }
 
 // Run starts the offline network, makes the anchor's accounts on it and runs
@@ -84,12 +85,24 @@ func (c *devCommand) Run(ctx context.Context, p process) (err error) {
 		}
 		defer func() { err = errors.Join(err, n.Close()) }()
 		runners = append(runners, serveOn(ports.horizon, "horizon", n.Handler(), logger))
+		if ports.control != nil {
+			weather := sandbox.NewWeather(n, c.Seed)
+			runners = append(runners,
+				serveOn(ports.stormy, "stormy", weather.Handler(), logger),
+				serveOn(ports.control, "control", newControl(n, weather, c.Dir), logger))
+		}
 	}
 	return runAll(ctx, runners...)
 }
 
-// devPorts are what dev listens on; horizon is nil with a network elsewhere.
-type devPorts struct{ public, admin, horizon net.Listener }
+// devPorts are what dev listens on. With a network elsewhere horizon and what
+// follows it are nil, with the control API off what follows.
+type devPorts struct {
+	public, admin, horizon net.Listener
+	// stormy is the anchor's own way to the network, which the control API can
+	// make misbehave while wallets' stays clean.
+	control, stormy net.Listener
+}
 
 // bind binds the ports that the flags name.
 func (c *devCommand) bind(ctx context.Context) (ports devPorts, err error) {
@@ -104,7 +117,13 @@ func (c *devCommand) bind(ctx context.Context) (ports devPorts, err error) {
 	if ports.admin, err = bind(ctx, loopback(c.AdminPort), "--admin-port"); err != nil || c.Horizon != "" {
 		return ports, err
 	}
-	ports.horizon, err = bind(ctx, loopback(c.HorizonPort), "--horizon-port")
+	if ports.horizon, err = bind(ctx, loopback(c.HorizonPort), "--horizon-port"); err != nil {
+		return ports, err
+	}
+	if ports.control, err = c.bindControl(ctx); err != nil || ports.control == nil {
+		return ports, err
+	}
+	ports.stormy, err = bind(ctx, loopback(0), "--horizon-port")
 	return ports, err
 }
 
@@ -113,7 +132,7 @@ func loopback(port uint16) string { return fmt.Sprintf("127.0.0.1:%d", port) }
 // Close lets go of the ports.
 func (ports devPorts) Close() error {
 	var errs []error
-	for _, bound := range []net.Listener{ports.public, ports.admin, ports.horizon} {
+	for _, bound := range []net.Listener{ports.public, ports.admin, ports.horizon, ports.control, ports.stormy} {
 		if bound != nil {
 			errs = append(errs, unbind(bound))
 		}
@@ -141,7 +160,11 @@ func (c *devCommand) anchor(ctx context.Context, p process, cfg *Config, issuer 
 	if err := bootstrap(soon, cfg, issuer, logger); err != nil {
 		return fmt.Errorf("make the anchor's accounts: %w", err)
 	}
-	a, err := newApp(ctx, cfg, devMode{wallet: true}, logger)
+	mode := devMode{wallet: true}
+	if ports.stormy != nil {
+		mode.horizon = localURL(ports.stormy)
+	}
+	a, err := newApp(ctx, cfg, mode, logger)
 	if err != nil {
 		return err
 	}
@@ -155,6 +178,9 @@ func (c *devCommand) anchor(ctx context.Context, p process, cfg *Config, issuer 
 		Wallet: cfg.PublicURL + "/wallet", Bank: cfg.PublicURL + "/bank",
 		Playground: cfg.AdminURL + "/playground", SignIn: cfg.AdminURL + link,
 		Toml: cfg.PublicURL + "/.well-known/stellar.toml",
+	}
+	if ports.control != nil {
+		where.Control = localURL(ports.control)
 	}
 	// The ports are bound: whoever reads this and asks at once is answered.
 	if err := where.write(c.Dir); err != nil {
@@ -233,14 +259,6 @@ func lockFolder(dir string) (unlock func() error, err error) {
 	return f.Close, nil
 }
 
-// openSandbox opens the network whose ledgers are in the folder.
-func openSandbox(dir string, fresh bool, closeEvery time.Duration, logger *slog.Logger) (*sandbox.Network, error) {
-	return sandbox.Open(sandbox.Config{
-		Dir: filepath.Join(dir, networkFolder), Fresh: fresh,
-		CloseEvery: closeEvery, StreamEvery: time.Second, Logger: logger.With("room", "sandbox"),
-	})
-}
-
 // addresses is where everything is, for people and, in a file, for scripts.
 type addresses struct {
 	Wallet     string `json:"wallet"`
@@ -251,6 +269,7 @@ type addresses struct {
 	Public     string `json:"public"`
 	Admin      string `json:"admin"`
 	Horizon    string `json:"horizon"`
+	Control    string `json:"control,omitempty"` // of the offline network, if it is ours
 }
 
 // write leaves the addresses in the folder. The file appears whole, once
@@ -268,6 +287,10 @@ func (a addresses) write(dir string) error {
 }
 
 func (a addresses) print(w io.Writer, dir string) error {
+	control := ""
+	if a.Control != "" {
+		control = "\n  faults on demand " + a.Control
+	}
 	_, err := fmt.Fprintf(w, `
 Windlass is running on a Stellar network of its own. Nothing here is real money.
 
@@ -276,11 +299,11 @@ Windlass is running on a Stellar network of its own. Nothing here is real money.
   playground       %s
                    sign in, once within ten minutes: %s
   stellar.toml     %s
-  Horizon          %s
+  Horizon          %s%s
 
 Everything is kept in %s: Ctrl-C stops, and the next start goes on from here.
 
-`, a.Wallet, a.Bank, a.Playground, a.SignIn, a.Toml, a.Horizon, dir)
+`, a.Wallet, a.Bank, a.Playground, a.SignIn, a.Toml, a.Horizon, control, dir)
 	return err
 }
 
@@ -289,46 +312,4 @@ func removeIfThere(path string) error {
 		return err
 	}
 	return nil
-}
-
-type sandboxCommand struct {
-	Dir         string        `help:"Where the ledgers are kept, in its folder network." default:".windlass" type:"path"`
-	Fresh       bool          `help:"Begin again at the first ledger." xor:"ledgers"`
-	Load        string        `help:"Begin with the ledgers of this file, a snapshot or a copy of another network's ledgers.log." placeholder:"FILE" type:"path" xor:"ledgers"`
-	HorizonPort uint16        `help:"Port of Horizon and friendbot; 0 takes a free one." default:"8002"`
-	CloseEvery  time.Duration `help:"Time between ledgers; 5s is the public network's." default:"1s"`
-}
-
-// Run serves the offline network alone, until it is told to stop.
-func (c *sandboxCommand) Run(ctx context.Context, p process) (err error) {
-	bound, err := bind(ctx, loopback(c.HorizonPort), "--horizon-port")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, unbind(bound)) }()
-	logger := newLog(p.stderr, LogConfig{Level: "info", Format: "auto"})
-	n, err := openSandbox(c.Dir, c.Fresh, c.CloseEvery, logger)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, n.Close()) }()
-	if c.Load != "" {
-		if err := loadSnapshot(n, c.Load); err != nil {
-			return err
-		}
-	}
-	if _, err := fmt.Fprintf(p.stdout, "The offline Stellar network is at %s; friendbot at %[1]s/friendbot. Its ledgers are kept in %[2]s.\n",
-		localURL(bound), filepath.Join(c.Dir, networkFolder)); err != nil {
-		return err
-	}
-	return runAll(ctx, serveOn(bound, "horizon", n.Handler(), logger))
-}
-
-// loadSnapshot replaces the network's ledgers by those of a file.
-func loadSnapshot(n *sandbox.Network, path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(n.Load(f), f.Close())
 }

@@ -42,7 +42,10 @@ func TestPortTaken(t *testing.T) {
 		{"dev --fresh --public-port " + number, "--public-port"},
 		{"dev --fresh --public-port 0 --admin-port " + number, "--admin-port"},
 		{"dev --fresh --public-port 0 --admin-port 0 --horizon-port " + number, "--horizon-port"},
+		{"dev --fresh --public-port 0 --admin-port 0 --horizon-port 0 --control " + address, "--control"},
 		{"sandbox --fresh --horizon-port " + number, "--horizon-port"},
+		{"sandbox --fresh --horizon-port 0 --control " + address, "--control"},
+		{"sandbox --fresh --horizon-port 0 --control 127.0.0.1:0 --stormy " + address, "--stormy"},
 		{serve, "listen.public"},
 		{serve, "listen.admin"},
 	}
@@ -93,7 +96,7 @@ func TestDevTwice(t *testing.T) {
 	before := fingerprint(t, dir)
 	for _, fresh := range []string{"", "--fresh"} {
 		var out bytes.Buffer
-		args := strings.Fields("dev " + fresh + " --public-port 0 --admin-port 0 --horizon-port 0 --dir " + dir)
+		args := strings.Fields("dev " + fresh + " --public-port 0 --admin-port 0 --horizon-port 0 --control 127.0.0.1:0 --dir " + dir)
 		code := execute(t.Context(), process{args, nil, &out, &out})
 		want := fmt.Sprintf("windlass: %s is in use by another windlass; stop that one, or name another folder with --dir\n", dir)
 		if code != 1 || out.String() != want {
@@ -146,11 +149,11 @@ func TestFreshSandbox(t *testing.T) {
 		call(t, http.MethodGet, ledger+"/", nil, nil, &root)
 		return root.Latest
 	}
-	first := launch(t, "sandbox", "--dir", dir, "--horizon-port", "0", "--close-every", "20ms")
+	first := launch(t, "sandbox", "--dir", dir, "--horizon-port", "0", "--control", "127.0.0.1:0", "--close-every", "20ms")
 	ledger := at(first)
 	eventually(t, "fifty ledgers close", func() bool { return latest(ledger) >= 50 })
 
-	second := launch(t, "sandbox", "--dir", dir, "--horizon-port", "0", "--fresh")
+	second := launch(t, "sandbox", "--dir", dir, "--horizon-port", "0", "--control", "127.0.0.1:0", "--fresh")
 	<-second.done
 	if code := second.cmd.ProcessState.ExitCode(); code != 1 || !strings.Contains(second.log.String(), "in use by another process") {
 		t.Errorf("exit code %d: %s", code, second.log)
@@ -166,7 +169,7 @@ func TestFreshSandbox(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	third := launch(t, "sandbox", "--dir", dir, "--horizon-port", "0", "--fresh", "--close-every", "1h")
+	third := launch(t, "sandbox", "--dir", dir, "--horizon-port", "0", "--control", "127.0.0.1:0", "--fresh", "--close-every", "1h")
 	if got := latest(at(third)); got >= 50 {
 		t.Errorf("it goes on at ledger %d", got)
 	}
@@ -177,7 +180,7 @@ func TestFreshSandbox(t *testing.T) {
 	// The first one's ledgers, loaded into another folder and kept there.
 	elsewhere := t.TempDir()
 	for _, args := range [][]string{{"--load", kept}, nil} {
-		loaded := launch(t, append([]string{"sandbox", "--dir", elsewhere, "--horizon-port", "0", "--close-every", "1h"}, args...)...)
+		loaded := launch(t, append([]string{"sandbox", "--dir", elsewhere, "--horizon-port", "0", "--control", "127.0.0.1:0", "--close-every", "1h"}, args...)...)
 		if got := latest(at(loaded)); got < 50 {
 			t.Errorf("with %q it goes on at ledger %d", args, got)
 		}
@@ -186,7 +189,7 @@ func TestFreshSandbox(t *testing.T) {
 		}
 	}
 	for _, args := range [][]string{{"--load", filepath.Join(dir, "missing")}, {"--load", kept, "--fresh"}} {
-		refused := launch(t, append([]string{"sandbox", "--dir", elsewhere, "--horizon-port", "0"}, args...)...)
+		refused := launch(t, append([]string{"sandbox", "--dir", elsewhere, "--horizon-port", "0", "--control", "127.0.0.1:0"}, args...)...)
 		<-refused.done
 		if code := refused.cmd.ProcessState.ExitCode(); code == 0 {
 			t.Errorf("%q was accepted: %s", args, refused.log)
@@ -198,7 +201,7 @@ func TestFreshSandbox(t *testing.T) {
 // streams open that would not end by themselves.
 func TestStop(t *testing.T) {
 	t.Parallel()
-	p, at := dev(t, t.TempDir(), "--public-port", "0", "--admin-port", "0", "--horizon-port", "0")
+	p, at := dev(t, t.TempDir(), "--public-port", "0", "--admin-port", "0", "--horizon-port", "0", "--control", "127.0.0.1:0")
 	w := newWallet(t, at)
 	deposit := w.begin("deposit", "100")
 
@@ -252,7 +255,7 @@ func openStream(t *testing.T, ended chan<- error, method, address string, header
 func TestDevFilesServe(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	p, at := dev(t, dir, "--public-port", "0", "--admin-port", "0", "--horizon-port", "0", "--close-every", "200ms")
+	p, at := dev(t, dir, "--public-port", "0", "--admin-port", "0", "--horizon-port", "0", "--control", "127.0.0.1:0", "--close-every", "200ms")
 	if code := p.stop(t); code != 0 {
 		t.Fatalf("exit code %d", code)
 	}
@@ -283,7 +286,7 @@ func TestDevFilesServe(t *testing.T) {
 		t.Errorf("migrate said %q", got)
 	}
 
-	network := launch(t, "sandbox", "--dir", dir, "--horizon-port", port(at.Horizon), "--close-every", "200ms")
+	network := launch(t, "sandbox", "--dir", dir, "--horizon-port", port(at.Horizon), "--control", "127.0.0.1:0", "--close-every", "200ms")
 	network.told(t, "is at "+at.Horizon)
 	anchor := launch(t, "serve", "--config", file)
 	eventually(t, "serve is ready", func() bool { return call(t, http.MethodGet, at.Admin+"/readyz", nil, nil, nil) == http.StatusOK })
@@ -345,6 +348,80 @@ func signIn(t *testing.T, at addresses, link string) {
 		defer res.Body.Close()
 		if b, err := io.ReadAll(res.Body); err != nil || !strings.Contains(string(b), c.want) {
 			t.Errorf("%s answered %s %s, %v; want %s", c.listener, res.Status, b, err, c.want)
+		}
+	}
+}
+
+// TestDevWeather makes the anchor's own connection misbehave while the wallets'
+// Horizon stays clean.
+func TestDevWeather(t *testing.T) {
+	t.Parallel()
+	_, at := dev(t, t.TempDir(), "--public-port", "0", "--admin-port", "0", "--horizon-port", "0", "--control", "127.0.0.1:0", "--close-every", "200ms")
+	fault := map[string]any{"kind": "rate_limited"}
+	if code := call(t, http.MethodPost, at.Control+"/faults", nil, fault, nil); code != http.StatusCreated {
+		t.Fatalf("setting a fault: %d", code)
+	}
+	var list struct {
+		Faults []struct {
+			Struck int `json:"struck"`
+		} `json:"faults"`
+	}
+	eventually(t, "the anchor's connection is struck", func() bool {
+		call(t, http.MethodGet, at.Control+"/faults", nil, nil, &list)
+		if code := call(t, http.MethodGet, at.Horizon+"/", nil, nil, nil); code != http.StatusOK {
+			t.Fatalf("the wallets' Horizon answered %d", code)
+		}
+		return list.Faults[0].Struck > 0
+	})
+	if code := call(t, http.MethodGet, at.Horizon+"/faults", nil, nil, nil); code != http.StatusNotFound {
+		t.Errorf("Horizon has the control API: %d", code)
+	}
+}
+
+// TestSandboxWeather chooses which port is stormy.
+func TestSandboxWeather(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		flags      string
+		first, two int
+	}{
+		{"--control 127.0.0.1:0", http.StatusTooManyRequests, 0},
+		{"--control 127.0.0.1:0 --stormy localhost:0", http.StatusOK, http.StatusTooManyRequests},
+		{"--control off", http.StatusOK, 0},
+	} {
+		p := launch(t, append([]string{"sandbox", "--dir", t.TempDir(), "--horizon-port", "0"}, strings.Fields(tt.flags)...)...)
+		horizon := p.told(t, `http://localhost:\d+`)
+		if strings.Contains(tt.flags, "off") {
+			if code := call(t, http.MethodGet, horizon+"/", nil, nil, nil); code != tt.first {
+				t.Errorf("%s: %d", tt.flags, code)
+			}
+			continue
+		}
+		_, control, _ := strings.Cut(p.told(t, `curl http://localhost:\d+`), " ")
+		if code := call(t, http.MethodPost, control+"/faults", nil, map[string]any{"kind": "rate_limited"}, nil); code != http.StatusCreated {
+			t.Fatalf("setting a fault: %d", code)
+		}
+		if code := call(t, http.MethodGet, horizon+"/", nil, nil, nil); code != tt.first {
+			t.Errorf("%s: the first port answered %d", tt.flags, code)
+		}
+		if tt.two != 0 {
+			_, stormy, _ := strings.Cut(p.told(t, `stormy side is at http://localhost:\d+`), "at ")
+			if code := call(t, http.MethodGet, stormy+"/", nil, nil, nil); code != tt.two {
+				t.Errorf("%s: the stormy port answered %d", tt.flags, code)
+			}
+		}
+	}
+}
+
+// TestControlAddress refuses addresses that others can reach.
+func TestControlAddress(t *testing.T) {
+	t.Parallel()
+	for _, address := range []string{"0.0.0.0:8003", ":8003", "192.168.1.2:8003", "[::]:8003", "example.com:8003", "8003"} {
+		var out bytes.Buffer
+		args := []string{"sandbox", "--dir", t.TempDir(), "--horizon-port", "0", "--control", address}
+		code := execute(t.Context(), process{args, nil, &out, &out})
+		if code != 1 || !strings.HasPrefix(out.String(), "windlass: --control") || !strings.Contains(out.String(), "127.0.0.1:8003") {
+			t.Errorf("%s: exit code %d: %s", address, code, &out)
 		}
 	}
 }

@@ -20,6 +20,7 @@ const tailLines = 40
  *
  * The anchor has:
  *   public, admin, horizon   the addresses of its listeners
+ *   control                  the same, of the API that makes the network misbehave
  *   signIn                   a link that signs staff in, once
  *   tail()                   the last lines it printed
  *   kill()                   ends it as a crash would
@@ -44,7 +45,7 @@ class Anchor {
   #process
   #ended
   #lines = []
-  #ports = { public: 0, admin: 0, horizon: 0 }
+  #ports = { public: 0, admin: 0, horizon: 0, control: 0 }
 
   constructor(binary, dir, args) {
     this.#binary = binary
@@ -55,7 +56,9 @@ class Anchor {
   async start() {
     const addresses = join(this.dir, 'addresses.json')
     await rm(addresses, { force: true })
-    const ports = Object.entries(this.#ports).flatMap(([name, port]) => [`--${name}-port`, String(port)])
+    const { control, ...others } = this.#ports
+    const ports = Object.entries(others).flatMap(([name, port]) => [`--${name}-port`, String(port)])
+    ports.push('--control', `127.0.0.1:${control}`)
     const child = spawn(this.#binary, ['dev', '--dir', this.dir, ...ports, ...this.#args], { stdio: ['ignore', 'pipe', 'pipe'] })
     this.#process = child
     let exit
@@ -75,6 +78,7 @@ class Anchor {
         this.public = ready.public
         this.admin = ready.admin
         this.horizon = ready.horizon
+        this.control = ready.control
         this.signIn = ready.sign_in
         for (const name of Object.keys(this.#ports)) this.#ports[name] = Number(new URL(ready[name]).port)
         return

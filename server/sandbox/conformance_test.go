@@ -146,7 +146,7 @@ func (r *replay) secondLedgers() {
 		r.fault(number, Fault{Kind: ServerError, Route: "/friendbot"})
 	}
 	for _, number := range []string{"268", "277"} {
-		r.at(recorded(r.T, number).StartedAt.Add(time.Second), func() { r.weather.ClearAll(1) })
+		r.at(recorded(r.T, number).StartedAt.Add(time.Second), func() { r.weather.ClearAll() })
 	}
 
 	r.sign(43, user2, 18<<32+5, ops(trust(usd, "10")))

@@ -330,10 +330,10 @@ func (s *strike) landsLate() {
 	s.neverLands()
 }
 
-// A held transaction is submitted once a ledger has closed.
-type held struct {
+// A late transaction is submitted once a ledger has closed.
+type late struct {
 	*transaction
-	until uint32
+	after uint32
 }
 
 // submitLater submits a transaction after so many more ledgers, whatever comes
@@ -347,16 +347,16 @@ func (n *Network) submitLater(t *transaction, ledgers int) {
 	defer n.mu.RUnlock()
 	n.queueMu.Lock()
 	defer n.queueMu.Unlock()
-	n.queue.held = append(n.queue.held, held{t, n.history.last().seq + uint32(ledgers)})
+	n.queue.late = append(n.queue.late, late{t, n.history.last().seq + uint32(ledgers)})
 }
 
-// release submits what was held until now.
-func (q *queue) release(v *view, m moment) {
-	q.held = slices.DeleteFunc(q.held, func(h held) bool {
-		if h.until >= m.ledger {
+// submitLate submits what is due before the next ledger.
+func (q *queue) submitLate(v *view, next moment) {
+	q.late = slices.DeleteFunc(q.late, func(l late) bool {
+		if l.after >= next.ledger {
 			return false
 		}
-		q.add(h.transaction, v, m)
+		q.add(l.transaction, v, next)
 		return true
 	})
 }

@@ -60,7 +60,7 @@ func (f *friendbot) build(source *keypair.Full, sequence int64, ops []txnbuild.O
 	tx, err := txnbuild.NewTransaction(txnbuild.TransactionParams{
 		SourceAccount: &txnbuild.SimpleAccount{AccountID: source.Address(), Sequence: sequence},
 		Operations:    ops,
-		BaseFee:       baseFee,
+		BaseFee:       max(baseFee, f.network.queue.surge.BaseFee),
 		Preconditions: txnbuild.Preconditions{TimeBounds: txnbuild.NewInfiniteTimeout()},
 	})
 	if err == nil {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/stellar/go-stellar-sdk/keypair"
@@ -74,7 +75,10 @@ type Network struct {
 	// these, then renewed. A submission that waits gets its channel closed.
 	replaced chan struct{}
 
+	ahead int64 // seconds by which the network's time is later than ours
+
 	followers []*follower // guarded by closing alone
+	paused    atomic.Bool
 
 	// queueMu is taken after mu, for reading or writing, and guards the rest.
 	queueMu sync.Mutex
@@ -112,6 +116,7 @@ func open(cfg Config) (*Network, error) {
 		}
 		err = removeIfThere(filepath.Join(cfg.Dir, nextLogName)) // of one that died while replacing
 	}
+	n.keepAhead()
 	if err == nil {
 		err = n.found()
 	}
@@ -248,7 +253,9 @@ func (n *Network) clock() {
 		case <-n.stopping:
 			return
 		case <-tick.C:
-			n.CloseLedger()
+			if !n.paused.Load() {
+				n.CloseLedger()
+			}
 		}
 	}
 }
@@ -275,7 +282,7 @@ func (n *Network) closeLedger() error {
 	m := moment{ledger: last.seq + 1, earliest: now, latest: now}
 
 	n.queueMu.Lock()
-	n.queue.release(&view{below: n.state}, m)
+	n.queue.submitLate(&view{below: n.state}, m)
 	txs, perOp := n.queue.choose(&view{below: n.state}, m)
 	n.queueMu.Unlock()
 
@@ -302,9 +309,9 @@ func (n *Network) closeLedger() error {
 // often than once a second it may be equal, lest it run ahead of the clock.
 func (n *Network) closeTime(last *closedLedger) int64 {
 	if n.cfg.CloseEvery >= time.Second {
-		return max(time.Now().Unix(), last.closeTime+1)
+		return max(n.now(), last.closeTime+1)
 	}
-	return max(time.Now().Unix(), last.closeTime)
+	return max(n.now(), last.closeTime)
 }
 
 func scramble(a, b [32]byte) [32]byte {
@@ -410,7 +417,7 @@ func (n *Network) forget(hash [32]byte, w chan *closedTransaction) {
 // last one, and maybe only two intervals from now. The caller holds mu.
 func (n *Network) submitMoment() moment {
 	last := n.history.last()
-	latest := max(time.Now().Unix(), last.closeTime)
+	latest := max(n.now(), last.closeTime)
 	if n.cfg.CloseEvery > 0 {
 		latest += int64((2*n.cfg.CloseEvery + time.Second - 1) / time.Second)
 	}

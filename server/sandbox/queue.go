@@ -45,7 +45,8 @@ type queue struct {
 	evictedFee  int64
 	evictedSize int
 
-	held []held
+	late  []late // transactions that are submitted after a ledger
+	surge Surge
 }
 
 type waiting struct {
@@ -77,6 +78,9 @@ func (q *queue) add(t *transaction, v *view, m moment) (status, xdr.TransactionR
 		w.age = old.age
 	}
 
+	if least := q.surge.least(t.size()); q.surge.Refuse && t.fee < least {
+		return statusError, failure(xdr.TransactionResultCodeTxInsufficientFee, least)
+	}
 	evicted, least, fits := q.makeRoom(t, old)
 	switch {
 	case !fits && least > 0:
@@ -216,7 +220,7 @@ func (q *queue) choose(v *view, m moment) ([]*transaction, int64) {
 	var chosen []*transaction
 	ops, lowest := 0, int64(math.MaxInt64)
 	for _, w := range q.byRate(compareWaiting) {
-		if w.skips(m.ledger) || ops+w.size() > q.maxOps {
+		if w.skips(m.ledger) || ops+w.size() > q.maxOps || w.fee < q.surge.least(w.size()) {
 			continue // a smaller one may fit
 		}
 		ops += w.size()
@@ -226,7 +230,7 @@ func (q *queue) choose(v *view, m moment) ([]*transaction, int64) {
 	if ops > max(0, q.maxOps-maxTransactionOps) {
 		return chosen, lowest
 	}
-	return chosen, baseFee
+	return chosen, max(baseFee, q.surge.BaseFee)
 }
 
 // skips says whether a transaction must let this ledger pass: accounts created
@@ -272,6 +276,7 @@ func (q *queue) closed(txs []applied, v *view, m moment) {
 	copy(q.banned[1:], q.banned[:bannedLedgers-1])
 	q.banned[0] = nil
 	q.evictedFee, q.evictedSize = 0, 0
+	q.surge = q.surge.next()
 	for _, w := range q.pending {
 		if w.age++; w.age >= pendingLedgers {
 			q.drop(w)

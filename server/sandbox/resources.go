@@ -75,6 +75,9 @@ func (a *api) feeStats(*request) (any, error) {
 			charged = append(charged, t.charged/int64(t.size()))
 			bid = append(bid, t.bid/int64(t.size()))
 		}
+		others := slices.Repeat([]int64{l.perOp}, l.others())
+		used += len(others)
+		charged, bid = append(charged, others...), append(bid, others...)
 	}
 	return feeStatsBody{
 		LastLedger:          a.history.last().seq,

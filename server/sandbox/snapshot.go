@@ -176,6 +176,7 @@ func (n *Network) become(next *Network) error {
 		n.log = next.log
 	}
 	n.takeOver(next)
+	n.keepAhead()
 	var err error
 	if n.log != nil {
 		err = syncDir(n.cfg.Dir)

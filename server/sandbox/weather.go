@@ -82,12 +82,18 @@ type Duration time.Duration
 // MarshalText writes it as time.Duration does.
 func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
 
-// UnmarshalText reads what time.ParseDuration can.
+// UnmarshalText reads what time.ParseDuration can. An error is a *FieldError,
+// of the one field that has this type.
 func (d *Duration) UnmarshalText(text []byte) error {
 	v, err := time.ParseDuration(string(text))
+	if err != nil {
+		return badWait
+	}
 	*d = Duration(v)
-	return err
+	return nil
 }
+
+var badWait = &FieldError{"wait", fmt.Sprintf(`must be a text such as "2s" or "500ms", at most %s`, maxWait)}
 
 // A FieldError says what is wrong with one field and what would do.
 type FieldError struct {
@@ -139,7 +145,7 @@ func (f *Fault) check(routes []string) error {
 	case math.IsNaN(f.Rate) || f.Rate < 0 || f.Rate > 1:
 		return &FieldError{"rate", "must be above 0 and at most 1, such as 0.1 for one request in ten"}
 	case f.Wait < 0 || time.Duration(f.Wait) > maxWait:
-		return &FieldError{"wait", fmt.Sprintf(`must be a text such as "2s" or "500ms", at most %s`, maxWait)}
+		return badWait
 	case f.Kind == Slow && f.Wait == 0:
 		return &FieldError{"wait", `slow needs to know how slow: a text such as "2s"`}
 	}
@@ -254,15 +260,24 @@ func (w *Weather) Clear(name string) bool {
 	return true
 }
 
-// ClearAll takes all faults away, and begins again with the seed: the numbers
-// of faults without a name, and the dice.
-func (w *Weather) ClearAll(seed uint64) {
+// ClearAll takes all faults away.
+func (w *Weather) ClearAll() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, s := range w.faults {
 		s.end()
 	}
-	w.faults, w.number, w.seed = nil, 0, seed
+	w.faults, w.number = nil, 0
+}
+
+// Reseed throws the dice of all faults from the beginning, with that seed.
+func (w *Weather) Reseed(seed uint64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.seed = seed
+	for _, s := range w.faults {
+		clear(s.asked)
+	}
 }
 
 // Seed is what the dice are thrown from.

@@ -61,7 +61,7 @@ func TestRefusals(t *testing.T) {
 		{NeverLands, func() reply { return w.async(envelope) }, 201, "PENDING"},
 	}
 	for _, tt := range tests {
-		weather.ClearAll(1)
+		weather.ClearAll()
 		w.set(weather, Fault{Kind: tt.kind, Next: 1, RetryAfter: 18})
 		if r := clean.get("/fee_stats"); r.status != 200 {
 			t.Errorf("%s on the clean port: %d", tt.kind, r.status)
@@ -103,7 +103,7 @@ func TestMatching(t *testing.T) {
 		{"", "/", []string{"GET /"}},
 		{"", "/health", []string{"GET /health"}},
 	} {
-		weather.ClearAll(1)
+		weather.ClearAll()
 		w.set(weather, Fault{Kind: RateLimited, Method: tt.method, Route: tt.route})
 		for _, ask := range []string{"GET " + account, "GET " + account + "/payments", "STREAM " + account, "GET /", "POST /transactions", "GET /health"} {
 			method, path, _ := strings.Cut(ask, " ")
@@ -154,7 +154,7 @@ func TestDice(t *testing.T) {
 	if strings.Contains(ask(w3, "/"), "5") {
 		t.Error("a weather without faults struck")
 	}
-	one.ClearAll(7)
+	one.ClearAll()
 	clean.set(one, Fault{Kind: ServerError, Rate: 0.3})
 	if ask(w1, "/fee_stats") != stats {
 		t.Error("beginning again gave another weather")
@@ -174,7 +174,7 @@ func TestCutConnections(t *testing.T) {
 	if _, err := fresh.Get(w.url + "/"); !errors.Is(err, io.EOF) { //nolint:bodyclose // there is none
 		t.Errorf("silence ended with %v", err)
 	}
-	weather.ClearAll(1)
+	weather.ClearAll()
 	w.set(weather, Fault{Kind: LostAnswer})
 	next := clean.sequence(a)
 	if _, err := fresh.PostForm(w.url+"/transactions_async", url.Values{"tx": {clean.tx(a, ops(pay(a, "1", lumen)))}}); !errors.Is(err, io.EOF) { //nolint:bodyclose // there is none
@@ -184,7 +184,7 @@ func TestCutConnections(t *testing.T) {
 	if clean.sequence(a) != next+1 {
 		t.Error("the transaction whose answer was lost was not applied")
 	}
-	weather.ClearAll(1)
+	weather.ClearAll()
 	w.set(weather, Fault{Kind: Slow, Wait: Duration(time.Millisecond)})
 	if r := w.get("/fee_stats"); r.status != 200 || weather.Faults()[0].Struck != 1 {
 		t.Errorf("slowly: %d %+v", r.status, weather.Faults())
@@ -200,7 +200,7 @@ func TestLandsLate(t *testing.T) {
 	a := key("a")
 	clean.fund("100", a)
 	for ledgers := range 3 {
-		weather.ClearAll(1)
+		weather.ClearAll()
 		w.set(weather, Fault{Kind: LandsLate, Ledgers: ledgers, Next: 1})
 		envelope := clean.tx(a, ops(pay(a, "1", lumen)))
 		r := w.post("/transactions", url.Values{"tx": {envelope}})
@@ -306,7 +306,7 @@ func TestBentStreams(t *testing.T) {
 	path := payments + "?limit=3"
 	whole := strings.SplitAfter(strings.TrimPrefix(clean.get(path, "Accept", asStream).text, streamHello), "\n\n")
 	read := func(f Fault, path string) (string, error) {
-		weather.ClearAll(1)
+		weather.ClearAll()
 		w.set(weather, f)
 		req := must(http.NewRequest("GET", w.url+path, nil))
 		req.Header.Set("Accept", asStream)
