@@ -7,8 +7,10 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stellar/go-stellar-sdk/keypair"
@@ -196,6 +198,82 @@ func TestDiskFails(t *testing.T) {
 	}
 	w.net.CloseLedger()
 	w.ok(w.get("/transactions/" + w.hashOf(tx)))
+}
+
+// TestDiskFull: another process runs out of space in the middle of a ledger.
+// Nobody is told of that one; with space again it closes, once.
+func TestDiskFull(t *testing.T) {
+	if dir := os.Getenv("SANDBOX_DISK_FULL"); dir != "" {
+		fillDisk(t, dir)
+		return
+	}
+	t.Parallel()
+	dir := t.TempDir()
+	cmd := exec.Command(os.Args[0], "-test.run=^TestDiskFull$")
+	cmd.Env = append(os.Environ(), "SANDBOX_DISK_FULL="+dir)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	w := newWorld(t, func(c *Config) { c.Dir = dir })
+	r := w.get("/accounts/" + key("a").Address() + "/payments?limit=100")
+	if got := len(as[array](r.at("_embedded", "records"))); got != 2 {
+		t.Errorf("%d payments of two: %s", got, r.text)
+	}
+}
+
+// fillDisk is the process that has no space: no file may grow beyond a limit.
+func fillDisk(t *testing.T, dir string) {
+	t.Helper()
+	signal.Ignore(syscall.SIGXFSZ) // or the limit would kill it
+	w := newWorld(t, func(c *Config) { c.Dir = dir })
+	a := key("a")
+	w.fund("100", a)
+	tx := w.tx(a, ops(pay(key("a"), "1", lumen)))
+	if r := w.async(tx); r.status != 201 {
+		t.Fatal(r.text)
+	}
+	var before syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &before); err != nil {
+		t.Fatal(err)
+	}
+	limit := func(bytes uint64) {
+		t.Helper()
+		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: bytes, Max: before.Max}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	snapshot := w.save()
+	last := w.net.history.last()
+	size := uint64(w.net.log.size)
+	for name, c := range map[string]struct {
+		space uint64
+		do    func() error
+	}{
+		"no byte of a ledger": {size, nil},
+		"a part of it":        {size + 50, nil},
+		"all but its end":     {size + 300, nil},
+		"a reset":             {1000, w.net.Reset},
+		"a snapshot":          {1000, func() error { return w.net.Load(bytes.NewReader(snapshot)) }},
+	} {
+		limit(c.space)
+		if c.do == nil {
+			w.net.CloseLedger()
+		} else if err := c.do(); err == nil {
+			t.Errorf("%s fits in %d bytes", name, c.space)
+		}
+		limit(before.Cur)
+		if w.net.history.last() != last || w.get("/transactions/"+w.hashOf(tx)).status != 404 {
+			t.Errorf("%s: ledger %d was told", name, w.net.history.last().seq)
+		}
+		if info := must(os.Stat(filepath.Join(dir, logName))); uint64(info.Size()) != size {
+			t.Errorf("%s: %d bytes instead of %d", name, info.Size(), size)
+		}
+	}
+	w.net.CloseLedger()
+	w.ok(w.get("/transactions/" + w.hashOf(tx)))
+	if files := must(os.ReadDir(dir)); len(files) != 1 {
+		t.Errorf("left behind: %v", files)
+	}
 }
 
 func TestFriendbotInABurst(t *testing.T) {

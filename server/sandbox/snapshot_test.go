@@ -278,3 +278,59 @@ func TestResetWhileLagging(t *testing.T) {
 		t.Errorf("the account has %v", got)
 	}
 }
+
+// While ledgers close, people read, pay and ask friendbot, the ledgers are
+// saved, reset and loaded: every snapshot is whole, and nobody gets an answer
+// that is not Horizon's.
+func TestReplaceInTraffic(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *Config) { c.Dir = t.TempDir() })
+	a := key("a")
+	w.fund("100", a)
+	payment := w.tx(a, ops(pay(key("a"), "1", lumen)))
+	var busy sync.WaitGroup
+	done := make(chan struct{})
+	keep := func(what func()) {
+		busy.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+					what()
+				}
+			}
+		})
+	}
+	sound := func(r reply) {
+		if r.status >= 500 && r.status != 503 && r.status != 504 {
+			t.Errorf("%d %s", r.status, r.text)
+		}
+	}
+	keep(w.net.CloseLedger)
+	keep(func() {
+		for _, path := range []string{"/", "/fee_stats", "/accounts/" + a.Address(), "/payments?order=desc", "/effects", "/ledgers?order=desc"} {
+			sound(w.get(path))
+		}
+	})
+	keep(func() { sound(w.async(payment)) })
+	keep(func() { sound(w.post("/transactions", url.Values{"tx": {payment}})) })
+	keep(func() { sound(w.get("/friendbot?addr=" + key("b").Address())) })
+	keep(func() { sound(w.get("/ledgers?cursor=0", "Accept", "text/event-stream")) })
+
+	for range 5 {
+		snapshot := w.save()
+		other := newWorld(t)
+		other.load(snapshot)
+		if err := w.net.Reset(); err != nil {
+			t.Error(err)
+		}
+		w.load(snapshot)
+	}
+	w.ok(w.get("/accounts/" + a.Address()))
+	close(done)
+	if err := w.net.Close(); err != nil { // ends what still waits
+		t.Error(err)
+	}
+	busy.Wait()
+}
