@@ -47,8 +47,8 @@
 //     the recorded twenty. (013)
 //   - History begins with the first ledger; the recorded Horizon's began with
 //     the eighth. (002, 007, 008, 022, 251, 261, 272)
-//   - fee_stats, cursor=now and / are of the last ledger; Horizon learns of it
-//     up to a second late. (162, 163, 179, 235, 237, 251)
+//   - The rate limited Horizon had just been started and was one ledger
+//     behind. (251)
 //   - Requests are not counted: a 429 is a fault that is asked for, and no
 //     other answer tells of a limit. (251)
 //   - These were recorded with an older core; of an account one transaction is

@@ -33,7 +33,7 @@ func (n *Network) Handler() http.Handler {
 }
 
 func (n *Network) api() *api {
-	return &api{n, func() uint32 { return n.history.last().seq }}
+	return &api{n, func() uint32 { return n.noticed().seq }}
 }
 
 func (a *api) routes() *http.ServeMux {

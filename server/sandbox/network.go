@@ -71,6 +71,7 @@ type Network struct {
 	state   *state
 	history *history
 	news    chan struct{} // closed with each ledger, then renewed
+	looks   time.Duration // into each second, for the last ledger; see noticed
 	// replaced is closed when Load or Reset puts other ledgers in the place of
 	// these, then renewed. A submission that waits gets its channel closed.
 	replaced chan struct{}
@@ -124,6 +125,7 @@ func open(cfg Config) (*Network, error) {
 		return nil, errors.Join(err, n.closeLog())
 	}
 	if cfg.CloseEvery > 0 {
+		n.looks = time.Second / 2
 		n.stopped.Go(n.clock)
 	}
 	return n, nil
@@ -411,6 +413,18 @@ func (n *Network) forget(hash [32]byte, w chan *closedTransaction) {
 	} else {
 		n.waiting[hash] = rest
 	}
+}
+
+// noticed is the last ledger as Horizon knew it when it last looked, as it does
+// once a second: that is what it says of itself and of fees, and where a cursor
+// of now is. A network that is told when to close looks at once. The caller
+// holds mu.
+func (n *Network) noticed() *closedLedger {
+	l := n.history.last()
+	for then := time.Now().Add(-n.looks).Unix(); n.looks > 0 && l.closeTime > then && l.seq > 1; {
+		l = n.history.ledger(l.seq - 1)
+	}
+	return l
 }
 
 // submitMoment is the next ledger as far as it is known: it closes after the

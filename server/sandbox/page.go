@@ -70,7 +70,7 @@ func (e endpoint) givenCursor(r *request) (string, error) {
 		return "", err
 	}
 	if cursor == "now" {
-		cursor = strconv.FormatInt(int64(endOf(e.history.last().seq)), 10)
+		cursor = strconv.FormatInt(int64(endOf(e.noticed().seq)), 10)
 	}
 	if id := r.Header.Get("Last-Event-ID"); id != "" {
 		cursor = id

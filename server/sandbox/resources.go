@@ -19,7 +19,7 @@ import (
 // The root, fees, ledgers.
 
 func (a *api) root(r *request) (any, error) {
-	l, last := r.links, a.history.last()
+	l, last := r.links, a.noticed()
 	var b rootBody
 	b.Links.Account = l.to("/accounts/{account_id}")
 	b.Links.Accounts = l.to("/accounts{?signer,sponsor,asset,liquidity_pool,cursor,limit,order}")
@@ -67,8 +67,8 @@ func (l *closedLedger) closedAt() time.Time { return time.Unix(l.closeTime, 0).U
 func (a *api) feeStats(*request) (any, error) {
 	var charged, bid []int64
 	var used, room int
-	all := a.history.ledgers
-	for _, l := range all[max(0, len(all)-5):] {
+	last := a.noticed().seq
+	for _, l := range a.history.ledgers[max(5, last)-5 : last] {
 		room += int(l.maxOps)
 		for _, t := range l.txs {
 			used += int(t.ops)
@@ -80,7 +80,7 @@ func (a *api) feeStats(*request) (any, error) {
 		charged, bid = append(charged, others...), append(bid, others...)
 	}
 	return feeStatsBody{
-		LastLedger:          a.history.last().seq,
+		LastLedger:          last,
 		LastLedgerBaseFee:   baseFee,
 		LedgerCapacityUsage: math.Round(100*float64(used)/float64(room)) / 100,
 		FeeCharged:          distribution(charged),

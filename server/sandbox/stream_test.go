@@ -66,7 +66,7 @@ func TestStreamTiming(t *testing.T) {
 		n, do := bubble(t, Config{})
 		channel := n.bot.channels[0].Address()
 		path := "/accounts/" + channel + "/payments?cursor=now"
-		time.Sleep(300 * time.Millisecond) //nolint:forbidigo // the bubble's time, which nobody waits for
+		time.Sleep(600 * time.Millisecond) //nolint:forbidigo // the bubble's time, which nobody waits for
 
 		start := time.Now()
 		var stream, object, idle *httptest.ResponseRecorder
