@@ -110,7 +110,10 @@ func issue(ctx context.Context, ledger *horizon.Client, c *Config, issuer *keypa
 	line := txnbuild.CreditAsset{Code: asset.Code, Issuer: asset.Issuer}
 	return patiently(ctx, logger, func() error {
 		account, err := ledger.Account(ctx, c.keys.Distribution.Address())
-		if err != nil {
+		switch {
+		case anchor.KindOf(err) == anchor.NotFound: // another Horizon, behind the one that saw it made
+			return notNow("issue the supply", err)
+		case err != nil:
 			return err
 		}
 		if _, ok := account.Balance(asset); ok {

@@ -213,7 +213,7 @@ func (h *Handler) token(w http.ResponseWriter, r *http.Request) (any, error) {
 // moving the account's money takes; or, for an account that does not exist, its
 // master key's alone.
 func (h *Handler) authorized(ctx context.Context, c *challenge) error {
-	account, err := h.ledger.Account(ctx, c.identity.Account)
+	account, err := h.account(ctx, c.identity.Account)
 	switch {
 	case err != nil && anchor.KindOf(err) == anchor.NotFound:
 		return h.master(c)
@@ -256,6 +256,32 @@ func (h *Handler) authorized(ctx context.Context, c *challenge) error {
 		return refuse("the signatures weigh %d, and the account's medium threshold is %d", weight, account.Thresholds.Medium)
 	}
 	return c.clientSigned(signed)
+}
+
+// Looking an account up: how often it is tried, and how long each time. Wallets
+// give up at the first fault, and one lost answer of Horizon's should not be
+// theirs.
+const (
+	lookups    = 3
+	lookupTime = 4 * time.Second
+	lookupRest = 200 * time.Millisecond
+)
+
+// account looks the account up, more than once where Horizon cannot be asked.
+func (h *Handler) account(ctx context.Context, id string) (*horizon.Account, error) {
+	for n := 1; ; n++ {
+		once, cancel := context.WithTimeout(ctx, lookupTime)
+		account, err := h.ledger.Account(once, id)
+		out := once.Err() != nil
+		cancel()
+		if err == nil || n == lookups || ctx.Err() != nil || !out && anchor.KindOf(err) != anchor.Unavailable {
+			return account, err
+		}
+		select {
+		case <-time.After(lookupRest):
+		case <-ctx.Done():
+		}
+	}
 }
 
 // signerKey is Horizon's name for a signer that is a plain key.

@@ -634,6 +634,46 @@ func TestFailsClosed(t *testing.T) {
 	}
 }
 
+// TestRidesOutFaults: a fault or two of Horizon's are not the wallet's, even
+// one that says nothing at all; a Horizon that stays away is.
+func TestRidesOutFaults(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		fault  sandbox.Fault
+		status int
+	}{
+		{sandbox.Fault{Kind: sandbox.ServerError, Next: 2}, 200},
+		{sandbox.Fault{Kind: sandbox.LostAnswer, Next: 2}, 200},
+		{sandbox.Fault{Kind: sandbox.Silence, Next: 1}, 200},
+		{sandbox.Fault{Kind: sandbox.StaleHistory}, 503},
+	} {
+		t.Run(string(c.fault.Kind), func(t *testing.T) {
+			t.Parallel()
+			n, err := sandbox.Open(sandbox.Config{CloseEvery: 10 * time.Millisecond})
+			if err != nil {
+				t.Fatal(err)
+			}
+			weather := sandbox.NewWeather(n, 1)
+			srv := httptest.NewServer(weather.Handler())
+			t.Cleanup(func() {
+				srv.Close()
+				if err := n.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+			w := newWorldOn(t, srv.URL)
+			kp := keypair.MustRandom()
+			w.fund(kp)
+			if _, err := weather.Set(c.fault); err != nil {
+				t.Fatal(err)
+			}
+			if a := w.post(sign(t, w.challenge("account="+kp.Address()), kp)); a.status != c.status {
+				t.Errorf("%d %v", a.status, a.body)
+			}
+		})
+	}
+}
+
 // TestClientDomain verifies a client domain where its key can be looked up.
 func TestClientDomain(t *testing.T) {
 	t.Parallel()
