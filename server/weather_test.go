@@ -58,7 +58,7 @@ func TestStorm(t *testing.T) {
 	mainJob(t, at, func() {})
 	struck := 0
 	for _, f := range weather.Faults() {
-		struck += int(f.Struck)
+		struck += f.Struck
 	}
 	t.Logf("%d requests failed", struck)
 	if rate > 0 && struck == 0 {
