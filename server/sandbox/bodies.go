@@ -147,18 +147,21 @@ type accountBody struct {
 		Medium byte `json:"med_threshold"`
 		High   byte `json:"high_threshold"`
 	} `json:"thresholds"`
-	Flags struct {
-		Required  bool `json:"auth_required"`
-		Revocable bool `json:"auth_revocable"`
-		Immutable bool `json:"auth_immutable"`
-		Clawback  bool `json:"auth_clawback_enabled"`
-	} `json:"flags"`
+	Flags         flagsBody         `json:"flags"`
 	Balances      []balanceBody     `json:"balances"`
 	Signers       []signerBody      `json:"signers"`
 	Data          map[string]string `json:"data"`
 	NumSponsoring uint32            `json:"num_sponsoring"`
 	NumSponsored  uint32            `json:"num_sponsored"`
+	Sponsor       string            `json:"sponsor,omitempty"`
 	PagingToken   string            `json:"paging_token"`
+}
+
+type flagsBody struct {
+	Required  bool `json:"auth_required"`
+	Revocable bool `json:"auth_revocable"`
+	Immutable bool `json:"auth_immutable"`
+	Clawback  bool `json:"auth_clawback_enabled"`
 }
 
 type dataBody struct {
@@ -171,6 +174,7 @@ type balanceBody struct {
 	Limit                string `json:"limit,omitempty"`
 	BuyingLiabilities    string `json:"buying_liabilities"`
 	SellingLiabilities   string `json:"selling_liabilities"`
+	Sponsor              string `json:"sponsor,omitempty"`
 	LastModifiedLedger   uint32 `json:"last_modified_ledger,omitempty"`
 	Authorized           *bool  `json:"is_authorized,omitempty"`
 	AuthorizedToMaintain *bool  `json:"is_authorized_to_maintain_liabilities,omitempty"`
@@ -185,9 +189,10 @@ type assetBody struct {
 }
 
 type signerBody struct {
-	Weight int    `json:"weight"`
-	Key    string `json:"key"`
-	Type   string `json:"type"`
+	Weight  int    `json:"weight"`
+	Key     string `json:"key"`
+	Type    string `json:"type"`
+	Sponsor string `json:"sponsor,omitempty"`
 }
 
 type transactionBody struct {
@@ -292,7 +297,7 @@ type operationBody struct {
 	CreatedAt       time.Time        `json:"created_at"`
 	TransactionHash string           `json:"transaction_hash"`
 	Transaction     *transactionBody `json:"transaction,omitempty"`
-	Sponsor         string           `json:"sponsor,omitempty"`
+	Sponsor         string           `json:"sponsor,omitempty"` // of the entry that it made
 }
 
 type createAccountBody struct {

@@ -124,6 +124,7 @@ func conserved(t interface{ Errorf(string, ...any) }, n *Network) {
 	if sum != totalCoins {
 		t.Errorf("there are %d stroops, not %d", sum, int64(totalCoins))
 	}
+	indexed(t, n.state)
 }
 
 // key is a key pair by name, the same in each run.

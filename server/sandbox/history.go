@@ -59,8 +59,9 @@ type history struct {
 	passphrase string
 	ledgers    []*closedLedger // from 1, without gaps
 	byHash     map[[32]byte]position
-	timeline                           // the network's
-	of         map[accountID]*timeline // what each account took part in
+	timeline                            // the network's
+	of         map[accountID]*timeline  // what each account took part in
+	balanceOps map[balanceID][]position // operations on each claimable balance there was
 }
 
 // A timeline is what happened, ascending. What lists leave out is kept apart, so
@@ -136,6 +137,7 @@ func newHistory(passphrase string) *history {
 		passphrase: passphrase,
 		byHash:     make(map[[32]byte]position),
 		of:         make(map[accountID]*timeline),
+		balanceOps: make(map[balanceID][]position),
 	}
 }
 
@@ -212,10 +214,20 @@ func (h *history) add(l *closedLedger, txs []applied) {
 	}
 }
 
+// addEffects notes what an operation changed: accounts that take no part in it,
+// claimable balances.
 func (h *history) addEffects(p position, effects []effect, participants []accountID) {
 	for _, e := range effects {
 		if id := idOfMuxed(e.account); !slices.Contains(participants, id) {
 			h.timelineOf(id).touch(p)
+		}
+		for _, d := range e.details {
+			if text, _ := d.value.(string); d.key == "balance_id" {
+				id, _ := parseBalanceID(text)
+				if known := h.balanceOps[id]; len(known) == 0 || known[len(known)-1] != p {
+					h.balanceOps[id] = append(known, p)
+				}
+			}
 		}
 	}
 }

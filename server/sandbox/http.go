@@ -63,12 +63,20 @@ func (a *api) endpoints() map[string]endpoint {
 		"/ledgers/{seq}/payments":     {list: a.operationsOfLedger},
 		"/ledgers/{seq}/effects":      {list: a.effectsOfLedger},
 
+		"/accounts":                   {list: a.accounts, state: true},
 		"/accounts/{id}":              {read: a.account, live: true, state: true},
 		"/accounts/{id}/data/{key}":   {read: a.accountData, live: true, state: true},
 		"/accounts/{id}/transactions": {list: a.transactionsOfAccount},
 		"/accounts/{id}/operations":   {list: a.operationsOfAccount},
 		"/accounts/{id}/payments":     {list: a.operationsOfAccount},
 		"/accounts/{id}/effects":      {list: a.effectsOfAccount},
+
+		"/assets": {list: a.assets, state: true},
+
+		"/claimable_balances":                   {list: a.claimableBalances, state: true},
+		"/claimable_balances/{id}":              {read: a.claimableBalance, state: true},
+		"/claimable_balances/{id}/transactions": {list: a.transactionsOfBalance},
+		"/claimable_balances/{id}/operations":   {list: a.operationsOfBalance},
 
 		"/transactions":                   {list: a.allTransactions, act: a.submitTransaction},
 		"/transactions_async":             {act: a.submitAsync},

@@ -182,6 +182,7 @@ func (n *Network) genesis(root *keypair.Full) error {
 			id: {id: id, balance: totalCoins, thresholds: [4]byte{1}, modified: 1},
 		},
 		claimables: make(map[balanceID]*claimable),
+		index:      newIndex(),
 	}
 	l, err := n.history.close(moment{ledger: 1}, 100, baseFee, nil, &view{below: n.state}, n.state, 0)
 	if err != nil {

@@ -83,22 +83,29 @@ type effectsReader struct {
 	effects []storedEffect
 }
 
-// beyond lists the effects of an operation that come after the cursor, or
-// before it when descending, in that order.
-func (e *effectsReader) beyond(p position, q pageQuery) []storedEffect {
-	if t := e.history.at(p); t != e.last {
-		e.last, e.effects = t, readEffects(t.raw, t.effects)
+// of lists the effects of an operation in their order.
+func (e *effectsReader) of(p position, c *closedTransaction) []storedEffect {
+	if c != e.last {
+		e.last, e.effects = c, readEffects(c.raw, c.effects)
 	}
 	var out []storedEffect
 	for _, one := range e.effects {
-		after := p != q.cursor || int64(one.order) > q.second
-		if q.descending {
-			after = p != q.cursor || int64(one.order) < q.second
-		}
-		if one.op == p.op() && after {
+		if one.op == p.op() {
 			out = append(out, one)
 		}
 	}
+	return out
+}
+
+// beyond lists those that come after the cursor, or before it when descending,
+// in that order.
+func (e *effectsReader) beyond(p position, q pageQuery) []storedEffect {
+	out := slices.DeleteFunc(e.of(p, e.history.at(p)), func(one storedEffect) bool {
+		if q.descending {
+			return p == q.cursor && int64(one.order) >= q.second
+		}
+		return p == q.cursor && int64(one.order) <= q.second
+	})
 	if q.descending {
 		slices.Reverse(out)
 	}

@@ -207,11 +207,13 @@ func (l links) ledger(h *history, c *closedLedger) (ledgerBody, error) {
 
 // Accounts.
 
+const badAccount = "Account ID must start with `G` and contain 56 alphanum characters"
+
 // pathAccount reads {id}; only a G address will do.
 func pathAccount(r *request) (accountID, error) {
 	key, err := strkey.Decode(strkey.VersionByteAccountID, r.PathValue("id"))
 	if err != nil {
-		return accountID{}, invalidField("account_id", "Account ID must start with `G` and contain 56 alphanum characters")
+		return accountID{}, invalidField("account_id", badAccount)
 	}
 	return accountID(key), nil
 }
@@ -255,10 +257,7 @@ func (l links) account(h *history, a *account) accountBody {
 	b.LastModifiedLedger = a.modified
 	b.LastModifiedTime = h.ledger(a.modified).closedAt()
 	b.Thresholds.Low, b.Thresholds.Medium, b.Thresholds.High = a.thresholds[low], a.thresholds[medium], a.thresholds[high]
-	b.Flags.Required = a.flags.IsAuthRequired()
-	b.Flags.Revocable = a.flags.IsAuthRevocable()
-	b.Flags.Immutable = a.flags.IsAuthImmutable()
-	b.Flags.Clawback = a.flags.IsAuthClawbackEnabled()
+	b.Flags = a.flagsResource()
 	for _, line := range a.lines {
 		b.Balances = append(b.Balances, line.resource())
 	}
@@ -271,7 +270,18 @@ func (l links) account(h *history, a *account) accountBody {
 	for _, d := range a.data {
 		b.Data[d.name] = base64.StdEncoding.EncodeToString(d.value)
 	}
+	b.NumSponsoring, b.NumSponsored = a.sponsoring, a.sponsored
+	b.Sponsor = a.sponsor.optional()
 	return b
+}
+
+func (a *account) flagsResource() flagsBody {
+	return flagsBody{
+		Required:  a.flags.IsAuthRequired(),
+		Revocable: a.flags.IsAuthRevocable(),
+		Immutable: a.flags.IsAuthImmutable(),
+		Clawback:  a.flags.IsAuthClawbackEnabled(),
+	}
 }
 
 // accountData answers one data entry.
@@ -288,11 +298,7 @@ func (a *api) accountData(r *request) (any, error) {
 	if d == nil {
 		return nil, errNotFound
 	}
-	b := dataBody{Value: base64.StdEncoding.EncodeToString(d.value)}
-	if d.sponsor != nil {
-		b.Sponsor = d.sponsor.String()
-	}
-	return b, nil
+	return dataBody{Value: base64.StdEncoding.EncodeToString(d.value), Sponsor: d.sponsor.optional()}, nil
 }
 
 const zero = "0.0000000"
@@ -303,6 +309,7 @@ func (l trustline) resource() balanceBody {
 	b := balanceBody{
 		Balance: amount.StringFromInt64(l.balance), Limit: amount.StringFromInt64(l.limit),
 		BuyingLiabilities: zero, SellingLiabilities: zero,
+		Sponsor:            l.sponsor.optional(),
 		LastModifiedLedger: l.modified,
 		Authorized:         &authorized, AuthorizedToMaintain: &maintain,
 		assetBody: l.asset.resource(),
@@ -327,7 +334,7 @@ func (a *account) signerResources() []signerBody {
 	var out []signerBody
 	for _, s := range a.signers {
 		address := s.key.Address()
-		out = append(out, signerBody{Weight: int(s.weight), Key: address, Type: signerKinds[s.key.Type]})
+		out = append(out, signerBody{Weight: int(s.weight), Key: address, Type: signerKinds[s.key.Type], Sponsor: s.sponsor.optional()})
 	}
 	out = append(out, master)
 	if master.Weight > 0 {

@@ -27,6 +27,14 @@ type accountID [32]byte
 // String is the G… address.
 func (id accountID) String() string { return strkey.MustEncode(strkey.VersionByteAccountID, id[:]) }
 
+// optional is the address, "" for nobody's.
+func (id *accountID) optional() string {
+	if id == nil {
+		return ""
+	}
+	return id.String()
+}
+
 func idOf(a xdr.AccountId) accountID         { return accountID(*a.Ed25519) }
 func idOfMuxed(m xdr.MuxedAccount) accountID { return idOf(m.ToAccountId()) }
 
@@ -248,6 +256,7 @@ func (a *account) weighted() []signer {
 type state struct {
 	accounts   map[accountID]*account
 	claimables map[balanceID]*claimable
+	index      *index
 	feePool    int64
 	hash       [32]byte // chained over all changes
 }
@@ -334,6 +343,7 @@ func (v *view) into(parent *view) {
 
 // commit makes the changes of a view that lies on this state part of it.
 func (s *state) commit(v *view) {
+	s.index.update(s, v)
 	for id, a := range v.changed {
 		if a == nil {
 			delete(s.accounts, id)
