@@ -262,6 +262,17 @@ func TestLagging(t *testing.T) {
 			t.Errorf("ledger %d is %v, not %v", seen, got, want)
 		}
 	}
+	// A reset begins anew for it too.
+	if err := clean.net.Reset(); err != nil {
+		t.Fatal(err)
+	}
+	if r := w.get(path); r.status != 404 || r.header.Get("Latest-Ledger") != "2" {
+		t.Errorf("after a reset: %d, of ledger %s", r.status, r.header.Get("Latest-Ledger"))
+	}
+	clean.net.CloseLedger()
+	if r := w.get("/"); r.at("history_latest_ledger") != 2.0 || r.at("core_latest_ledger") != 3.0 {
+		t.Errorf("after a reset the root says %v of %v", r.at("history_latest_ledger"), r.at("core_latest_ledger"))
+	}
 	// What it streams is of then; when the fault is cleared the stream ends.
 	res := w.open("/ledgers?cursor=now")
 	if !weather.Clear(name) || weather.Clear(name) {
