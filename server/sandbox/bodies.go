@@ -403,3 +403,48 @@ type revokeSponsorshipBody struct {
 	SignerAccountID    string `json:"signer_account_id,omitempty"`
 	SignerKey          string `json:"signer_key,omitempty"`
 }
+
+type setTrustLineFlagsBody struct {
+	operationBody
+	assetBody
+	Trustor        string   `json:"trustor"`
+	SetFlags       []int    `json:"set_flags,omitempty"`
+	SetFlagNames   []string `json:"set_flags_s,omitempty"`
+	ClearFlags     []int    `json:"clear_flags,omitempty"`
+	ClearFlagNames []string `json:"clear_flags_s,omitempty"`
+}
+
+type allowTrustBody struct {
+	operationBody
+	assetBody
+	Trustee             string `json:"trustee"`
+	TrusteeMuxed        string `json:"trustee_muxed,omitempty"`
+	TrusteeMuxedID      uint64 `json:"trustee_muxed_id,omitempty,string"`
+	Trustor             string `json:"trustor"`
+	Authorize           bool   `json:"authorize"`
+	AuthorizeToMaintain bool   `json:"authorize_to_maintain_liabilities"`
+}
+
+type clawbackBody struct {
+	operationBody
+	assetBody
+	From        string `json:"from"`
+	FromMuxed   string `json:"from_muxed,omitempty"`
+	FromMuxedID uint64 `json:"from_muxed_id,omitempty,string"`
+	Amount      string `json:"amount"`
+}
+
+type accountMergeBody struct {
+	operationBody
+	Account        string `json:"account"`
+	AccountMuxed   string `json:"account_muxed,omitempty"`
+	AccountMuxedID uint64 `json:"account_muxed_id,omitempty,string"`
+	Into           string `json:"into"`
+	IntoMuxed      string `json:"into_muxed,omitempty"`
+	IntoMuxedID    uint64 `json:"into_muxed_id,omitempty,string"`
+}
+
+type bumpSequenceBody struct {
+	operationBody
+	BumpTo string `json:"bump_to"`
+}

@@ -10,10 +10,17 @@ import (
 // Horizon's names for result codes are the XDR ones in snake case, but for
 // these.
 var renamed = map[string]string{
-	"tx_no_account":               "tx_no_source_account",
-	"tx_bad_min_seq_age_or_gap":   "tx_bad_minseq_age_or_gap",
-	"op_no_account":               "op_no_source_account",
-	"CreateAccount/already_exist": "op_already_exists",
+	"tx_no_account":             "tx_no_source_account",
+	"tx_bad_min_seq_age_or_gap": "tx_bad_minseq_age_or_gap",
+	"op_no_account":             "op_no_source_account",
+
+	"CreateAccount/already_exist":         "op_already_exists",
+	"ManageData/name_not_found":           "op_data_name_not_found",
+	"ManageData/invalid_name":             "op_data_invalid_name",
+	"AccountMerge/seqnum_too_far":         "op_seq_num_too_far",
+	"SetTrustLineFlags/no_trust_line":     "op_no_trust",
+	"AllowTrust/no_trust_line":            "op_no_trust",
+	"ClawbackClaimableBalance/not_issuer": "op_no_issuer",
 }
 
 // codesOf names a result's codes as Horizon does.
@@ -75,6 +82,16 @@ func innerCode(tr xdr.OperationResultTr) (string, bool) {
 		return tr.RevokeSponsorshipResult.Code.String(), true
 	case xdr.OperationTypeClawbackClaimableBalance:
 		return tr.ClawbackClaimableBalanceResult.Code.String(), true
+	case xdr.OperationTypeSetTrustLineFlags:
+		return tr.SetTrustLineFlagsResult.Code.String(), true
+	case xdr.OperationTypeAllowTrust:
+		return tr.AllowTrustResult.Code.String(), true
+	case xdr.OperationTypeClawback:
+		return tr.ClawbackResult.Code.String(), true
+	case xdr.OperationTypeAccountMerge:
+		return tr.AccountMergeResult.Code.String(), true
+	case xdr.OperationTypeBumpSequence:
+		return tr.BumpSeqResult.Code.String(), true
 	}
 	return "", false
 }

@@ -22,7 +22,7 @@ func applyCreateAccount(s *step, body xdr.OperationBody) int32 {
 	created := &account{
 		id:         id,
 		balance:    int64(op.StartingBalance),
-		sequence:   int64(s.ledger) << 32,
+		sequence:   firstSequence(s.ledger),
 		thresholds: [4]byte{1},
 		modified:   s.ledger,
 	}

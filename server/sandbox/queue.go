@@ -235,7 +235,7 @@ func (q *queue) choose(v *view, m moment) ([]*transaction, int64) {
 
 // skips says whether a transaction must let this ledger pass: accounts created
 // in it begin with its sequence number.
-func (w *waiting) skips(ledger uint32) bool { return w.sequence == int64(ledger)<<32 }
+func (w *waiting) skips(ledger uint32) bool { return w.sequence == firstSequence(ledger) }
 
 // dropInvalid drops and bans what cannot get into the next ledger, and all of
 // a payer who cannot pay for all of them any more.

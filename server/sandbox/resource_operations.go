@@ -172,6 +172,22 @@ func (o *operationReader) resource(p position, join bool) (any, error) {
 		return revokeSponsorshipResource(b, *op.Body.RevokeSponsorshipOp), nil
 	case xdr.OperationTypeClawbackClaimableBalance:
 		return clawbackClaimableBody{b, balanceID(*op.Body.ClawbackClaimableBalanceOp.BalanceId.V0).String()}, nil
+	case xdr.OperationTypeSetTrustLineFlags:
+		return setTrustLineFlagsResource(b, *op.Body.SetTrustLineFlagsOp), nil
+	case xdr.OperationTypeAllowTrust:
+		return allowTrustResource(b, source, *op.Body.AllowTrustOp), nil
+	case xdr.OperationTypeClawback:
+		d := clawbackBody{operationBody: b, assetBody: assetOf(op.Body.ClawbackOp.Asset).resource()}
+		d.From, d.FromMuxed, d.FromMuxedID = muxed(op.Body.ClawbackOp.From)
+		d.Amount = amount.String(op.Body.ClawbackOp.Amount)
+		return d, nil
+	case xdr.OperationTypeAccountMerge:
+		d := accountMergeBody{operationBody: b}
+		d.Account, d.AccountMuxed, d.AccountMuxedID = muxed(source)
+		d.Into, d.IntoMuxed, d.IntoMuxedID = muxed(*op.Body.Destination)
+		return d, nil
+	case xdr.OperationTypeBumpSequence:
+		return bumpSequenceBody{b, strconv.FormatInt(int64(op.Body.BumpSequenceOp.BumpTo), 10)}, nil
 	}
 	return b, nil
 }
@@ -228,8 +244,8 @@ func setOptionsResource(b operationBody, op xdr.SetOptionsOp) setOptionsBody {
 		d.SignerKey = op.Signer.Key.Address()
 		d.SignerWeight = optional(&op.Signer.Weight)
 	}
-	d.SetFlags, d.SetFlagNames = flagNames(flagsOf(op.SetFlags))
-	d.ClearFlags, d.ClearFlagNames = flagNames(flagsOf(op.ClearFlags))
+	d.SetFlags, d.SetFlagNames = flagNames(int(flagsOf(op.SetFlags)), accountFlags)
+	d.ClearFlags, d.ClearFlagNames = flagNames(int(flagsOf(op.ClearFlags)), accountFlags)
 	return d
 }
 
@@ -282,6 +298,23 @@ func revokeSponsorshipResource(b operationBody, op xdr.RevokeSponsorshipOp) revo
 	return d
 }
 
+func setTrustLineFlagsResource(b operationBody, op xdr.SetTrustLineFlagsOp) setTrustLineFlagsBody {
+	d := setTrustLineFlagsBody{operationBody: b, assetBody: assetOf(op.Asset).resource(), Trustor: op.Trustor.Address()}
+	d.SetFlags, d.SetFlagNames = flagNames(int(op.SetFlags), lineFlags)
+	d.ClearFlags, d.ClearFlagNames = flagNames(int(op.ClearFlags), lineFlags)
+	return d
+}
+
+func allowTrustResource(b operationBody, source xdr.MuxedAccount, op xdr.AllowTrustOp) allowTrustBody {
+	d := allowTrustBody{operationBody: b, assetBody: ownAsset(idOfMuxed(source), op.Asset).resource()}
+	d.Trustee, d.TrusteeMuxed, d.TrusteeMuxedID = muxed(source)
+	d.Trustor = op.Trustor.Address()
+	allowed := xdr.TrustLineFlags(op.Authorize)
+	d.Authorize = allowed.IsAuthorized()
+	d.AuthorizeToMaintain = allowed.IsAuthorizedToMaintainLiabilitiesFlag()
+	return d
+}
+
 func optional(n *xdr.Uint32) *int {
 	if n == nil {
 		return nil
@@ -290,18 +323,29 @@ func optional(n *xdr.Uint32) *int {
 	return &i
 }
 
-func flagNames(flags xdr.AccountFlags) (numbers []int, names []string) {
-	for _, f := range []struct {
-		flag xdr.AccountFlags
-		name string
-	}{
-		{xdr.AccountFlagsAuthRequiredFlag, "auth_required"},
-		{xdr.AccountFlagsAuthRevocableFlag, "auth_revocable"},
-		{xdr.AccountFlagsAuthImmutableFlag, "auth_immutable"},
-		{xdr.AccountFlagsAuthClawbackEnabledFlag, "auth_clawback_enabled"},
-	} {
+type flagName struct {
+	flag int
+	name string
+}
+
+var accountFlags = []flagName{
+	{int(xdr.AccountFlagsAuthRequiredFlag), "auth_required"},
+	{int(xdr.AccountFlagsAuthRevocableFlag), "auth_revocable"},
+	{int(xdr.AccountFlagsAuthImmutableFlag), "auth_immutable"},
+	{int(xdr.AccountFlagsAuthClawbackEnabledFlag), "auth_clawback_enabled"},
+}
+
+// lineFlags are spelled as Horizon does.
+var lineFlags = []flagName{
+	{int(xdr.TrustLineFlagsAuthorizedFlag), "authorized"},
+	{int(xdr.TrustLineFlagsAuthorizedToMaintainLiabilitiesFlag), "authorized_to_maintain_liabilites"},
+	{int(xdr.TrustLineFlagsTrustlineClawbackEnabledFlag), "clawback_enabled"},
+}
+
+func flagNames(flags int, all []flagName) (numbers []int, names []string) {
+	for _, f := range all {
 		if flags&f.flag != 0 {
-			numbers = append(numbers, int(f.flag))
+			numbers = append(numbers, f.flag)
 			names = append(names, f.name)
 		}
 	}

@@ -149,6 +149,45 @@ var rules = map[xdr.OperationType]rule{
 		},
 		participants: nobody,
 	},
+	xdr.OperationTypeSetTrustLineFlags: {
+		name: "set_trust_line_flags", threshold: always(low), check: checkSetTrustLineFlags, apply: applySetTrustLineFlags,
+		result: func(code int32) xdr.OperationResultTr {
+			return xdr.OperationResultTr{Type: xdr.OperationTypeSetTrustLineFlags, SetTrustLineFlagsResult: &xdr.SetTrustLineFlagsResult{Code: xdr.SetTrustLineFlagsResultCode(code)}}
+		},
+		participants: func(b xdr.OperationBody) []accountID { return []accountID{idOf(b.SetTrustLineFlagsOp.Trustor)} },
+	},
+	xdr.OperationTypeAllowTrust: {
+		name: "allow_trust", threshold: always(low), check: checkAllowTrust, apply: applyAllowTrust,
+		result: func(code int32) xdr.OperationResultTr {
+			return xdr.OperationResultTr{Type: xdr.OperationTypeAllowTrust, AllowTrustResult: &xdr.AllowTrustResult{Code: xdr.AllowTrustResultCode(code)}}
+		},
+		participants: func(b xdr.OperationBody) []accountID { return []accountID{idOf(b.AllowTrustOp.Trustor)} },
+	},
+	xdr.OperationTypeClawback: {
+		name: "clawback", threshold: always(medium), check: checkClawback, apply: applyClawback,
+		result: func(code int32) xdr.OperationResultTr {
+			return xdr.OperationResultTr{Type: xdr.OperationTypeClawback, ClawbackResult: &xdr.ClawbackResult{Code: xdr.ClawbackResultCode(code)}}
+		},
+		participants: func(b xdr.OperationBody) []accountID { return []accountID{idOfMuxed(b.ClawbackOp.From)} },
+	},
+	xdr.OperationTypeAccountMerge: {
+		name: "account_merge", threshold: always(high), check: checkMerge, apply: applyMerge, payment: true,
+		result: func(code int32) xdr.OperationResultTr {
+			r := &xdr.AccountMergeResult{Code: xdr.AccountMergeResultCode(code)}
+			if code == 0 {
+				r.SourceAccountBalance = new(xdr.Int64)
+			}
+			return xdr.OperationResultTr{Type: xdr.OperationTypeAccountMerge, AccountMergeResult: r}
+		},
+		participants: func(b xdr.OperationBody) []accountID { return []accountID{idOfMuxed(*b.Destination)} },
+	},
+	xdr.OperationTypeBumpSequence: {
+		name: "bump_sequence", threshold: always(low), check: checkBumpSequence, apply: applyBumpSequence,
+		result: func(code int32) xdr.OperationResultTr {
+			return xdr.OperationResultTr{Type: xdr.OperationTypeBumpSequence, BumpSeqResult: &xdr.BumpSequenceResult{Code: xdr.BumpSequenceResultCode(code)}}
+		},
+		participants: nobody,
+	},
 }
 
 func always(level int) func(xdr.OperationBody) int {

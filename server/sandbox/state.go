@@ -177,6 +177,9 @@ func (l trustline) authorized() bool {
 	return l.flags&xdr.TrustLineFlagsAuthorizedFlag != 0
 }
 
+// firstSequence is the number that accounts created in a ledger begin with.
+func firstSequence(ledger uint32) int64 { return int64(ledger) << 32 }
+
 func (a *account) subEntries() int { return len(a.lines) + len(a.signers) + len(a.data) }
 
 // minBalance is the reserve that may not be spent.
@@ -300,11 +303,14 @@ func (v *view) edit(id accountID) *account {
 	return &c
 }
 
-func (v *view) put(a *account) {
+func (v *view) put(a *account)      { v.set(a.id, a) }
+func (v *view) remove(id accountID) { v.set(id, nil) }
+
+func (v *view) set(id accountID, a *account) {
 	if v.changed == nil {
 		v.changed = make(map[accountID]*account)
 	}
-	v.changed[a.id] = a
+	v.changed[id] = a
 }
 
 // claimable loads a claimable balance for reading, nil if there is none.
@@ -331,10 +337,7 @@ func (v *view) child() *view { return &view{below: v} }
 // into moves the changes one view down.
 func (v *view) into(parent *view) {
 	for id, a := range v.changed {
-		if parent.changed == nil {
-			parent.changed = make(map[accountID]*account)
-		}
-		parent.changed[id] = a
+		parent.set(id, a)
 	}
 	for id, c := range v.balances {
 		parent.setClaimable(id, c)

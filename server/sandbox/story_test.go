@@ -84,7 +84,7 @@ func TestFailures(t *testing.T) {
 		{"flags that contradict", one(user, &txnbuild.SetOptions{SetFlags: []txnbuild.AccountFlag{txnbuild.AuthRequired}, ClearFlags: []txnbuild.AccountFlag{txnbuild.AuthRequired}}), "tx_failed [op_bad_flags]", "", false},
 		{"clawback without revocable", one(user, &txnbuild.SetOptions{SetFlags: []txnbuild.AccountFlag{txnbuild.AuthClawbackEnabled}}), "tx_failed [op_auth_revocable_required]", "", true},
 		{"oneself as signer", one(user, &txnbuild.SetOptions{Signer: &txnbuild.Signer{Address: user.Address(), Weight: 1}}), "tx_failed [op_bad_signer]", "", false},
-		{"another kind", one(user, &txnbuild.BumpSequence{BumpTo: 5}), "tx_failed [op_not_supported]", "", false},
+		{"another kind", one(user, &txnbuild.Inflation{}), "tx_failed [op_not_supported]", "", false},
 
 		{"used number", with(func(p *txnbuild.TransactionParams) { sequence(p, -1) }, user), "tx_bad_seq", "AAAAAAAAAGT////7AAAAAA==", false},
 		{"gap", with(func(p *txnbuild.TransactionParams) { sequence(p, 5) }, user), "tx_bad_seq", "AAAAAAAAAGT////7AAAAAA==", false},

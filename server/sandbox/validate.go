@@ -142,7 +142,7 @@ func (t *transaction) common(v *view, m moment, c *checker, perOperation int64, 
 // account's next, unless the transaction says from which on it may jump. A
 // number that accounts created in this ledger start with is never free.
 func (t *transaction) badSequence(source *account, ledger uint32) bool {
-	if t.sequence == math.MaxInt64 || t.sequence == int64(ledger)<<32 {
+	if t.sequence == math.MaxInt64 || t.sequence == firstSequence(ledger) {
 		return true
 	}
 	if t.cond.minSequence != nil {
