@@ -188,7 +188,6 @@ func (n *Network) become(next *Network) error {
 }
 
 // takeOver makes another network's ledgers the ones that everybody sees.
-
 func (n *Network) takeOver(next *Network) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
