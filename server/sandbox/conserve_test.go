@@ -1,7 +1,10 @@
 package sandbox
 
 import (
+	"bytes"
 	"fmt"
+	"maps"
+	"slices"
 	"testing"
 
 	"github.com/stellar/go-stellar-sdk/amount"
@@ -16,7 +19,7 @@ import (
 func TestConservation(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		n, err := Open(Config{CloseEvery: -1, MaxOps: 12})
+		n, err := Open(Config{CloseEvery: -1, MaxOps: 16})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -25,99 +28,198 @@ func TestConservation(t *testing.T) {
 				t.Error(err)
 			}
 		}()
-		g := &gambler{T: t, net: n, sequences: make(map[string]int64)}
+		g := &gambler{T: t, net: n}
 		for i := range 4 {
 			g.keys = append(g.keys, key(fmt.Sprint("gambler", i)))
 		}
+		for i := range 6 {
+			g.strangers = append(g.strangers, key(fmt.Sprint("fresh", i)))
+		}
 		g.start()
-		for range rapid.IntRange(1, 4).Draw(t, "ledgers") {
+		for range rapid.IntRange(1, 6).Draw(t, "ledgers") {
 			for range rapid.IntRange(0, 4).Draw(t, "transactions") {
 				g.transaction()
 			}
 			n.CloseLedger()
 			conserved(t, n)
-			for issuer := range g.keys[:2] {
-				g.supplied(usd(g.keys[issuer]))
-			}
 		}
+		for _, issuer := range g.keys[:2] {
+			g.supplied(usd(issuer))
+		}
+		g.named()
 	})
 }
 
 // A gambler draws transactions.
 type gambler struct {
 	*rapid.T
-	net       *Network
-	keys      []*keypair.Full
-	sequences map[string]int64
+	net             *Network
+	keys, strangers []*keypair.Full
 }
 
-// start gives everybody lumens, and lines for both assets.
+// start gives everybody lumens, and lines for both assets, of which the first
+// can be clawed back.
 func (g *gambler) start() {
 	root := must(rootKey(g.net.cfg.Passphrase))
 	var list []txnbuild.Operation
-	signers := []*keypair.Full{root}
 	for _, k := range g.keys {
 		list = append(list, &txnbuild.CreateAccount{Destination: k.Address(), Amount: "20"})
 	}
-	for i, k := range g.keys {
+	list = append(list, by(g.keys[0], &txnbuild.SetOptions{SetFlags: []txnbuild.AccountFlag{txnbuild.AuthRevocable, txnbuild.AuthClawbackEnabled}}))
+	for _, k := range g.keys[1:] {
 		for _, issuer := range g.keys[:2] {
-			if k != issuer && i > 0 {
-				op := trust(usd(issuer), "30")
-				op.SourceAccount = k.Address()
-				list = append(list, op)
+			if k != issuer {
+				list = append(list, by(k, trust(usd(issuer), "30")), by(issuer, pay(k, "10", usd(issuer))))
 			}
 		}
-		if i > 0 {
-			signers = append(signers, k)
-		}
 	}
-	g.submit(params(root, 2, list), signers...)
+	g.submit(params(root, 2, list), append([]*keypair.Full{root}, g.keys...)...)
 	g.net.CloseLedger()
 }
 
 func (g *gambler) transaction() {
 	var list []txnbuild.Operation
-	signers := make(map[*keypair.Full]bool)
-	source := rapid.SampledFrom(g.keys).Draw(g.T, "source")
-	signers[source] = true
-	for range rapid.IntRange(1, 4).Draw(g.T, "operations") {
-		actor := rapid.SampledFrom(g.keys).Draw(g.T, "actor")
-		signers[actor] = true
-		list = append(list, g.operation(actor))
+	source := g.anyone("source")
+	for range rapid.IntRange(1, 3).Draw(g.T, "steps") {
+		if rapid.IntRange(0, 2).Draw(g.T, "sponsored") > 0 {
+			actor, op := g.operation()
+			list = append(list, by(actor, op))
+			continue
+		}
+		sponsor := g.anyone("sponsor")
+		actor, op := g.operation()
+		if rapid.IntRange(0, 3).Draw(g.T, "new") == 0 {
+			actor = g.stranger()
+			op = by(sponsor, g.creation(actor))
+		} else {
+			op = by(actor, op)
+		}
+		list = append(list, begin(sponsor, actor), op)
+		if rapid.IntRange(0, 9).Draw(g.T, "ended") > 0 {
+			list = append(list, end(actor))
+		}
 	}
-	var keys []*keypair.Full
-	for _, k := range g.keys {
-		if signers[k] {
-			keys = append(keys, k)
+	signers := []*keypair.Full{source}
+	for _, op := range list {
+		for _, k := range slices.Concat(g.keys, g.strangers) {
+			if op.GetSourceAccount() == k.Address() && !slices.Contains(signers, k) {
+				signers = append(signers, k)
+			}
 		}
 	}
 	id := idOf(xdr.MustAddress(source.Address()))
-	g.submit(params(source, g.net.state.account(id).sequence+1, list), keys...)
+	g.submit(params(source, g.net.state.account(id).sequence+1, list), signers...)
 }
 
-func (g *gambler) operation(actor *keypair.Full) txnbuild.Operation {
-	other := rapid.SampledFrom(g.keys).Draw(g.T, "other")
+func (g *gambler) anyone(role string) *keypair.Full {
+	return rapid.SampledFrom(g.keys).Draw(g.T, role)
+}
+
+func (g *gambler) stranger() *keypair.Full {
+	return rapid.SampledFrom(g.strangers).Draw(g.T, "stranger")
+}
+
+func (g *gambler) creation(of *keypair.Full) txnbuild.Operation {
+	balance := rapid.SampledFrom([]string{"0", "1", "3.5"}).Draw(g.T, "balance")
+	return &txnbuild.CreateAccount{Destination: of.Address(), Amount: balance}
+}
+
+// operation draws one, and who does it.
+func (g *gambler) operation() (*keypair.Full, txnbuild.Operation) {
+	actor, other := g.anyone("actor"), g.anyone("other")
 	units := amount.StringFromInt64(rapid.Int64Range(1, 15_0000000).Draw(g.T, "amount"))
 	credit := usd(g.keys[rapid.IntRange(0, 1).Draw(g.T, "issuer")])
-	switch rapid.IntRange(0, 5).Draw(g.T, "kind") {
+	either := rapid.SampledFrom([]txnbuild.Asset{lumen, credit}).Draw(g.T, "asset")
+	switch rapid.IntRange(0, 11).Draw(g.T, "kind") {
 	case 0:
-		fresh := key(fmt.Sprint("fresh", rapid.IntRange(0, 5).Draw(g.T, "fresh")))
-		return &txnbuild.CreateAccount{Destination: fresh.Address(), Amount: units, SourceAccount: actor.Address()}
+		return actor, g.creation(g.stranger())
 	case 1:
-		op := trust(credit, rapid.SampledFrom([]string{"0", "10", "", units}).Draw(g.T, "limit"))
-		op.SourceAccount = actor.Address()
-		return op
+		return actor, trust(credit, rapid.SampledFrom([]string{"0", "10", "", units}).Draw(g.T, "limit"))
 	case 2:
-		return &txnbuild.SetOptions{HomeDomain: new("example.org"), SourceAccount: actor.Address()}
+		return actor, &txnbuild.SetOptions{HomeDomain: new("example.org")}
 	case 3:
-		op := pay(other, units, lumen)
-		op.SourceAccount = actor.Address()
-		return op
-	default:
-		op := pay(other, units, credit)
-		op.SourceAccount = actor.Address()
-		return op
+		return actor, signerOp(g.stranger(), txnbuild.Threshold(rapid.IntRange(0, 1).Draw(g.T, "weight")))
+	case 4:
+		return actor, rapid.SampledFrom([]*txnbuild.ManageData{setData("a", units), setData("b", units), dropData("a"), dropData("b")}).Draw(g.T, "data")
+	case 5, 6:
+		op := claimables(units, either, other)
+		if other != actor {
+			op.Destinations = append(op.Destinations, txnbuild.NewClaimant(actor.Address(), nil))
+		}
+		return actor, op
+	case 7:
+		if c := g.balance(); c != nil {
+			claimant := rapid.SampledFrom(c.claimants).Draw(g.T, "claimant").V0.Destination
+			return g.keyOf(idOf(claimant), actor), &txnbuild.ClaimClaimableBalance{BalanceID: c.id.String()}
+		}
+	case 8:
+		if c := g.balance(); c != nil {
+			return g.keyOf(c.asset.issuer, actor), &txnbuild.ClawbackClaimableBalance{BalanceID: c.id.String()}
+		}
+	case 9, 10:
+		return g.revocation(actor)
 	}
+	return actor, pay(other, units, either)
+}
+
+// keyOf finds an account's key, or that of another now and then.
+func (g *gambler) keyOf(id accountID, other *keypair.Full) *keypair.Full {
+	for _, k := range slices.Concat(g.keys, g.strangers) {
+		if k.Address() == id.String() && rapid.IntRange(0, 9).Draw(g.T, "right") > 0 {
+			return k
+		}
+	}
+	return other
+}
+
+// balance is a claimable balance, nil if there is none.
+func (g *gambler) balance() *claimable {
+	ids := slices.SortedFunc(maps.Keys(g.net.state.claimables), func(a, b balanceID) int { return bytes.Compare(a[:], b[:]) })
+	if len(ids) == 0 {
+		return nil
+	}
+	return g.net.state.claimables[rapid.SampledFrom(ids).Draw(g.T, "balance")]
+}
+
+// revocation is of any entry there is, by who pays for it.
+func (g *gambler) revocation(other *keypair.Full) (*keypair.Full, txnbuild.Operation) {
+	if c := g.balance(); c != nil && rapid.IntRange(0, 3).Draw(g.T, "of a balance") == 0 {
+		return g.keyOf(c.sponsor, other), &txnbuild.RevokeSponsorship{
+			SponsorshipType: txnbuild.RevokeSponsorshipTypeClaimableBalance, ClaimableBalance: new(c.id.String())}
+	}
+	type choice struct {
+		payer accountID
+		op    txnbuild.RevokeSponsorship
+	}
+	var all []choice
+	for _, k := range slices.Concat(g.keys, g.strangers) {
+		a := g.net.state.account(idOf(xdr.MustAddress(k.Address())))
+		if a == nil {
+			continue
+		}
+		add := func(sponsor *accountID, op txnbuild.RevokeSponsorship) {
+			if sponsor == nil {
+				sponsor = &a.id
+			}
+			all = append(all, choice{*sponsor, op})
+		}
+		add(a.sponsor, txnbuild.RevokeSponsorship{SponsorshipType: txnbuild.RevokeSponsorshipTypeAccount, Account: new(k.Address())})
+		for _, s := range a.signers {
+			add(s.sponsor, txnbuild.RevokeSponsorship{SponsorshipType: txnbuild.RevokeSponsorshipTypeSigner,
+				Signer: &txnbuild.SignerID{AccountID: k.Address(), SignerAddress: s.key.Address()}})
+		}
+		for _, d := range a.data {
+			add(d.sponsor, txnbuild.RevokeSponsorship{SponsorshipType: txnbuild.RevokeSponsorshipTypeData,
+				Data: &txnbuild.DataID{Account: k.Address(), DataName: d.name}})
+		}
+		for _, l := range a.lines {
+			of := txnbuild.CreditAsset{Code: l.asset.codeString(), Issuer: l.asset.issuer.String()}
+			add(l.sponsor, txnbuild.RevokeSponsorship{SponsorshipType: txnbuild.RevokeSponsorshipTypeTrustLine,
+				TrustLine: &txnbuild.TrustLineID{Account: k.Address(), Asset: of.MustToTrustLineAsset()}})
+		}
+	}
+	c := rapid.SampledFrom(all).Draw(g.T, "entry")
+	return g.keyOf(c.payer, other), &c.op
 }
 
 func (g *gambler) submit(p txnbuild.TransactionParams, signers ...*keypair.Full) {
@@ -128,30 +230,57 @@ func (g *gambler) submit(p txnbuild.TransactionParams, signers ...*keypair.Full)
 	}
 }
 
-// supplied compares the balances of an asset with what its issuer paid.
+// supplied compares what is held of an asset with what its issuer gave, less
+// what it got back, as the effects tell.
 func (g *gambler) supplied(of txnbuild.CreditAsset) {
-	h := g.net.history
 	what := assetOf(must(of.ToXDR()))
 	var issued, held int64
-	for _, p := range h.ops {
-		c := h.at(p)
-		tx := h.decode(c)
-		op := tx.operations[p.op()-1]
-		if pay := op.Body.PaymentOp; c.success && pay != nil && assetOf(pay.Asset) == what {
-			if tx.sourceOf(op) == what.issuer {
-				issued += int64(pay.Amount)
-			}
-			if idOfMuxed(pay.Destination) == what.issuer {
-				issued -= int64(pay.Amount)
-			}
+	g.eachEffect(func(e effect) {
+		given := map[string]int64{"account_debited": 1, "account_credited": -1}[e.kind]
+		if given == 0 || idOfMuxed(e.account) != what.issuer {
+			return
 		}
-	}
+		last := len(e.details) - 1
+		if slices.Equal(e.details[:last], what.details()) {
+			issued += given * int64(amount.MustParse(as[string](e.details[last].value)))
+		}
+	})
 	for _, a := range g.net.state.accounts {
 		if l := a.line(what); l != nil {
 			held += l.balance
 		}
 	}
+	for _, c := range g.net.state.claimables {
+		if c.asset == what {
+			held += c.amount
+		}
+	}
 	if issued != held {
 		g.Errorf("%d of %s are held, %d were issued", held, of.Code, issued)
+	}
+}
+
+// named checks that no two claimable balances ever had the same id.
+func (g *gambler) named() {
+	seen := make(map[any]bool)
+	g.eachEffect(func(e effect) {
+		if e.kind != "claimable_balance_created" {
+			return
+		}
+		id := e.details[slices.IndexFunc(e.details, func(d detail) bool { return d.key == "balance_id" })].value
+		if seen[id] {
+			g.Errorf("%v was created again", id)
+		}
+		seen[id] = true
+	})
+}
+
+func (g *gambler) eachEffect(do func(effect)) {
+	for _, l := range g.net.history.ledgers {
+		for _, t := range l.txs {
+			for _, e := range readEffects(t.raw, t.effects) {
+				do(e.effect)
+			}
+		}
 	}
 }

@@ -26,6 +26,8 @@ func story(w *world) func(*world) string {
 		HomeDomain: new("example.org"), Signer: &txnbuild.Signer{Address: b.Address(), Weight: 1},
 	}))))
 	w.ok(w.send(w.tx(b, ops(setData("kept", "yes"), setData("dropped", "no"), dropData("dropped")))))
+	w.ok(w.send(w.tx(b, sponsored(b, a, by(a, setData("sponsored", "yes"))), a)))
+	w.ok(w.send(w.tx(b, ops(claimables("2", lumen, a, b)))))
 	w.send(w.tx(a, ops(pay(b, "5", usd(issuer))))) // fails
 	w.ok(w.send(w.bump(w.tx(a, ops(pay(b, "5", lumen))), issuer, 300)))
 	w.net.CloseLedger()
