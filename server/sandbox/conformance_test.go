@@ -155,7 +155,7 @@ func (r *replay) secondLedgers() {
 	// The path payments went through an offer of the maker's. Here it is paid
 	// and pays instead, and what failed fails in another way.
 	r.sign(65, maker, 64<<32+1, ops(trust(eur, ""), trust(usd, "")))
-	r.sign(66, issuer, 16<<32+3, ops(pay(maker, "100000", eur)))
+	r.sign(66, issuer, 16<<32+3, ops(pay(maker, "100000", eur), pay(maker, "100000", usd)))
 	r.submit(67, envelopeIn(recorded(r.T, "172"), 67))
 	exchange := func(ledger uint32, sequence int64, sold, bought string) {
 		back := pay(user, bought, eur)
