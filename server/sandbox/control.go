@@ -13,6 +13,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -34,11 +35,14 @@ type Control struct {
 	network *Network
 	weather *Weather
 	folder  string
+	saving  sync.Mutex // one snapshot is written at a time
 }
 
 // NewControl makes the API for a network and a weather over it. Snapshots are
 // kept in the folder, which it makes; without one there are none.
-func NewControl(n *Network, w *Weather, folder string) *Control { return &Control{n, w, folder} }
+func NewControl(n *Network, w *Weather, folder string) *Control {
+	return &Control{network: n, weather: w, folder: folder}
+}
 
 // A controlRoute is one thing that can be asked for.
 type controlRoute struct {

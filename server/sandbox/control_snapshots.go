@@ -61,6 +61,8 @@ func (c *Control) save(r *http.Request) (_ any, err error) {
 	if !snapshotName.MatchString(body.Name) {
 		return nil, &FieldError{"name", "must be 1 to 64 letters, digits, dashes, underscores or, within, dots"}
 	}
+	c.saving.Lock()
+	defer c.saving.Unlock()
 	names, err := c.kept()
 	if err != nil {
 		return nil, err
@@ -82,7 +84,7 @@ func (c *Control) save(r *http.Request) (_ any, err error) {
 
 func (c *Control) write(root *os.Root, name string) (err error) {
 	part := name + ".part"
-	file, err := root.Create(part)
+	file, err := root.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // A snapshot is the ledgers in the frames of the log, behind a first frame that
@@ -79,6 +80,7 @@ func (n *Network) replace(fill func(next *Network) error) (err error) {
 	if err != nil {
 		return err
 	}
+	next.ahead = int64(n.ClockAhead() / time.Second)
 	if n.cfg.Dir != "" {
 		if next.log, err = openLog(n.cfg.Dir, nextLogName, true, n.cfg.Passphrase, next.replay); err != nil {
 			return err

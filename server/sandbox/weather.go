@@ -28,6 +28,8 @@ type Weather struct {
 	routes  *http.ServeMux
 	handler http.Handler
 
+	setting sync.Mutex // one fault is set at a time; taken before mu
+
 	mu     sync.Mutex
 	seed   uint64
 	number int // given to the last fault without a name
@@ -189,52 +191,62 @@ type Report struct {
 }
 
 // Set adds a fault, or replaces the one of that name, and returns its name. An
-// error is a *FieldError.
+// error that is the fault's is a *FieldError.
 func (w *Weather) Set(f Fault) (name string, err error) {
 	if err := f.check(w.api.paths()); err != nil {
 		return "", err
 	}
+	w.setting.Lock()
+	defer w.setting.Unlock()
 	s := &standing{Fault: f, asked: make(map[string]uint64)}
-	if f.Kind == Lagging || f.Kind == Anything {
+	if err := w.admit(s); err != nil {
+		return "", err
+	}
+	if s.showsPast() {
 		if s.behind, err = w.api.follow(f.Ledgers); err != nil {
 			return "", err
 		}
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if s.Name == "" {
-		w.number++
-		s.Name = fmt.Sprintf("%s-%d", f.Kind, w.number)
-	}
 	if i := w.find(s.Name); i >= 0 {
 		w.faults[i].end()
 		w.faults[i] = s
-		return s.Name, nil
+	} else {
+		w.faults = append(w.faults, s)
 	}
-	if err := w.room(s); err != nil {
-		s.end()
-		return "", err
-	}
-	w.faults = append(w.faults, s)
 	return s.Name, nil
 }
 
-// room says whether there may be one more.
-func (w *Weather) room(s *standing) error {
-	lagging := 0
+// admit gives a fault a name, and refuses what would be too much.
+func (w *Weather) admit(s *standing) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for given := s.Name; given == "" && (s.Name == "" || w.find(s.Name) >= 0); {
+		w.number++
+		s.Name = fmt.Sprintf("%s-%d", s.Kind, w.number)
+	}
+	others, past := 0, 0
 	for _, o := range w.faults {
-		if o.behind != nil {
-			lagging++
+		if o.Name == s.Name {
+			continue // this one replaces it
+		}
+		others++
+		if o.showsPast() {
+			past++
 		}
 	}
 	switch {
-	case len(w.faults) >= maxFaults:
+	case others >= maxFaults:
 		return &FieldError{"name", fmt.Sprintf("%d faults are set already; clear some first", maxFaults)}
-	case s.behind != nil && lagging >= maxLagging:
+	case s.showsPast() && past >= maxLagging:
 		return &FieldError{"kind", fmt.Sprintf("%d faults that show the past are set already, and each keeps a copy of the ledger; clear one first", maxLagging)}
 	}
 	return nil
 }
+
+// showsPast says whether the fault needs a Horizon that lags.
+func (f *Fault) showsPast() bool { return f.Kind == Lagging || f.Kind == Anything }
 
 func (s *standing) end() {
 	if s.behind != nil {

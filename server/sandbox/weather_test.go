@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -188,6 +189,55 @@ func TestCutConnections(t *testing.T) {
 	w.set(weather, Fault{Kind: Slow, Wait: Duration(time.Millisecond)})
 	if r := w.get("/fee_stats"); r.status != 200 || weather.Faults()[0].Struck != 1 {
 		t.Errorf("slowly: %d %+v", r.status, weather.Faults())
+	}
+}
+
+// TestSilenceEnds has silent requests and stalled streams end when their client
+// leaves, and when the network closes.
+func TestSilenceEnds(t *testing.T) {
+	t.Parallel()
+	for _, leaves := range []bool{true, false} {
+		clean := newWorld(t)
+		weather := NewWeather(clean.net, 1)
+		clean.set(weather, Fault{Kind: Silence, Method: "GET"})
+		clean.set(weather, Fault{Kind: Silence, Method: "POST"})
+		clean.set(weather, Fault{Kind: StallStream})
+		ended := make(chan error, 3)
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			defer func() {
+				err, _ := recover().(error)
+				ended <- err
+			}()
+			weather.Handler().ServeHTTP(w, r)
+		}))
+		ctx, leave := context.WithCancel(t.Context())
+		for i, method := range []string{"GET", "POST", "GET"} {
+			r := must(http.NewRequestWithContext(ctx, method, srv.URL+"/ledgers", strings.NewReader("a=b")))
+			if i == 2 {
+				r.Header.Set("Accept", asStream)
+			}
+			go func() {
+				if resp, err := http.DefaultClient.Do(r); err == nil {
+					_, _ = io.Copy(io.Discard, resp.Body)
+					_ = resp.Body.Close()
+				}
+			}()
+		}
+		clean.until(nil, func() bool {
+			return !slices.ContainsFunc(weather.Faults(), func(r Report) bool { return r.Struck == 0 })
+		})
+		if leaves {
+			leave()
+		} else if err := clean.net.Close(); err != nil {
+			t.Error(err)
+		}
+		for range 3 {
+			if err := <-ended; !errors.Is(err, http.ErrAbortHandler) {
+				t.Errorf("leaves %v: it ended with %v", leaves, err)
+			}
+		}
+		leave()
+		srv.Close()
 	}
 }
 
@@ -438,5 +488,13 @@ func TestRefusedFaults(t *testing.T) {
 	w.set(weather, Fault{Name: "lagging-1", Kind: ServerError})
 	if weather.Faults()[0].Kind != ServerError || len(w.net.followers) != maxLagging-1 {
 		t.Error("a fault of the same name did not replace the other")
+	}
+	w.set(weather, Fault{Kind: Lagging, Name: "last"})
+	if _, err := weather.Set(Fault{Name: "lagging-1", Kind: Anything}); err == nil {
+		t.Error("there is no end of copies, by replacing")
+	}
+	w.set(weather, Fault{Kind: Slow, Name: "silence-6", Wait: 1})
+	if name := w.set(weather, Fault{Kind: Silence}); name == "silence-6" {
+		t.Error("a name was given twice")
 	}
 }

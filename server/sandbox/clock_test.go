@@ -41,7 +41,7 @@ func TestJumpClock(t *testing.T) {
 	w.fund("100", a)
 	envelope := w.tx(a, ops(pay(a, "1", lumen))) // valid for ten minutes
 	before := w.net.latest().closeTime
-	for _, by := range []time.Duration{0, -time.Second, 200 * 365 * 24 * time.Hour} {
+	for _, by := range []time.Duration{0, -time.Second, 200 * 365 * 24 * time.Hour, math.MaxInt64, math.MinInt64} {
 		if err := w.net.JumpClock(by); err == nil {
 			t.Errorf("it jumped by %s", by)
 		}
