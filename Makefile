@@ -11,6 +11,7 @@ export CGO_ENABLED := 1
 
 GO       ?= go
 CHROMIUM ?= chromium
+FUZZTIME ?= 10m
 ARGS     ?=
 
 GOTESTSUM_VERSION     := v1.13.0
@@ -98,6 +99,16 @@ lint: $(golangci_lint) $(npm) ## the linters of .golangci.yml, and the web app's
 .PHONY: bench
 bench: $(web) ## measure the poll that wallets live on; writes docs/benchmarks.md
 	$(GO) test -tags bench -run '^TestBench' -count 1 -v -timeout 30m ./server
+
+# Without a limit the fuzzer would spend its time on making inputs small.
+.PHONY: fuzz
+fuzz: ## every fuzz target, one after the other (FUZZTIME=10m each)
+	@for package in $$(grep -rl --include='*_test.go' '^func Fuzz' server | xargs -n1 dirname | sort -u); do \
+	  for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9]*\)(.*/\1/p' $$package/*_test.go); do \
+	    echo "$$package $$target"; \
+	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $(ARGS) ./$$package; \
+	  done; \
+	done
 
 .PHONY: clean
 clean: ## remove what was built and installed here; .windlass, which holds books and keys, stays

@@ -288,7 +288,8 @@ func page(lists [][]position, cursor position, descending bool, limit int) []pos
 // within is the part of a list from one position to before another.
 func within(all []position, from, to position) []position {
 	find := func(p position) int { return sort.Search(len(all), func(i int) bool { return all[i] >= p }) }
-	return all[find(from):find(to)]
+	begin := find(from)
+	return all[begin:max(begin, find(to))]
 }
 
 func allWithin(lists [][]position, from, to position) [][]position {

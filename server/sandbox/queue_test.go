@@ -267,14 +267,15 @@ func TestBesideAPendingOne(t *testing.T) {
 	payment := func(sequence int64, signers ...*keypair.Full) string {
 		return w.build(params(a, sequence, ops(pay(b, "1", lumen))), signers...)
 	}
-	if r := w.async(payment(at, a)); r.status != 201 {
+	first := payment(at, a) // built later, it would be another: it names its time
+	if r := w.async(first); r.status != 201 {
 		t.Fatal(r.text)
 	}
 	for name, c := range map[string]struct {
 		envelope string
 		want     string
 	}{
-		"the same":               {payment(at, a), "409 <nil>"},
+		"the same":               {first, "409 <nil>"},
 		"the same, signed by b":  {payment(at, b), "503 <nil>"},
 		"the next":               {payment(at+1, a), "503 <nil>"},
 		"an older one":           {payment(at-1, a), "400 AAAAAAAAAAD////7AAAAAA=="},

@@ -42,7 +42,7 @@ func (a *api) effectsOfTransaction(r *request) ([]record, error) {
 func (a *api) effectsOfOperation(r *request) ([]record, error) {
 	n, err := strconv.ParseUint(r.PathValue("id"), 10, 64)
 	if err != nil {
-		return nil, invalidField("op_id", `schema: error converting value for "op_id"`)
+		return nil, invalidField("op_id", "Operation ID must be an integer higher than 0")
 	}
 	p := position(n)
 	return a.effectRecords(r, allWithin(a.history.changing(), p, p+1), nil), nil

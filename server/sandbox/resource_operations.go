@@ -87,6 +87,7 @@ type operationReader struct {
 	history *history
 	links   links
 	decoded map[*closedTransaction]*transaction
+	effects map[*closedTransaction][]storedEffect
 	joined  map[*closedTransaction]*transactionBody
 }
 
@@ -94,6 +95,7 @@ func (a *api) newOperationReader(r *request) *operationReader {
 	return &operationReader{
 		history: a.history, links: r.links,
 		decoded: make(map[*closedTransaction]*transaction),
+		effects: make(map[*closedTransaction][]storedEffect),
 		joined:  make(map[*closedTransaction]*transactionBody),
 	}
 }
@@ -108,9 +110,15 @@ func (o *operationReader) transaction(c *closedTransaction) *transaction {
 }
 
 // effectsOf reads the effects of one operation.
-func (t *closedTransaction) effectsOf(op uint32) (out []effect) {
-	for _, e := range readEffects(t.raw, t.effects) {
-		if e.op == op {
+func (o *operationReader) effectsOf(p position) (out []effect) {
+	c := o.history.at(p)
+	all, read := o.effects[c]
+	if !read {
+		all = readEffects(c.raw, c.effects)
+		o.effects[c] = all
+	}
+	for _, e := range all {
+		if e.op == p.op() {
 			out = append(out, e.effect)
 		}
 	}
@@ -204,7 +212,7 @@ func (o *operationReader) base(p position, c *closedTransaction, t *transaction,
 	b.CreatedAt = c.closedAt()
 	b.TransactionHash = hex.EncodeToString(c.hash[:])
 	if rules[op.Body.Type].creates && c.success {
-		if sponsor := sponsorOfNew(op, c.effectsOf(p.op())); sponsor != nil {
+		if sponsor := sponsorOfNew(op, o.effectsOf(p)); sponsor != nil {
 			b.Sponsor = sponsor.String()
 		}
 	}

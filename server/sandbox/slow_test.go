@@ -36,6 +36,7 @@ type piped struct {
 }
 
 func newPiped(t *testing.T, cfg Config) *piped {
+	cfg.CloseEvery, cfg.MaxOps = -1, 10 // ten channels are enough
 	n, err := Open(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -149,8 +150,8 @@ func TestSlowClients(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				p := newPiped(t, Config{CloseEvery: -1})
-				p.ledger(100)
+				p := newPiped(t, Config{})
+				p.ledger(10)
 				p.send(p.dial(), request)
 				synctest.Wait()
 				before := p.net.history.last().seq
@@ -168,7 +169,7 @@ func TestSlowClients(t *testing.T) {
 func TestSlowReader(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPiped(t, Config{CloseEvery: -1})
+		p := newPiped(t, Config{})
 		p.ledger(3)
 		c := p.dial()
 		p.send(c, "GET /payments?cursor=0&limit=3 HTTP/1.0\r\nAccept: text/event-stream\r\n\r\n")
@@ -192,7 +193,7 @@ func TestSlowReader(t *testing.T) {
 func TestManyIdleStreams(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const streams = 1000
-		p := newPiped(t, Config{CloseEvery: -1})
+		p := newPiped(t, Config{})
 		memory := func() int64 {
 			runtime.GC()
 			var m runtime.MemStats
@@ -246,7 +247,7 @@ func TestManyIdleStreams(t *testing.T) {
 func TestStreamLooksOncePerLedger(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPiped(t, Config{CloseEvery: -1})
+		p := newPiped(t, Config{})
 		var looks []position
 		e := endpoint{api: &api{Network: p.net}, list: func(r *request) ([]record, error) {
 			looks = append(looks, r.page.cursor)
@@ -272,7 +273,7 @@ func TestStreamLooksOncePerLedger(t *testing.T) {
 func TestStreamOfWhatVanishes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPiped(t, Config{CloseEvery: -1})
+		p := newPiped(t, Config{})
 		left := 2
 		e := endpoint{api: &api{Network: p.net}, live: true, read: func(*request) (any, error) {
 			if left--; left < 0 {
@@ -299,12 +300,12 @@ func TestStreamOfWhatVanishes(t *testing.T) {
 // with the last id sees everything once and in order.
 func TestStreamsMissNothing(t *testing.T) {
 	t.Parallel()
-	for _, list := range []string{"/payments", "/operations", "/transactions", "/ledgers", "/accounts/%s/payments"} {
-		for _, limit := range []int{1, 3, 10, 200} {
+	for _, list := range []string{"/payments", "/effects", "/transactions", "/ledgers", "/accounts/%s/operations"} {
+		for _, limit := range []int{1, 7, 200} {
 			t.Run(fmt.Sprint(list, limit), func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
-					p := newPiped(t, Config{CloseEvery: -1, StreamEvery: time.Second})
+					p := newPiped(t, Config{StreamEvery: time.Second})
 					path := list
 					if strings.Contains(list, "%s") {
 						path = fmt.Sprintf(list, must(rootKey(p.net.cfg.Passphrase)).Address())
@@ -312,10 +313,10 @@ func TestStreamsMissNothing(t *testing.T) {
 					stop := make(chan struct{})
 					go func() {
 						random := rand.New(rand.NewPCG(uint64(limit), uint64(len(list))))
-						for range 12 {
+						for range 8 {
 							// Often at the very moment of a look.
 							<-time.After(time.Duration(random.IntN(8)) * 500 * time.Millisecond)
-							p.ledger(random.IntN(25))
+							p.ledger(random.IntN(11))
 						}
 						close(stop)
 					}()

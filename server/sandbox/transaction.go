@@ -11,6 +11,7 @@ import (
 
 	"github.com/stellar/go-stellar-sdk/network"
 	"github.com/stellar/go-stellar-sdk/xdr"
+	xdr3 "github.com/stellar/go-xdr/xdr3"
 )
 
 // A transaction is a decoded envelope and what follows from its bytes alone.
@@ -59,10 +60,19 @@ func decodeBase64(text, passphrase string) (*transaction, error) {
 	return decode(raw, passphrase)
 }
 
+// maxEnvelope is about how much memory an envelope may take: a few bytes of XDR
+// can stand for much.
+const maxEnvelope = 1 << 20
+
 func decode(raw []byte, passphrase string) (*transaction, error) {
 	t := &transaction{raw: raw, verified: make(map[verification]bool)}
-	if err := xdr.SafeUnmarshal(raw, &t.envelope); err != nil {
+	reader := bytes.NewReader(raw)
+	limited := xdr3.NewDecoderWithOptions(reader, xdr3.DecodeOptions{MaxInputLen: len(raw), MaxMemoryBytes: maxEnvelope})
+	if _, err := t.envelope.DecodeFrom(limited, xdr3.DecodeDefaultMaxDepth); err != nil {
 		return nil, fmt.Errorf("decoding an envelope: %w", err)
+	}
+	if reader.Len() > 0 {
+		return nil, fmt.Errorf("%d bytes follow the envelope", reader.Len())
 	}
 	env := t.envelope
 	var err error
