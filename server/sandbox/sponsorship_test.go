@@ -244,7 +244,7 @@ func TestBeginAndEndSponsoring(t *testing.T) {
 		"in a circle":        {ops(begin(x, y), begin(y, x)), "tx_failed [op_success op_recursive]"},
 		"not ended":          {ops(begin(x, y), data(y)), "tx_bad_sponsorship"},
 		"one not ended":      {ops(begin(x, y), begin(x, z), end(y)), "tx_bad_sponsorship"},
-		"another failed":     {ops(begin(x, y), by(y, dropData("none"))), "tx_failed [op_success op_name_not_found]"},
+		"another failed":     {ops(begin(x, y), by(y, dropData("none"))), "tx_failed [op_success op_data_name_not_found]"},
 		"one after another":  {ops(begin(x, y), end(y), begin(y, x), end(x)), ""},
 		"two at once":        {ops(begin(x, y), begin(x, z), end(z), end(y)), ""},
 		"who is not there":   {ops(begin(x, key("nobody")), pay(x, "1", lumen)), "tx_bad_sponsorship"},
