@@ -55,6 +55,9 @@ func TestManageData(t *testing.T) {
 			t.Errorf("%v entries counted of %v", count, c.data)
 		}
 	}
+	if r := w.get("/accounts/"+user.Address()+"/data/kyc", "Accept", asBytes); r.text != "no" || r.header.Get("Content-Type") != asBytes {
+		t.Errorf("as it is: %q", r.text)
+	}
 	if r := w.ok(w.get("/accounts/" + user.Address() + "/data/kyc")); r.header.Get("Latest-Ledger") == "" || !cmp.Equal(r.body, object{"value": "bm8="}) {
 		t.Errorf("the entry alone: %v %s", r.header, r.text)
 	}

@@ -65,13 +65,18 @@ func (a *api) endpoints() map[string]endpoint {
 
 		"/accounts":                   {list: a.accounts, state: true},
 		"/accounts/{id}":              {read: a.account, live: true, state: true},
-		"/accounts/{id}/data/{key}":   {read: a.accountData, live: true, state: true},
+		"/accounts/{id}/data/{key}":   {read: a.accountData, raw: a.rawAccountData, live: true, state: true},
+		"/accounts/{id}/offers":       {list: offersOfAccount, state: true},
 		"/accounts/{id}/transactions": {list: a.transactionsOfAccount},
 		"/accounts/{id}/operations":   {list: a.operationsOfAccount},
 		"/accounts/{id}/payments":     {list: a.operationsOfAccount},
 		"/accounts/{id}/effects":      {list: a.effectsOfAccount},
 
-		"/assets": {list: a.assets, state: true},
+		"/assets":               {list: a.assets, state: true},
+		"/offers":               {list: nothing, state: true},
+		"/offers/{id}":          {read: none, state: true},
+		"/liquidity_pools":      {list: nothing, state: true},
+		"/liquidity_pools/{id}": {read: none, state: true},
 
 		"/claimable_balances":                   {list: a.claimableBalances, state: true},
 		"/claimable_balances/{id}":              {read: a.claimableBalance, state: true},
@@ -156,6 +161,7 @@ type endpoint struct {
 	*api
 	read   func(*request) (any, error)      // GET of one object
 	list   func(*request) ([]record, error) // GET of a page, or of a stream
+	raw    func(*request) ([]byte, error)   // GET of the bytes of what is read, for those who want them
 	act    func(*request) (any, error)      // POST
 	getToo bool                             // act also on GET, and whatever Accept says
 	live   bool                             // what is read can be streamed
@@ -198,6 +204,8 @@ func (e endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e.render(w, r, body, err)
 	case want == asStream && !acting && (e.live || e.list != nil && !e.state):
 		e.stream(w, q)
+	case want == asBytes && !acting && e.raw != nil:
+		e.bytes(w, q)
 	default:
 		body, err := e.once(w, q, want == asJSON && !acting)
 		e.render(w, r, body, err)
@@ -325,6 +333,20 @@ func (e endpoint) render(w http.ResponseWriter, r *http.Request, body any, err e
 		_, _ = w.Write(text)
 	}
 	_ = http.NewResponseController(w).Flush() // while the deadline holds
+}
+
+// bytes answers a GET with what is read as it is.
+func (e endpoint) bytes(w http.ResponseWriter, q *request) {
+	e.mu.RLock()
+	w.Header().Set("Latest-Ledger", strconv.Itoa(int(e.history.last().seq)))
+	text, err := e.raw(q)
+	e.mu.RUnlock()
+	if err != nil {
+		e.fail(w, q.Request, err)
+		return
+	}
+	w.Header().Set("Content-Type", asBytes)
+	_, _ = w.Write(text)
 }
 
 // A problem is an error as Horizon writes it (RFC 7807).

@@ -286,6 +286,22 @@ func (a *account) flagsResource() flagsBody {
 
 // accountData answers one data entry.
 func (a *api) accountData(r *request) (any, error) {
+	d, err := a.pathData(r)
+	if err != nil {
+		return nil, err
+	}
+	return dataBody{Value: base64.StdEncoding.EncodeToString(d.value), Sponsor: d.sponsor.optional()}, nil
+}
+
+func (a *api) rawAccountData(r *request) ([]byte, error) {
+	d, err := a.pathData(r)
+	if err != nil {
+		return nil, err
+	}
+	return d.value, nil
+}
+
+func (a *api) pathData(r *request) (*dataEntry, error) {
 	id, err := pathAccount(r)
 	if err != nil {
 		return nil, err
@@ -298,7 +314,7 @@ func (a *api) accountData(r *request) (any, error) {
 	if d == nil {
 		return nil, errNotFound
 	}
-	return dataBody{Value: base64.StdEncoding.EncodeToString(d.value), Sponsor: d.sponsor.optional()}, nil
+	return d, nil
 }
 
 const zero = "0.0000000"
