@@ -137,7 +137,7 @@ func TestDice(t *testing.T) {
 		clean.set(weather, Fault{Kind: ServerError, Rate: 0.3})
 	}
 	ask := func(w *world, path string) (seen string) {
-		for range 200 {
+		for range 60 {
 			seen += fmt.Sprint(w.get(path).status/100, " ")
 		}
 		return seen
@@ -146,8 +146,8 @@ func TestDice(t *testing.T) {
 	if ask(w2, "/") != root || ask(w2, "/fee_stats") != stats {
 		t.Error("the same seed and requests gave another weather")
 	}
-	if n := strings.Count(stats, "5"); n < 40 || n > 80 {
-		t.Errorf("of 200 requests %d were struck at a rate of 0.3", n)
+	if n := strings.Count(stats, "5"); n < 9 || n > 27 {
+		t.Errorf("of 60 requests %d were struck at a rate of 0.3", n)
 	}
 	if stats == root || ask(w4, "/fee_stats") == stats {
 		t.Error("another route or seed gave the same weather")
@@ -410,7 +410,7 @@ func TestBentStreams(t *testing.T) {
 	}
 }
 
-// TestAnything sends thousands of requests and sees every kind of failure.
+// TestAnything sends many requests and sees every kind of failure.
 func TestAnything(t *testing.T) {
 	t.Parallel()
 	clean := newWorld(t)
@@ -431,7 +431,7 @@ func TestAnything(t *testing.T) {
 		}
 		statuses[fmt.Sprint(resp.StatusCode, how)]++
 	}
-	for range 200 {
+	for range 80 {
 		seen(http.DefaultClient.Get(w.url + "/accounts/" + a.Address())) //nolint:bodyclose // seen closes it
 		req := must(http.NewRequest("GET", w.url+"/ledgers?limit=1", nil))
 		req.Header.Set("Accept", asStream)
