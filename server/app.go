@@ -69,10 +69,8 @@ func newApp(ctx context.Context, cfg *Config, dev devMode, logger *slog.Logger) 
 	if a.books, err = store.Open(ctx, cfg.Database.Path, cfg.keys.Encryption); err != nil {
 		return nil, fmt.Errorf("open the books: %w", err)
 	}
-	if a.bank, err = rail.OpenSimulated(cfg.Rail.Path, rail.SimulatedConfig{
-		Holder: cfg.Rail.Holder, Number: cfg.Rail.AccountNumber, Bank: cfg.Rail.BankName, Currencies: currencies(cfg.terms),
-	}); err != nil {
-		return nil, fmt.Errorf("open the simulated bank: %w", err)
+	if a.bank, err = openBank(cfg); err != nil {
+		return nil, err
 	}
 	urls := cfg.Network.Horizon
 	if dev.horizon != "" {
@@ -120,7 +118,7 @@ func (a *app) protocols() (err error) {
 func (a *app) engines() {
 	cfg := a.cfg
 	a.incoming = incoming.New(incoming.Config{
-		Accounts: []string{cfg.keys.Distribution.Address(), cfg.keys.Fee.Address()}, Own: cfg.keys.channels(), Terms: cfg.terms, Statement: rail.Cursor,
+		Accounts: followed(cfg), Own: cfg.keys.channels(), Terms: cfg.terms, Statement: rail.Cursor,
 	}, a.books, a.ledger, a.log.With("room", "incoming"))
 	a.rail = rail.New(rail.Config{Store: a.books, Terms: cfg.terms, Rail: a.bank, Logger: a.log.With("room", "rail")})
 	a.payouts = payout.New(payout.Config{

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"net/url"
 	"path/filepath"
 	"testing"
@@ -23,7 +22,7 @@ func TestCrash(t *testing.T) {
 			return dev(t, dir, "--public-port", publicPort, "--admin-port", adminPort, "--horizon", ledger)
 		}
 		first, at := begin("0", "0")
-		crashStory(t, first, at, func() *program {
+		crashStory(t, dir, first, at, func() *program {
 			p, _ := begin(port(at.Public), port(at.Admin))
 			return p
 		})
@@ -32,7 +31,7 @@ func TestCrash(t *testing.T) {
 		t.Parallel()
 		dir := t.TempDir()
 		first, at := dev(t, dir, "--public-port", "0", "--admin-port", "0", "--horizon-port", "0", "--control", "127.0.0.1:0", "--close-every", "500ms")
-		crashStory(t, first, at, func() *program {
+		crashStory(t, dir, first, at, func() *program {
 			p, _ := dev(t, dir, "--public-port", port(at.Public), "--admin-port", port(at.Admin), "--horizon-port", port(at.Horizon), "--control", "127.0.0.1:0", "--close-every", "500ms")
 			return p
 		})
@@ -48,12 +47,13 @@ func port(address string) string {
 }
 
 // crashStory kills at every step of both flows.
-func crashStory(t *testing.T, p *program, at addresses, restart func() *program) {
+func crashStory(t *testing.T, dir string, p *program, at addresses, restart func() *program) {
 	t.Helper()
 	mainJob(t, at, func() {
 		p.kill()
 		p = restart()
 	})
+	reconciles(t, dir, at)
 }
 
 // mainJob is a deposit of 100 and a withdrawal of 50. What disturb does happens
@@ -81,11 +81,7 @@ func mainJob(t *testing.T, at addresses, disturb func()) {
 	withdrawal.agree("50", "bank_account_number", "777000999", "bank_name", "Far Bank")
 	tx := w.until(withdrawal.id, "pending_user_transfer_start")
 	disturb()
-	var memo uint64
-	if _, err := fmt.Sscan(tx.WithdrawMemo, &memo); err != nil {
-		t.Fatal(err)
-	}
-	w.submit(&txnbuild.Payment{Destination: tx.WithdrawAnchorAccount, Amount: "50", Asset: w.asset}, txnbuild.MemoID(memo))
+	w.submit(&txnbuild.Payment{Destination: tx.WithdrawAnchorAccount, Amount: "50", Asset: w.asset}, memoID(t, tx.WithdrawMemo))
 	disturb()
 	w.until(withdrawal.id, "pending_anchor", "pending_external", "completed")
 	disturb()

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -290,6 +291,16 @@ func (w *wallet) submit(op txnbuild.Operation, memo txnbuild.Memo) string {
 		w.t.Fatalf("submit: %s %s %v", res.Status, b, err)
 	}
 	return hash
+}
+
+// memoID is a memo as SEP-24 spells it.
+func memoID(t *testing.T, digits string) txnbuild.MemoID {
+	t.Helper()
+	n, err := strconv.ParseUint(digits, 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return txnbuild.MemoID(n)
 }
 
 // signIn does SEP-10.

@@ -40,6 +40,8 @@ var allowed = map[string][]string{
 	"server/payout":   {"server/anchor", "server/store", "server/horizon"},
 	"server/notify":   {"server/anchor", "server/store", "server/outside", "server/language"},
 
+	"server/reconcile": {"server/anchor", "server/store", "server/horizon", "server/incoming", "server/payout", "server/rail"},
+
 	"server/sep1":  {"server/anchor", "server/sep"},
 	"server/sep10": {"server/anchor", "server/sep", "server/session", "server/store", "server/horizon", "server/outside"},
 	"server/sep24": {"server/anchor", "server/sep", "server/session", "server/store", "server/rail", "server/language"},

@@ -55,18 +55,20 @@ const configVariable = envPrefix + "CONFIG"
 
 // commands is the command line.
 type commands struct {
-	Dev     devCommand     `cmd:"" help:"Start everything offline: the anchor, a simulated bank, and a Stellar network of its own."`
-	Sandbox sandboxCommand `cmd:"" help:"Start the offline Stellar network alone."`
-	Serve   serveCommand   `cmd:"" help:"Start the anchor that anchor.toml describes."`
-	Keys    keysCommand    `cmd:"" help:"Make the secrets that anchor.toml names, where there are none yet."`
-	Staff   staffCommand   `cmd:"" help:"Let staff in."`
-	Toml    tomlCommand    `cmd:"" help:"Print the stellar.toml that would be served."`
-	Migrate migrateCommand `cmd:"" help:"Bring the database up to this version and stop."`
-	Version versionCommand `cmd:"" help:"Print the version."`
+	Dev       devCommand       `cmd:"" help:"Start everything offline: the anchor, a simulated bank, and a Stellar network of its own."`
+	Sandbox   sandboxCommand   `cmd:"" help:"Start the offline Stellar network alone."`
+	Serve     serveCommand     `cmd:"" help:"Start the anchor that anchor.toml describes."`
+	Reconcile reconcileCommand `cmd:"" help:"Compare the journal with the ledger and the bank."`
+	Keys      keysCommand      `cmd:"" help:"Make the secrets that anchor.toml names, where there are none yet."`
+	Staff     staffCommand     `cmd:"" help:"Let staff in."`
+	Toml      tomlCommand      `cmd:"" help:"Print the stellar.toml that would be served."`
+	Migrate   migrateCommand   `cmd:"" help:"Bring the database up to this version and stop."`
+	Version   versionCommand   `cmd:"" help:"Print the version."`
 }
 
 // execute runs the command that p's arguments name, and returns the exit code:
 // 0, 1 for a failure, 2 for a command line or configuration that will not do.
+// A command whose code says more returns an exitStatus.
 func execute(ctx context.Context, p process) (code int) {
 	// kong prints help and ends the process by this; here it only ends the parsing.
 	type exit int
@@ -95,13 +97,29 @@ func execute(ctx context.Context, p process) (code int) {
 		return fail(p, 2, fmt.Errorf("%w; `windlass --help` lists the commands", err))
 	}
 	err = line.Run()
-	if _, ok := errors.AsType[Problems](err); ok {
+	if status, ok := errors.AsType[exitStatus](err); ok {
+		if status.err != nil {
+			return fail(p, status.code, status.err)
+		}
+		return status.code
+	} else if _, ok := errors.AsType[Problems](err); ok {
 		return fail(p, 2, err)
 	} else if err != nil {
 		return fail(p, 1, err)
 	}
 	return 0
 }
+
+// An exitStatus is the error of a command that has chosen its exit code. Without
+// an err it has said everything already.
+type exitStatus struct {
+	code int
+	err  error
+}
+
+func (e exitStatus) Error() string { return fmt.Sprintf("exit status %d: %v", e.code, e.err) }
+
+func (e exitStatus) Unwrap() error { return e.err }
 
 func fail(p process, code int, err error) int {
 	_, _ = fmt.Fprintln(p.stderr, "windlass:", err) // when even this cannot be told, the exit code still does

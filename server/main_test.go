@@ -49,6 +49,8 @@ func TestCommandLine(t *testing.T) {
 		{"dev --public-port 65536", 2, "", "--public-port"},
 		{"serve --config " + filepath.Join(dir, "none.toml"), 2, "", "no such file"},
 		{"serve --config " + bad, 2, "", `did you mean "public_url"?`},
+		{"reconcile --help", 0, "2 it could not be compared", ""},
+		{"reconcile --config " + bad, 2, "", "the configuration has"},
 		{"migrate --config " + bad, 2, "", "the configuration has"},
 		{"toml --config " + bad, 2, "", "the configuration has"},
 	}

@@ -174,6 +174,68 @@ func TestAHashIsLookedForEverywhere(t *testing.T) {
 	}
 }
 
+// As recorded, but for the amounts; and a second asset of that code is no answer.
+func TestSupply(t *testing.T) {
+	t.Parallel()
+	asset := anchor.Asset{Scheme: anchor.Stellar, Code: "USD", Issuer: user}
+	const record = `{"asset_type":"credit_alphanum4","asset_code":"USD","asset_issuer":"` + user + `",
+		"claimable_balances_amount":"0.0000002","liquidity_pools_amount":"0.0000003","contracts_amount":"0.0000004",
+		"balances":{"authorized":"600000.0000000","authorized_to_maintain_liabilities":"0.0000005","unauthorized":"0.0000006"}}`
+	for name, c := range map[string]struct {
+		records string
+		supply  string
+		kind    anchor.ErrorKind
+	}{
+		"some exist":          {records: record, supply: "600000.000002"},
+		"nobody has any":      {supply: "0"},
+		"another asset":       {records: strings.Replace(record, user, reg, 1), kind: anchor.Unavailable},
+		"no balances":         {records: strings.Replace(record, "balances\":{", "Salden\":{", 1), kind: anchor.Unavailable},
+		"an older Horizon":    {records: "404", kind: anchor.NotFound},
+		"more than there are": {records: strings.Replace(record, "600000.0000000", "922337203685.4775807", 1), kind: anchor.Invalid},
+	} {
+		h := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			if c.records == "404" {
+				problem(w, 404, "not_found", "")
+				return
+			}
+			if r.URL.RequestURI() != "/assets?asset_code=USD&asset_issuer="+user {
+				t.Errorf("%s is asked for", r.URL.RequestURI())
+			}
+			w.Header().Set("Latest-Ledger", "85")
+			_, _ = fmt.Fprintf(w, `{"_embedded":{"records":[%s]}}`, c.records)
+		})
+		supply, latest, err := h.Supply(t.Context(), asset)
+		switch {
+		case c.supply != "" && (err != nil || supply.String() != c.supply || latest != 85):
+			t.Errorf("%s: %s as of %d, %v", name, supply, latest, err)
+		case c.supply == "" && (err == nil || anchor.KindOf(err) != c.kind):
+			t.Errorf("%s: %s, %v", name, supply, err)
+		}
+	}
+}
+
+func TestTransactions(t *testing.T) {
+	t.Parallel()
+	const plain = `{"hash":"aa","successful":false,"ledger":7,"fee_account":"` + user + `","fee_charged":"100","paging_token":"30064775168","created_at":"2026-01-02T03:04:05Z"}`
+	const bump = `{"hash":"bb","successful":true,"ledger":8,"fee_account":"` + user + `","fee_charged":"200","paging_token":"34359742464","fee_bump_transaction":{"hash":"bb"},"inner_transaction":{"hash":"cc"}}`
+	answer := plain + "," + bump
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.RequestURI() != "/accounts/"+user+"/transactions?cursor=0&include_failed=true&limit=200&order=asc" {
+			t.Errorf("%s is asked for", r.URL.RequestURI())
+		}
+		_, _ = fmt.Fprintf(w, `{"_embedded":{"records":[%s]}}`, answer)
+	})
+	all, err := c.Transactions(t.Context(), user, "", horizon.PageSize)
+	if err != nil || len(all) != 2 || all[0].Inner() != "aa" || all[0].FeeCharged != 100 || all[0].Cursor != "30064775168" ||
+		all[1].Inner() != "cc" || all[1].Listed() != "bb" {
+		t.Errorf("got %+v, %v", all, err)
+	}
+	answer = strings.Replace(plain, "paging_token", "Marke", 1)
+	if all, err := c.Transactions(t.Context(), user, "", horizon.PageSize); err == nil || anchor.KindOf(err) != anchor.Unavailable {
+		t.Errorf("without its cursor: %+v, %v", all, err)
+	}
+}
+
 // What a transaction did decides whether money is paid again.
 func TestATransactionMustMakeSense(t *testing.T) {
 	t.Parallel()

@@ -197,6 +197,10 @@ type Transaction struct {
 	FeeBump    struct {
 		Hash string `json:"hash"`
 	} `json:"fee_bump_transaction"`
+	InnerTransaction struct {
+		Hash string `json:"hash"`
+	} `json:"inner_transaction"`
+	Cursor string `json:"paging_token"`
 }
 
 // Listed is the hash by which the ledger, its payments and every explorer name
@@ -206,6 +210,66 @@ func (t *Transaction) Listed() string {
 		return t.FeeBump.Hash
 	}
 	return t.Hash
+}
+
+// Inner is the inner transaction's hash if it is a fee bump, else its own.
+func (t *Transaction) Inner() string {
+	if t.InnerTransaction.Hash != "" {
+		return t.InnerTransaction.Hash
+	}
+	return t.Hash
+}
+
+// Transactions reads the page of an account's transactions after cursor, oldest
+// first; "" is the beginning of its history. Those that failed are among them:
+// they cost a fee, too. An account that never existed is NotFound.
+func (c *Client) Transactions(ctx context.Context, account, cursor string, limit int) ([]Transaction, error) {
+	var p page[Transaction]
+	path := pagePath(account, "transactions", cursor, limit, "include_failed", "true")
+	if _, err := c.get(ctx, path, pageLimit, maxPage, false, &p); err != nil {
+		return nil, err
+	}
+	for _, t := range p.Embedded.Records {
+		if t.Cursor == "" || t.Hash == "" || t.Ledger == 0 {
+			return nil, unavailable(&Problem{Type: "incomplete_transaction", Status: 200})
+		}
+	}
+	return p.Embedded.Records, nil
+}
+
+// Supply is how much of an asset exists, wherever it is, and the newest ledger
+// that the answer reflects. NotFound says that this Horizon cannot tell.
+func (c *Client) Supply(ctx context.Context, asset anchor.Asset) (supply anchor.Amount, latest uint32, err error) {
+	var p page[struct {
+		assetBody
+		Balances *struct {
+			Authorized   anchor.Amount `json:"authorized"`
+			Maintains    anchor.Amount `json:"authorized_to_maintain_liabilities"`
+			Unauthorized anchor.Amount `json:"unauthorized"`
+		} `json:"balances"`
+		Claimable anchor.Amount `json:"claimable_balances_amount"`
+		Pools     anchor.Amount `json:"liquidity_pools_amount"`
+		Contracts anchor.Amount `json:"contracts_amount"`
+	}]
+	q := url.Values{"asset_code": {asset.Code}, "asset_issuer": {asset.Issuer}}
+	h, err := c.get(ctx, "/assets?"+q.Encode(), readLimit, maxObject, false, &p)
+	if err != nil {
+		return 0, 0, err
+	}
+	if n, err := strconv.ParseUint(h.Get("Latest-Ledger"), 10, 32); err == nil {
+		latest = uint32(n)
+	}
+	for _, r := range p.Embedded.Records {
+		if r.asset() != asset || r.Balances == nil {
+			return 0, 0, unavailable(&Problem{Type: "incomplete_asset", Status: 200})
+		}
+		for _, part := range []anchor.Amount{r.Balances.Authorized, r.Balances.Maintains, r.Balances.Unauthorized, r.Claimable, r.Pools, r.Contracts} {
+			if supply, err = supply.Add(part); err != nil {
+				return 0, 0, err
+			}
+		}
+	}
+	return supply, latest, nil
 }
 
 // Transaction looks a hash up, on every Horizon if the first does not know it.

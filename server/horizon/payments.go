@@ -27,9 +27,6 @@ type Payment struct {
 	Inner  string
 	Ledger uint32
 	At     time.Time // when the ledger closed
-	// FeeAccount paid Fee for the whole transaction.
-	FeeAccount string
-	Fee        anchor.Amount
 
 	From anchor.Address // muxed where the ledger says so
 	To   string         // G…
@@ -68,11 +65,16 @@ func (c *Client) Payments(ctx context.Context, account, cursor string, limit int
 }
 
 func paymentsPath(account, cursor string, limit int) string {
+	return pagePath(account, "payments", cursor, limit, "join", "transactions")
+}
+
+// pagePath is the path of a page of one of an account's lists, oldest first.
+func pagePath(account, list, cursor string, limit int, key, value string) string {
 	if cursor == "" {
 		cursor = "0"
 	}
-	q := url.Values{"cursor": {cursor}, "limit": {strconv.Itoa(limit)}, "order": {"asc"}, "join": {"transactions"}}
-	return "/accounts/" + url.PathEscape(account) + "/payments?" + q.Encode()
+	q := url.Values{"cursor": {cursor}, "limit": {strconv.Itoa(limit)}, "order": {"asc"}, key: {value}}
+	return "/accounts/" + url.PathEscape(account) + "/" + list + "?" + q.Encode()
 }
 
 type paymentBody struct {
@@ -111,13 +113,11 @@ type paymentBody struct {
 	} `json:"asset_balance_changes"`
 
 	Transaction *struct {
-		Ledger     uint32      `json:"ledger"`
-		MemoType   string      `json:"memo_type"`
-		Memo       string      `json:"memo"`
-		ResultXDR  string      `json:"result_xdr"`
-		FeeAccount string      `json:"fee_account"`
-		FeeCharged json.Number `json:"fee_charged"`
-		Inner      struct {
+		Ledger    uint32 `json:"ledger"`
+		MemoType  string `json:"memo_type"`
+		Memo      string `json:"memo"`
+		ResultXDR string `json:"result_xdr"`
+		Inner     struct {
 			Hash string `json:"hash"`
 		} `json:"inner_transaction"`
 	} `json:"transaction"`
@@ -160,8 +160,6 @@ func readPayment(raw json.RawMessage, id, account string) (Payment, error) {
 		if b.Transaction.Inner.Hash != "" {
 			p.Inner = b.Transaction.Inner.Hash
 		}
-		fee, _ := b.Transaction.FeeCharged.Int64() // 0 if it is not told
-		p.FeeAccount, p.Fee = b.Transaction.FeeAccount, anchor.Amount(max(fee, 0))
 	}
 	if b.Successful != nil && !*b.Successful {
 		// Nothing has moved, whatever the record says besides.

@@ -15,6 +15,10 @@ import (
 // what it is. It is our own fault, or somebody's malice; the log has the cause.
 const Refused = "refused"
 
+// LeftUnexplained is the kind of the entry that books money which left an
+// account of ours by an operation that we did not make.
+const LeftUnexplained = "left_unexplained"
+
 // refuseAfter is how often booking a payment must fail, while the books can be
 // written otherwise, until it is put aside.
 const refuseAfter = 3
@@ -85,17 +89,13 @@ func (f *follower) canWrite(ctx context.Context) bool {
 // Payments that the cursor has passed already are left out. With aside set they
 // are only written down.
 func (f *follower) book(ctx context.Context, page []horizon.Payment, aside bool) error {
-	// Which of those that left our account, or cost it a fee, did the payout
-	// engine make? It stores an envelope before it submits it, so that all of its
-	// hashes are known.
 	paidOut := map[string]bool{}
 	for _, p := range page {
-		if p.From.Account() == f.account && p.To != f.account || p.FeeAccount == f.account {
-			_, err := f.store.EnvelopeByHash(ctx, p.Inner)
-			if err != nil && anchor.KindOf(err) != anchor.NotFound {
+		if p.From.Account() == f.account && p.To != f.account {
+			var err error
+			if paidOut[p.Inner], err = f.isEnvelope(ctx, p.Inner); err != nil {
 				return err
 			}
-			paidOut[p.Inner] = err == nil
 		}
 	}
 	return f.store.Update(ctx, store.Ledger, func(tx *store.Tx) error {
@@ -119,11 +119,6 @@ func (f *follower) book(ctx context.Context, page []horizon.Payment, aside bool)
 			if err := f.bookOne(tx, p, paidOut[p.Inner], aside, now); err != nil {
 				return err
 			}
-			if id>>transactionOf != last>>transactionOf && p.FeeAccount == f.account && p.Fee > 0 && !paidOut[p.Inner] {
-				if err := tx.Post(p.At, anchor.Move("network_fee", "", p.Hash, anchor.Native, p.Fee, anchor.Distribution, anchor.NetworkFees)); err != nil {
-					return err
-				}
-			}
 			// What is still to be read of this ledger closed at the same time.
 			last, c.Value = id, p.ID
 			if p.At.After(c.ReadUntil) {
@@ -134,10 +129,15 @@ func (f *follower) book(ctx context.Context, page []horizon.Payment, aside bool)
 	})
 }
 
-// transactionOf is what an id is shifted by to name its transaction: the lowest
-// bits count the operations in it (SEP-35). So the first operation that is read
-// of a transaction is known, and its fee is booked once.
-const transactionOf = 12
+// isEnvelope reports whether the payout engine made a transaction. It stores an
+// envelope before it submits it, so that all of its hashes are known.
+func (f *follower) isEnvelope(ctx context.Context, inner string) (bool, error) {
+	_, err := f.store.EnvelopeByHash(ctx, inner)
+	if err != nil && anchor.KindOf(err) != anchor.NotFound {
+		return false, err
+	}
+	return err == nil, nil
+}
 
 func parseCursor(s string) (int64, error) {
 	if s == "" {
@@ -171,7 +171,7 @@ func (f *follower) bookOne(tx *store.Tx, p horizon.Payment, paidOut, aside bool,
 	if p.SentAmount == 0 || p.SentAsset == (anchor.Asset{}) {
 		return nil
 	}
-	return tx.Post(p.At, anchor.Move("left_unexplained", "", p.Hash, p.SentAsset, p.SentAmount, anchor.Distribution, anchor.Suspense))
+	return tx.Post(p.At, anchor.Move(LeftUnexplained, "", p.Hash, p.SentAsset, p.SentAmount, anchor.Distribution, anchor.Suspense))
 }
 
 // ours reports whether an account is one of our own.

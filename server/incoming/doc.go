@@ -18,11 +18,11 @@
 //
 // # Lumens
 //
-// What the network charges a followed account is booked with the first payment
-// that is read of the same transaction; for its own envelopes the payout engine
-// does. A transaction that pays nobody (setting options, trustlines, offers) is
-// not among an account's payments: its fee is in no entry, and shows as a
-// difference between the journal and the ledger until a person books it.
+// What the network charges a followed account is booked from the account's
+// transactions, which have a cursor of their own and are read whenever the head
+// of the ledger is looked at: setting options or a trustline costs a fee and is
+// no payment, and so does what failed. For its own envelopes the payout engine
+// books the fee.
 //
 // # Which ledger is this?
 //

@@ -129,6 +129,9 @@ func (f *follower) follow(ctx context.Context, host *horizon.Client) (worked boo
 // had happened up to the head of the ledger, as it was before the last page was
 // asked for, has then been read.
 func (f *follower) catchUp(ctx context.Context, host *horizon.Client) (string, error) {
+	if err := f.beginFees(ctx); err != nil {
+		return "", err
+	}
 	for {
 		c, known, err := f.store.Cursor(ctx, CursorName(f.account))
 		if err != nil {
@@ -152,6 +155,9 @@ func (f *follower) catchUp(ctx context.Context, host *horizon.Client) (string, e
 		}
 		if len(page) == horizon.PageSize {
 			continue
+		}
+		if err := f.readFees(ctx, host); err != nil {
+			return "", err
 		}
 		if c, err = f.mark(ctx, head); err != nil {
 			return "", err

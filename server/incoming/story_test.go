@@ -174,7 +174,7 @@ func TestOwnMovements(t *testing.T) {
 }
 
 // What the network charges an account of ours for its own transactions is in
-// the journal, once for each.
+// the journal, once for each, whatever they did.
 func TestOwnFees(t *testing.T) {
 	w := newWorld(t)
 	us, lumens := w.distribution.Address(), txnbuild.NativeAsset{}
@@ -192,6 +192,31 @@ func TestOwnFees(t *testing.T) {
 	w.do(w.distribution, nil, []txnbuild.Operation{&txnbuild.Payment{Destination: w.customer.Address(), Asset: lumens, Amount: "6"}})
 	w.balanced()
 	if got := w.sums()["network_fees native"]; got != 500 {
+		t.Errorf("%s was charged", got)
+	}
+	// These pay nobody, and the second does nothing at all.
+	w.do(w.distribution, nil, []txnbuild.Operation{&txnbuild.SetOptions{HomeDomain: new("example.com")}, &txnbuild.SetOptions{}})
+	w.fails(w.fee, &txnbuild.Payment{Destination: us, Asset: lumens, Amount: "1000000"})
+	w.balanced()
+	if got := w.sums()["network_fees native"]; got != 800 {
+		t.Errorf("%s was charged", got)
+	}
+}
+
+// Books of a version that had booked fees with payments go on without booking
+// one twice.
+func TestOwnFeesOfOlderBooks(t *testing.T) {
+	w := newWorld(t)
+	w.do(w.distribution, nil, []txnbuild.Operation{&txnbuild.Payment{Destination: w.customer.Address(), Asset: txnbuild.NativeAsset{}, Amount: "6"}})
+	read, err := w.plain.Payments(t.Context(), w.distribution.Address(), "", horizon.PageSize)
+	must(t, err)
+	must(t, w.books.Update(t.Context(), store.Ledger, func(tx *store.Tx) error {
+		return tx.SetCursor(incoming.CursorName(w.distribution.Address()), anchor.Cursor{Value: read[len(read)-1].ID})
+	}))
+	w.follow()
+	w.do(w.distribution, nil, []txnbuild.Operation{&txnbuild.SetOptions{HomeDomain: new("example.com")}})
+	w.untilRead()
+	if got := w.sums()["network_fees native"]; got != 100 {
 		t.Errorf("%s was charged", got)
 	}
 }

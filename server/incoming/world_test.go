@@ -178,6 +178,21 @@ func (w *world) fund(keys ...*keypair.Full) {
 // returns its hash.
 func (w *world) do(source *keypair.Full, memo txnbuild.Memo, ops []txnbuild.Operation, more ...*keypair.Full) string {
 	w.t.Helper()
+	sub, err := w.submit(source, memo, ops, more...)
+	must(w.t, err)
+	return sub.Hash
+}
+
+// fails makes a transaction that fails in its ledger.
+func (w *world) fails(source *keypair.Full, op txnbuild.Operation) {
+	w.t.Helper()
+	if sub, err := w.submit(source, nil, []txnbuild.Operation{op}); sub.Outcome != horizon.Failed {
+		w.t.Fatalf("it is %s: %v", sub.Outcome, err)
+	}
+}
+
+func (w *world) submit(source *keypair.Full, memo txnbuild.Memo, ops []txnbuild.Operation, more ...*keypair.Full) (horizon.Submission, error) {
+	w.t.Helper()
 	a, err := w.plain.Account(w.t.Context(), source.Address())
 	must(w.t, err)
 	tx, err := txnbuild.NewTransaction(txnbuild.TransactionParams{
@@ -189,9 +204,7 @@ func (w *world) do(source *keypair.Full, memo txnbuild.Memo, ops []txnbuild.Oper
 	must(w.t, err)
 	text, err := tx.Base64()
 	must(w.t, err)
-	sub, err := w.plain.Submit(w.t.Context(), text)
-	must(w.t, err)
-	return sub.Hash
+	return w.plain.Submit(w.t.Context(), text)
 }
 
 func (w *world) line() txnbuild.CreditAsset {
@@ -322,15 +335,7 @@ func (w *world) sums() map[string]anchor.Amount {
 // journal with it, to the stroop.
 func (w *world) balanced() {
 	w.t.Helper()
-	head, err := w.plain.LatestLedger(w.t.Context())
-	must(w.t, err)
-	for _, account := range w.config.Accounts {
-		w.until("the head was read", func() bool {
-			c, _, err := w.books.Cursor(w.t.Context(), incoming.CursorName(account))
-			must(w.t, err)
-			return c.Ledger >= head.Sequence
-		})
-	}
+	w.untilRead()
 	of := w.sums()
 	for _, asset := range []anchor.Asset{w.asset, anchor.Native} {
 		var held anchor.Amount
@@ -343,6 +348,20 @@ func (w *world) balanced() {
 		if got := of["distribution "+asset.Code]; got != held {
 			w.t.Errorf("the journal's distribution is %s %s, the ledger's %s", got, asset.Code, held)
 		}
+	}
+}
+
+// untilRead waits until the head of the ledger was read.
+func (w *world) untilRead() {
+	w.t.Helper()
+	head, err := w.plain.LatestLedger(w.t.Context())
+	must(w.t, err)
+	for _, account := range w.config.Accounts {
+		w.until("the head was read", func() bool {
+			c, _, err := w.books.Cursor(w.t.Context(), incoming.CursorName(account))
+			must(w.t, err)
+			return c.Ledger >= head.Sequence
+		})
 	}
 }
 

@@ -42,6 +42,11 @@ type Rail interface {
 	// bank cannot be asked.
 	Lookup(ctx context.Context, id string) (Transfer, error)
 
+	// Account reads what the bank itself says of the account: its balances, and
+	// what it has booked since a time, the beginning if that is zero. It is what
+	// the books are compared with.
+	Account(ctx context.Context, since time.Time) (Account, error)
+
 	// Changed gets a token when something may have arrived or been settled. It
 	// may be nil: the engine looks every second anyway.
 	Changed() <-chan struct{}
@@ -74,6 +79,23 @@ type Credit struct {
 	Reference string // as the payer wrote it
 	// Payer is personal data.
 	PayerName, PayerAccount string
+}
+
+// Account is the account as the bank has it at one moment. What is only pending
+// is in neither the balances nor the lines.
+type Account struct {
+	Balances map[anchor.Asset]anchor.Amount
+	Lines    []Line // both directions, oldest first
+}
+
+// Line is one booking at the bank.
+type Line struct {
+	ID    string // the Credit's, or the Transfer's
+	Order string // the Order that it carries out; empty if it is none of ours
+	At    time.Time
+	Asset anchor.Asset
+	// Amount is negative for money that left.
+	Amount anchor.Amount
 }
 
 // Order is a payment that the bank is asked for.

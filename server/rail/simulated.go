@@ -153,7 +153,17 @@ func (t transfer) same(o transfer) bool {
 }
 
 func (b *Simulated) query(ctx context.Context, where string, args ...any) ([]transfer, error) {
-	rows, err := b.db.QueryContext(ctx, `SELECT `+transferColumns+` FROM transfers WHERE `+where, args...) //nolint:gosec // where is always one of our own literals
+	return query(ctx, b.db, where, args...)
+}
+
+// querier is the bank's file, or one transaction on it.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// query reads transfers; where is always one of our own literals.
+func query(ctx context.Context, db querier, where string, args ...any) ([]transfer, error) {
+	rows, err := db.QueryContext(ctx, `SELECT `+transferColumns+` FROM transfers WHERE `+where, args...)
 	if err != nil {
 		return nil, fmt.Errorf("simulated bank: %w", err)
 	}
@@ -226,6 +236,49 @@ func (b *Simulated) Credits(ctx context.Context, after string) (Statement, error
 		st.ReadUntil = t.at() // more may follow; the last, empty part says until now
 	}
 	return st, nil
+}
+
+// booked are the transfers that are in the balance: what came in, and what was
+// paid out for good. $1 is now.
+const booked = `(direction = 'in' OR fate = 'settled' AND settles_at <= $1)`
+
+// Account reads the balances and the lines.
+func (b *Simulated) Account(ctx context.Context, since time.Time) (_ Account, err error) {
+	tx, err := b.db.BeginTx(ctx, nil) // so that both are of one moment
+	if err != nil {
+		return Account{}, fmt.Errorf("simulated bank: %w", err)
+	}
+	defer func() { err = errors.Join(err, tx.Rollback()) }()
+	now, from := time.Now().UnixMicro(), int64(0)
+	if !since.IsZero() {
+		from = since.UnixMicro()
+	}
+	a := Account{Balances: map[anchor.Asset]anchor.Amount{}}
+	rows, err := tx.QueryContext(ctx, `SELECT currency, SUM(CASE direction WHEN 'in' THEN amount ELSE -amount END) FROM transfers WHERE `+booked+` GROUP BY currency`, now)
+	if err != nil {
+		return Account{}, fmt.Errorf("simulated bank: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		asset := anchor.Asset{Scheme: anchor.ISO4217}
+		var balance anchor.Amount
+		if err := rows.Scan(&asset.Code, &balance); err != nil {
+			return Account{}, fmt.Errorf("simulated bank: %w", err)
+		}
+		a.Balances[asset] = balance
+	}
+	if err := rows.Err(); err != nil {
+		return Account{}, fmt.Errorf("simulated bank: %w", err)
+	}
+	all, err := query(ctx, tx, booked+` AND settles_at >= $2 ORDER BY settles_at, seq`, now, from)
+	for _, t := range all {
+		l := Line{ID: t.id, At: time.UnixMicro(t.readyAt).UTC(), Asset: t.asset, Amount: t.amount}
+		if t.dir == "out" {
+			l.Order, l.Amount = t.key, -t.amount
+		}
+		a.Lines = append(a.Lines, l)
+	}
+	return a, err
 }
 
 // Pay takes an order.

@@ -8,8 +8,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"windlass/server/anchor"
 	"windlass/server/rail"
@@ -123,6 +125,41 @@ func TestBankStatement(t *testing.T) {
 	if st := statement(); st.Balance != "70.00" || len(st.Lines) != 2 || st.Lines[0]["state"] != "settled" || st.Lines[0]["amount"] != "30" {
 		t.Errorf("%+v", st)
 	}
+}
+
+// TestBankAccount: what is pending, was refused or came back is not booked.
+func TestBankAccount(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, -1)
+	booked := func(since time.Time, balance anchor.Amount, lines ...anchor.Amount) rail.Account {
+		t.Helper()
+		a, err := w.bank.Account(t.Context(), since)
+		must(t, err)
+		var got []anchor.Amount
+		for _, l := range a.Lines {
+			got = append(got, l.Amount)
+		}
+		if a.Balances[usd] != balance || !slices.Equal(got, lines) {
+			t.Errorf("%s is booked, in lines of %s; want %s, %s", a.Balances[usd], got, balance, lines)
+		}
+		return a
+	}
+	booked(time.Time{}, 0)
+	call(w.bank, "POST", "/bank/api/transfers", goodTransfer)
+	for _, to := range []string{"12345678", rail.ClosedAccount, rail.ReturningAccount} {
+		_, err := w.bank.Pay(t.Context(), rail.Order{ID: "to " + to, Asset: usd, Amount: 30 * anchor.One, To: map[string]string{"bank_account_number": to}})
+		must(t, err)
+	}
+	booked(time.Time{}, 100*anchor.One, 100*anchor.One)
+	must(t, w.bank.Settle(t.Context()))
+	a := booked(time.Time{}, 70*anchor.One, 100*anchor.One, -30*anchor.One)
+	tr, err := w.bank.Lookup(t.Context(), "to 12345678")
+	must(t, err)
+	if out := a.Lines[1]; out.Order != "to 12345678" || out.ID != tr.ID || !out.At.Equal(tr.At) || a.Lines[0].Order != "" {
+		t.Errorf("the lines are %+v, the transfer %+v", a.Lines, tr)
+	}
+	booked(tr.At, 70*anchor.One, -30*anchor.One)
+	booked(tr.At.Add(time.Microsecond), 70*anchor.One)
 }
 
 func TestBankKeys(t *testing.T) {

@@ -63,17 +63,33 @@ func (r *readers) close() error {
 // each runs a query on an idle connection and hands row after row to scan,
 // until that wants no more.
 func (r *readers) each(ctx context.Context, scan func(scanner) (more bool, err error), query string, args []any) error {
-	var c *readConn
-	select {
-	case c = <-r.idle:
-	case <-r.closed:
-		return errClosed
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	c, err := r.take(ctx)
+	if err != nil {
+		return err
 	}
 	defer func() { r.idle <- c }()
 	return c.conn.Raw(func(dc any) error {
 		return c.each(ctx, dc, scan, query, args)
+	})
+}
+
+// take waits for an idle connection; whoever has it gives it back to idle.
+func (r *readers) take(ctx context.Context) (*readConn, error) {
+	select {
+	case c := <-r.idle:
+		return c, nil
+	case <-r.closed:
+		return nil, errClosed
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// exec runs a statement that has neither arguments nor rows.
+func (c *readConn) exec(ctx context.Context, statement string) error {
+	return c.conn.Raw(func(dc any) error {
+		_, err := dc.(driver.ExecerContext).ExecContext(ctx, statement, nil) //nolint:errcheck // the driver's connections are
+		return err
 	})
 }
 

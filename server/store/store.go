@@ -128,7 +128,7 @@ func open(path, mode, txlock string) (*sql.DB, error) {
 		"_foreign_keys": {"on"}, "_busy_timeout": {"10000"},
 		"_cache_size": {"-20000"},
 	}
-	if mode == "ro" {
+	if mode != "rwc" {
 		q.Del("_journal_mode")
 		q.Set("_query_only", "true")
 	}
@@ -142,22 +142,34 @@ func open(path, mode, txlock string) (*sql.DB, error) {
 // Migrate brings the schema up to date. It refuses a database that a newer
 // version of the program has made.
 func Migrate(ctx context.Context, db *sql.DB) error {
-	sub, err := fs.Sub(migrations, "migrations")
+	p, err := migrationsOf(db)
 	if err != nil {
 		return err
-	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, db, sub)
-	if err != nil {
-		return fmt.Errorf("read migrations: %w", err)
 	}
 	if _, err := p.Up(ctx); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
 	has, known, err := p.GetVersions(ctx)
 	if err == nil && has > known {
-		err = fmt.Errorf("the database has version %d, this program knows versions up to %d: it was made by a newer one", has, known)
+		err = newerSchema(has, known)
 	}
 	return err
+}
+
+func migrationsOf(db *sql.DB) (*goose.Provider, error) {
+	sub, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, err
+	}
+	p, err := goose.NewProvider(goose.DialectSQLite3, db, sub)
+	if err != nil {
+		return nil, fmt.Errorf("read migrations: %w", err)
+	}
+	return p, nil
+}
+
+func newerSchema(has, known int64) error {
+	return fmt.Errorf("the database has version %d, this program knows versions up to %d: it was made by a newer one", has, known)
 }
 
 // Close waits for the writer and closes the database. Twice is fine.
@@ -167,6 +179,10 @@ func (s *Store) Close() error {
 		close(s.stop)
 		<-s.stopped
 		err = errors.Join(s.reads.close(), s.writes.close())
+		if s.write == nil { // it was opened to be read
+			err = errors.Join(err, s.read.Close())
+			return
+		}
 		if s.conn != nil {
 			err = errors.Join(err, s.conn.Close())
 		}

@@ -60,6 +60,9 @@ type update struct {
 // ctx bounds the wait for the writer. Once fn may have run, Update waits for
 // the outcome.
 func (s *Store) Update(ctx context.Context, actor Actor, fn func(*Tx) error) error {
+	if s.queue == nil {
+		return errReadOnly
+	}
 	// A select takes any case that is ready; what has ended must win.
 	if err := ctx.Err(); err != nil {
 		return err
