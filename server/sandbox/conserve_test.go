@@ -130,7 +130,7 @@ func (g *gambler) operation() (*keypair.Full, txnbuild.Operation) {
 	units := amount.StringFromInt64(rapid.Int64Range(1, 15_0000000).Draw(g.T, "amount"))
 	credit := usd(g.keys[rapid.IntRange(0, 1).Draw(g.T, "issuer")])
 	either := rapid.SampledFrom([]txnbuild.Asset{lumen, credit}).Draw(g.T, "asset")
-	switch rapid.IntRange(0, 11).Draw(g.T, "kind") {
+	switch rapid.IntRange(0, 12).Draw(g.T, "kind") {
 	case 0:
 		return actor, g.creation(g.stranger())
 	case 1:
@@ -158,6 +158,8 @@ func (g *gambler) operation() (*keypair.Full, txnbuild.Operation) {
 		}
 	case 9, 10:
 		return g.revocation(actor)
+	case 11:
+		return g.stranger(), &txnbuild.AccountMerge{Destination: actor.Address()}
 	}
 	return actor, pay(other, units, either)
 }

@@ -129,19 +129,6 @@ func releaseReserves(v *view, ledger uint32, sponsor accountID, owner *account, 
 	}
 }
 
-// isSponsor says whether an account pays for others, or has begun to: then it
-// may not be merged away.
-func (s *step) isSponsor(a *account) bool { return a.sponsoring > 0 || s.sponsors.pays(a.id) }
-
-// releaseAccount gives the reserves of an account that is merged away, and of
-// its signers, back to who paid them. The account must be an edit.
-func (s *step) releaseAccount(a *account) {
-	s.release(a.sponsor, a, 2, sponsoredAccount(a.id))
-	for _, k := range a.signers {
-		s.release(k.sponsor, a, 1, sponsoredSigner(a.id, k.key))
-	}
-}
-
 // sponsorshipEffect tells that what one paid another pays now; nil is the
 // owner.
 func (s *step) sponsorshipEffect(what sponsorable, former, current *accountID) {

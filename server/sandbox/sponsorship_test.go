@@ -140,6 +140,19 @@ func TestSponsoredCustomer(t *testing.T) {
 	b.does("", ops(by(user, pay(issuer, "5", usd)), by(user, trust(usd, "0"))), user)
 	b.reserves(anchor, 2, 0, 5000000)
 	b.reserves(user, 0, 2, 0)
+
+	// So does the account, into its sponsor.
+	b.does("tx_failed [op_is_sponsor]", ops(by(anchor, &txnbuild.AccountMerge{Destination: user.Address()})), anchor)
+	gone := b.does("", ops(by(user, &txnbuild.AccountMerge{Destination: anchor.Address()})), user)
+	b.reserves(anchor, 0, 0, 1_5000000)
+	if diff := cmp.Diff([]string{
+		"user account_debited amount=0.0000000 asset_type=native",
+		"anchor account_credited amount=0.0000000 asset_type=native",
+		"user account_removed",
+		"user account_sponsorship_removed former_sponsor=anchor",
+	}, b.tells(gone, "ID", anchor, issuer, user)); diff != "" {
+		t.Error(diff)
+	}
 }
 
 // Whoever is to pay must have all of the reserve, and gets all of it back.
@@ -422,39 +435,4 @@ func TestSponsoredPreAuthorization(t *testing.T) {
 	b.ok(b.send(later))
 	b.reserves(s, 0, 0, 10_0000000)
 	b.reserves(owner, 0, 0, 8_0000000-baseFee)
-}
-
-// What an account that goes leaves behind is nothing.
-func TestReleaseAccount(t *testing.T) {
-	t.Parallel()
-	payer, other, gone := accountID{1}, accountID{2}, accountID{3}
-	s := &step{view: &view{below: &state{accounts: map[accountID]*account{
-		payer: {id: payer, balance: 100_0000000, sponsoring: 5},
-		other: {id: other, balance: 100_0000000, sponsoring: 1},
-		gone: {id: gone, sponsor: &payer, sponsored: 4, signers: []signer{
-			{key: payer.signerKey(), sponsor: &payer}, {key: other.signerKey(), sponsor: &other}, {key: gone.signerKey()},
-		}},
-	}}}, sponsors: sponsors{gone: other}}
-	for id, want := range map[accountID]bool{payer: true, other: true, gone: false} {
-		if s.isSponsor(s.account(id)) != want {
-			t.Errorf("%v a sponsor: %v", id[0], !want)
-		}
-	}
-	s.releaseAccount(s.edit(gone))
-	for id, want := range map[accountID]uint32{payer: 2, other: 0, gone: 0} {
-		if a := s.account(id); a.sponsoring != want || a.sponsored != 0 {
-			t.Errorf("%v: %d sponsoring, %d sponsored", id[0], a.sponsoring, a.sponsored)
-		}
-	}
-	var kinds []string
-	for _, e := range s.sponsored {
-		kinds = append(kinds, e.kind)
-	}
-	if diff := cmp.Diff([]string{"account_sponsorship_removed", "signer_sponsorship_removed", "signer_sponsorship_removed"}, kinds); diff != "" {
-		t.Error(diff)
-	}
-	delete(s.sponsors, gone)
-	if s.isSponsor(s.account(other)) {
-		t.Error("a sponsor for ever")
-	}
 }
