@@ -17,7 +17,15 @@
 //	apply.go             fees, sequence numbers, then the operations
 //	rules.go, op_….go    the table of operations
 //	log.go               the ledger on disk, fsynced    before anyone is told
-//	history.go           what GET (resources.go) and the streams read
+//	history.go, index.go what GET (resource….go) and the streams read
+//
+// And what disturbs it, all of it off until somebody asks (docs/sandbox.md):
+//
+//	weather.go, faults.go   requests and streams that fail, by seed
+//	follower.go             a Horizon that lags
+//	clock.go, surge.go      ledgers that pause, jump or grow dear
+//	snapshot.go             the network saved, loaded, or reset
+//	control.go              the same over HTTP, on a port of its own
 //
 // Rules follow stellar-core (protocol 19, with the queue rule of version 20
 // and later: one pending transaction per source account), answers follow a
@@ -25,16 +33,16 @@
 //
 // # Limitations
 //
-//   - Operations: create account, payment, change trust, set options. All
-//     others are refused with op_not_supported. No sponsorship.
-//   - No effects, offers, trades, assets, claimable balances, liquidity pools,
-//     paths; no listing of all accounts. Their paths answer 404.
+//   - No offers, order books, liquidity pools and path finding, no inflation,
+//     no Soroban: their operations are refused with op_not_supported.
 //   - result_meta_xdr and fee_meta_xdr are valid XDR that tell no changes.
+//   - Surge pricing is protocol 19's: a ledger costs more once it has all but a
+//     hundred of its operations.
 //   - History is kept in memory as well as in the log, and never trimmed;
-//     start replays the whole log. No snapshots.
+//     start replays the whole log.
 //   - The header's bucketListHash is a chained hash over the changed accounts
 //     instead of stellar-core's bucket list.
-//   - No rate limit (the 429 of a real Horizon) and no outages on demand.
+//   - Faults do not outlive the process, and are in no snapshot.
 //
 // # Differences from the recordings
 //
