@@ -219,7 +219,7 @@ func (n *Network) replay(payload []byte) error {
 		return err
 	}
 	if next.ledger.hash != stored.hash {
-		return fmt.Errorf("ledger %d replays differently: it was closed by another version", seq)
+		return fmt.Errorf("ledger %d replays differently: it was closed by another version; --fresh begins again", seq)
 	}
 	n.commit(next)
 	return nil
