@@ -129,7 +129,7 @@ func (t *transaction) run(v *view, m moment, index int, open sponsors) (xdr.Oper
 	rule := rules[op.Body.Type]
 	s := &step{
 		view: v, tx: t, index: index, ledger: m.ledger, closeTime: m.latest,
-		source: source, actor: t.actorOf(op), sponsors: open,
+		source: source, actor: t.actorOf(op), sponsors: open, rates: m.rates,
 	}
 	code := rule.apply(s, op.Body)
 	if s.refused != 0 {

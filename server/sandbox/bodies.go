@@ -448,3 +448,15 @@ type bumpSequenceBody struct {
 	operationBody
 	BumpTo string `json:"bump_to"`
 }
+
+// pathBody is of both kinds of path payments.
+type pathBody struct {
+	paymentBody
+	Path              []assetBody `json:"path"`
+	SourceAmount      string      `json:"source_amount"`
+	SourceMax         string      `json:"source_max,omitempty"`
+	DestinationMin    string      `json:"destination_min,omitempty"`
+	SourceAssetType   string      `json:"source_asset_type"`
+	SourceAssetCode   string      `json:"source_asset_code,omitempty"`
+	SourceAssetIssuer string      `json:"source_asset_issuer,omitempty"`
+}

@@ -14,13 +14,17 @@ var renamed = map[string]string{
 	"tx_bad_min_seq_age_or_gap": "tx_bad_minseq_age_or_gap",
 	"op_no_account":             "op_no_source_account",
 
-	"CreateAccount/already_exist":         "op_already_exists",
-	"ManageData/name_not_found":           "op_data_name_not_found",
-	"ManageData/invalid_name":             "op_data_invalid_name",
-	"AccountMerge/seqnum_too_far":         "op_seq_num_too_far",
-	"SetTrustLineFlags/no_trust_line":     "op_no_trust",
-	"AllowTrust/no_trust_line":            "op_no_trust",
-	"ClawbackClaimableBalance/not_issuer": "op_no_issuer",
+	"CreateAccount/already_exist":               "op_already_exists",
+	"ManageData/name_not_found":                 "op_data_name_not_found",
+	"ManageData/invalid_name":                   "op_data_invalid_name",
+	"AccountMerge/seqnum_too_far":               "op_seq_num_too_far",
+	"SetTrustLineFlags/no_trust_line":           "op_no_trust",
+	"AllowTrust/no_trust_line":                  "op_no_trust",
+	"PathPaymentStrictSend/offer_cross_self":    "op_cross_self",
+	"PathPaymentStrictSend/under_destmin":       "op_under_dest_min",
+	"PathPaymentStrictReceive/offer_cross_self": "op_cross_self",
+	"PathPaymentStrictReceive/over_sendmax":     "op_over_source_max",
+	"ClawbackClaimableBalance/not_issuer":       "op_no_issuer",
 }
 
 // codesOf names a result's codes as Horizon does.
@@ -64,6 +68,10 @@ func innerCode(tr xdr.OperationResultTr) (string, bool) {
 		return tr.CreateAccountResult.Code.String(), true
 	case xdr.OperationTypePayment:
 		return tr.PaymentResult.Code.String(), true
+	case xdr.OperationTypePathPaymentStrictSend:
+		return tr.PathPaymentStrictSendResult.Code.String(), true
+	case xdr.OperationTypePathPaymentStrictReceive:
+		return tr.PathPaymentStrictReceiveResult.Code.String(), true
 	case xdr.OperationTypeChangeTrust:
 		return tr.ChangeTrustResult.Code.String(), true
 	case xdr.OperationTypeSetOptions:

@@ -124,7 +124,7 @@ func (r *replay) fundSources(exchanges []*recording) {
 // second.
 func (r *replay) secondLedgers() {
 	keys := must(recordings()).keys
-	issuer, dist, user, user2, maker := keys["issuer"], keys["dist"], keys["user"], keys["user2"], keys["maker"]
+	issuer, user2, maker := keys["issuer"], keys["user2"], keys["maker"]
 	usd, eur := usd(issuer), txnbuild.CreditAsset{Code: "EUR", Issuer: issuer.Address()}
 
 	r.found(14, "channel", 20) // the recorded friendbot's
@@ -152,21 +152,11 @@ func (r *replay) secondLedgers() {
 	r.sign(43, user2, 18<<32+5, ops(trust(usd, "10")))
 	r.friendbot(205, keys["idle"].Address())
 
-	// The path payments went through an offer of the maker's. Here it is paid
-	// and pays instead, and what failed fails in another way.
+	// The path payments went through an offer of the maker's, which is a rate
+	// here.
 	r.sign(65, maker, 64<<32+1, ops(trust(eur, ""), trust(usd, "")))
 	r.sign(66, issuer, 16<<32+3, ops(pay(maker, "100000", eur), pay(maker, "100000", usd)))
 	r.submit(67, envelopeIn(recorded(r.T, "172"), 67))
-	exchange := func(ledger uint32, sequence int64, sold, bought string) {
-		back := pay(user, bought, eur)
-		back.SourceAccount = maker.Address()
-		r.sign(ledger, dist, sequence, ops(pay(maker, sold, usd), back), maker)
-	}
-	exchange(69, 17<<32+19, "11", "10")
-	exchange(70, 17<<32+20, "5.5", "5")
-	for i := range 3 {
-		r.sign(uint32(71+i), dist, int64(17<<32+21+i), ops(pay(user, "1", eur)))
-	}
 }
 
 // fault plans bad weather from an exchange on.
@@ -203,7 +193,7 @@ func judge(t *testing.T, compared int, found []difference) {
 	occurs := make([]map[string]int, len(knownDifferences)) // by exchange
 	for _, d := range found {
 		differing[d.exchange] = true
-		known := slices.Contains(strings.Fields(awaited), d.exchange)
+		known := false
 		for i, k := range knownDifferences {
 			if slices.Contains(strings.Fields(k.exchanges), d.exchange) && regexp.MustCompile(`^(\d+ )?(`+k.path+`)$`).MatchString(d.exchange+" "+d.path) {
 				if occurs[i] == nil {

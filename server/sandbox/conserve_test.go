@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/stellar/go-stellar-sdk/amount"
@@ -19,19 +20,20 @@ import (
 func TestConservation(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		n, err := Open(Config{CloseEvery: -1, MaxOps: 16})
+		g := &gambler{T: t}
+		for i := range 4 {
+			g.keys = append(g.keys, key(fmt.Sprint("gambler", i)))
+		}
+		n, err := Open(Config{CloseEvery: -1, MaxOps: 18, Rates: g.rates()})
 		if err != nil {
 			t.Fatal(err)
 		}
+		g.net = n
 		defer func() {
 			if err := n.Close(); err != nil {
 				t.Error(err)
 			}
 		}()
-		g := &gambler{T: t, net: n}
-		for i := range 4 {
-			g.keys = append(g.keys, key(fmt.Sprint("gambler", i)))
-		}
 		for i := range 6 {
 			g.strangers = append(g.strangers, key(fmt.Sprint("fresh", i)))
 		}
@@ -57,12 +59,18 @@ type gambler struct {
 	keys, strangers []*keypair.Full
 }
 
+// rates: an issuer sells its own asset, somebody else what they have.
+func (g *gambler) rates() []Rate {
+	first, second := canonical(usd(g.keys[0])), canonical(usd(g.keys[1]))
+	return []Rate{rateOf(g.keys[0], first, "native", 1, 2), rateOf(g.keys[2], second, first, 7, 3), rateOf(g.keys[3], "native", second, 3, 7)}
+}
+
 // start gives everybody lumens, and lines for both assets, of which the first
 // can be clawed back.
 func (g *gambler) start() {
 	root := must(rootKey(g.net.cfg.Passphrase))
 	var list []txnbuild.Operation
-	for _, k := range g.keys {
+	for _, k := range append(g.strangers[:3:3], g.keys...) {
 		list = append(list, &txnbuild.CreateAccount{Destination: k.Address(), Amount: "20"})
 	}
 	list = append(list, by(g.keys[0], &txnbuild.SetOptions{SetFlags: []txnbuild.AccountFlag{txnbuild.AuthRevocable, txnbuild.AuthClawbackEnabled}}))
@@ -107,8 +115,11 @@ func (g *gambler) transaction() {
 			}
 		}
 	}
-	id := idOf(xdr.MustAddress(source.Address()))
-	g.submit(params(source, g.net.state.account(id).sequence+1, list), signers...)
+	var last int64
+	if a := g.net.state.account(idOf(xdr.MustAddress(source.Address()))); a != nil {
+		last = a.sequence
+	}
+	g.submit(params(source, last+1, list), signers...)
 }
 
 func (g *gambler) anyone(role string) *keypair.Full {
@@ -130,7 +141,7 @@ func (g *gambler) operation() (*keypair.Full, txnbuild.Operation) {
 	units := amount.StringFromInt64(rapid.Int64Range(1, 15_0000000).Draw(g.T, "amount"))
 	credit := usd(g.keys[rapid.IntRange(0, 1).Draw(g.T, "issuer")])
 	either := rapid.SampledFrom([]txnbuild.Asset{lumen, credit}).Draw(g.T, "asset")
-	switch rapid.IntRange(0, 12).Draw(g.T, "kind") {
+	switch rapid.IntRange(0, 18).Draw(g.T, "kind") {
 	case 0:
 		return actor, g.creation(g.stranger())
 	case 1:
@@ -159,9 +170,37 @@ func (g *gambler) operation() (*keypair.Full, txnbuild.Operation) {
 	case 9, 10:
 		return g.revocation(actor)
 	case 11:
-		return g.stranger(), &txnbuild.AccountMerge{Destination: actor.Address()}
+		return g.keyOf(assetOf(must(credit.ToXDR())).issuer, actor), &txnbuild.Clawback{From: other.Address(), Amount: units, Asset: credit}
+	case 12:
+		return g.keyOf(assetOf(must(credit.ToXDR())).issuer, actor), g.flags(other, credit)
+	case 13, 14:
+		return g.stranger(), &txnbuild.AccountMerge{Destination: other.Address()}
+	case 15:
+		return actor, &txnbuild.AccountMerge{Destination: other.Address()}
+	case 16, 17:
+		return actor, g.pathPayment(other, units, either)
 	}
 	return actor, pay(other, units, either)
+}
+
+func (g *gambler) flags(trustor *keypair.Full, of txnbuild.Asset) txnbuild.Operation {
+	all := [][]txnbuild.TrustLineFlag{nil, some(mayAll), some(mayMaintain)}
+	return lineFlagsOp(trustor, of, rapid.SampledFrom(all).Draw(g.T, "set"), append(rapid.SampledFrom(all).Draw(g.T, "clear"), mayTakeBack))
+}
+
+// pathPayment is along the rates, or not.
+func (g *gambler) pathPayment(to *keypair.Full, units string, from txnbuild.Asset) txnbuild.Operation {
+	assets := []txnbuild.Asset{lumen, usd(g.keys[0]), usd(g.keys[1]), lumen}
+	i := slices.Index(assets, from)
+	path := assets[i+1 : rapid.IntRange(i+1, len(assets)).Draw(g.T, "hops")]
+	in := from
+	if len(path) > 0 {
+		path, in = path[:len(path)-1], path[len(path)-1]
+	}
+	if rapid.Bool().Draw(g.T, "strict send") {
+		return send(units, from, to, "0.0000001", in, path...)
+	}
+	return receive("1000", from, to, units, in, path...)
 }
 
 // keyOf finds an account's key, or that of another now and then.
@@ -238,13 +277,16 @@ func (g *gambler) supplied(of txnbuild.CreditAsset) {
 	what := assetOf(must(of.ToXDR()))
 	var issued, held int64
 	g.eachEffect(func(e effect) {
-		given := map[string]int64{"account_debited": 1, "account_credited": -1}[e.kind]
-		if given == 0 || idOfMuxed(e.account) != what.issuer {
+		if idOfMuxed(e.account) != what.issuer {
 			return
 		}
-		last := len(e.details) - 1
-		if slices.Equal(e.details[:last], what.details()) {
-			issued += given * int64(amount.MustParse(as[string](e.details[last].value)))
+		switch told := detailsOf(e); {
+		case e.kind == "account_debited":
+			issued += told.amount("", what)
+		case e.kind == "account_credited":
+			issued -= told.amount("", what)
+		case e.kind == "trade" && g.net.rates[must(strconv.Atoi(as[string](told["offer_id"])))-1].seller == what.issuer:
+			issued += told.amount("sold_", what) - told.amount("bought_", what)
 		}
 	})
 	for _, a := range g.net.state.accounts {
@@ -260,6 +302,24 @@ func (g *gambler) supplied(of txnbuild.CreditAsset) {
 	if issued != held {
 		g.Errorf("%d of %s are held, %d were issued", held, of.Code, issued)
 	}
+}
+
+type told map[string]any
+
+func detailsOf(e effect) told {
+	out := make(told)
+	for _, d := range e.details {
+		out[d.key] = d.value
+	}
+	return out
+}
+
+// amount is how much of an asset is told of, nothing if it is another.
+func (d told) amount(prefix string, of asset) int64 {
+	if d[prefix+"asset_issuer"] != of.issuer.String() {
+		return 0
+	}
+	return int64(amount.MustParse(as[string](d[prefix+"amount"])))
 }
 
 // named checks that no two claimable balances ever had the same id.

@@ -62,6 +62,6 @@
 //   - These were recorded with an older core; of an account one transaction is
 //     pending at a time, as in 302, 306 and 318. (208, 209, 212, 213, 224,
 //     442, 443, 446, 447, 458)
-//   - There are no offers, order books or paths. (103, 104, 105, 106, 107,
-//     108, 109, 110, 111)
+//   - There are no offers, order books or paths; path payments exchange at
+//     rates given beforehand. (103, 109, 110, 111)
 package sandbox

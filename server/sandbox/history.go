@@ -22,6 +22,7 @@ type closedLedger struct {
 	maxOps     uint32
 	perOp      int64 // the base fee charged, above baseFee in a surge
 	txs        []*closedTransaction
+	rates      []rate // if a transaction could use them
 }
 
 // A closedTransaction is one transaction of history. It never changes, so it
@@ -206,6 +207,9 @@ func (h *history) add(l *closedLedger, txs []applied) {
 				for _, id := range sponsorsIn(a.effects[j], "sponsor", "former_sponsor", "new_sponsor") {
 					concerned[id] = true
 				}
+				for _, id := range traders(a.effects[j]) {
+					concerned[id] = true
+				}
 			}
 		}
 		for id := range concerned {
@@ -303,7 +307,7 @@ func allWithin(lists [][]position, from, to position) [][]position {
 // chains it to the one before.
 func (h *history) close(m moment, maxOps uint32, perOp int64, txs []applied, v *view, before *state, fees int64) (*closedLedger, error) {
 	l := &closedLedger{
-		seq: m.ledger, closeTime: m.latest, maxOps: maxOps, perOp: perOp,
+		seq: m.ledger, closeTime: m.latest, maxOps: maxOps, perOp: perOp, rates: ratesUsed(m.rates, txs),
 		feePool: before.feePool + fees,
 	}
 	var previous [32]byte

@@ -20,8 +20,8 @@ import (
 // frame can be torn, and nobody has heard of a torn one.
 //
 // A payload holds what replaying cannot know (close time, limits, envelopes in
-// the order applied) and what proves that the replay went the same way (the
-// results and the ledger's hash).
+// the order applied, rates of exchange if they matter) and what proves that the
+// replay went the same way (the results and the ledger's hash).
 
 const (
 	logName     = "ledgers.log"
@@ -249,6 +249,7 @@ type storedLedger struct {
 	hash      [32]byte
 	envelopes [][]byte
 	results   [][]byte
+	rates     []rate
 }
 
 func (l *closedLedger) stored() []byte {
@@ -265,6 +266,9 @@ func (l *closedLedger) stored() []byte {
 		b = be.AppendUint32(b, uint32(len(t.result)))
 		b = append(b, t.result...)
 	}
+	for _, r := range l.rates {
+		b = r.appendTo(b)
+	}
 	return b
 }
 
@@ -275,6 +279,9 @@ func readStored(payload []byte) (storedLedger, error) {
 	for n := r.uint32(); n > 0 && r.err == nil; n-- {
 		l.envelopes = append(l.envelopes, r.bytes(int(r.uint32())))
 		l.results = append(l.results, r.bytes(int(r.uint32())))
+	}
+	for len(r.b) > 0 && r.err == nil {
+		l.rates = append(l.rates, r.rate(uint32(len(l.rates)+1)))
 	}
 	return l, r.err
 }

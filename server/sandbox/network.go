@@ -35,6 +35,8 @@ type Config struct {
 	// MaxOps is the number of operations that fit in a ledger, by default
 	// 1,000.
 	MaxOps int
+	// Rates are what path payments exchange at. Ledgers that closed keep theirs.
+	Rates []Rate
 	// Logger, by default none.
 	Logger *slog.Logger
 }
@@ -63,6 +65,8 @@ type Network struct {
 	cfg Config
 	log *ledgerLog // nil in memory
 	bot *friendbot
+
+	rates []rate // cfg's
 
 	// closing is held while a ledger closes. Only its holder writes what mu
 	// guards, so that it may read without mu.
@@ -141,6 +145,9 @@ func blank(cfg Config) (*Network, error) {
 		return nil, err
 	}
 	n := newNetwork(cfg)
+	if n.rates, err = readRates(cfg.Rates); err != nil {
+		return nil, err
+	}
 	if err := n.genesis(root); err != nil {
 		return nil, err
 	}
@@ -213,7 +220,7 @@ func (n *Network) replay(payload []byte) error {
 		}
 		txs, expected = append(txs, t), append(expected, result)
 	}
-	m := moment{ledger: seq, earliest: stored.closeTime, latest: stored.closeTime}
+	m := moment{ledger: seq, earliest: stored.closeTime, latest: stored.closeTime, rates: stored.rates}
 	next, err := n.prepare(m, stored.maxOps, stored.perOp, txs, expected)
 	if err != nil {
 		return err
@@ -282,7 +289,7 @@ func (n *Network) CloseLedger() {
 func (n *Network) closeLedger() error {
 	last := n.history.last()
 	now := n.closeTime(last)
-	m := moment{ledger: last.seq + 1, earliest: now, latest: now}
+	m := moment{ledger: last.seq + 1, earliest: now, latest: now, rates: n.rates}
 
 	n.queueMu.Lock()
 	n.queue.submitLate(&view{below: n.state}, m)

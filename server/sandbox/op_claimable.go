@@ -138,12 +138,10 @@ func applyCreateClaimable(s *step, body xdr.OperationBody) int32 {
 // balanceID names what the operation creates: a hash over the transaction's
 // source and number, and the operation's place in it.
 func (s *step) balanceID() balanceID {
-	source := s.tx.source
-	key := xdr.Uint256(source)
 	return sha256.Sum256(mustEncode(xdr.HashIdPreimage{
 		Type: xdr.EnvelopeTypeEnvelopeTypeOpId,
 		OperationId: &xdr.HashIdPreimageOperationId{
-			SourceAccount: xdr.AccountId{Type: xdr.PublicKeyTypePublicKeyTypeEd25519, Ed25519: &key},
+			SourceAccount: s.tx.source.xdr(),
 			SeqNum:        xdr.SequenceNumber(s.tx.sequence),
 			OpNum:         xdr.Uint32(s.index),
 		},

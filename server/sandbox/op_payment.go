@@ -68,7 +68,16 @@ func applyPayment(s *step, body xdr.OperationBody) int32 {
 	if s.account(to) == nil && (what.native() || what.issuer != to) {
 		return int32(xdr.PaymentResultCodePaymentNoDestination)
 	}
-	switch s.credit(to, what, amount) {
+	if code := s.give(op.Destination, what, amount); code != 0 {
+		return code
+	}
+	return s.take(what, amount)
+}
+
+// give credits whom an operation pays, take debits who pays. Their codes are
+// those of payments, which are the same numbers for path payments.
+func (s *step) give(to xdr.MuxedAccount, what asset, amount int64) int32 {
+	switch s.credit(idOfMuxed(to), what, amount) {
 	case noLine:
 		return int32(xdr.PaymentResultCodePaymentNoTrust)
 	case notAuthorized:
@@ -77,6 +86,10 @@ func applyPayment(s *step, body xdr.OperationBody) int32 {
 		return int32(xdr.PaymentResultCodePaymentLineFull)
 	case changed:
 	}
+	return 0
+}
+
+func (s *step) take(what asset, amount int64) int32 {
 	switch s.credit(s.source, what, -amount) {
 	case noLine:
 		return int32(xdr.PaymentResultCodePaymentSrcNoTrust)
@@ -102,6 +115,11 @@ const (
 // credit adds an amount, which may be negative, to an account's balance of an
 // asset. An issuer's own asset is without bounds and leaves no trace.
 func (s *step) credit(id accountID, what asset, amount int64) balanceChange {
+	return s.change(id, what, amount, xdr.TrustLineFlagsAuthorizedFlag)
+}
+
+// change is credit where one of these flags is enough for a trust line.
+func (s *step) change(id accountID, what asset, amount int64, allowed xdr.TrustLineFlags) balanceChange {
 	if what.native() {
 		a := s.edit(id)
 		balance, ok := sum(a.balance, amount)
@@ -119,7 +137,7 @@ func (s *step) credit(id accountID, what asset, amount int64) balanceChange {
 		return noLine
 	}
 	line := *a.line(what)
-	if !line.authorized() {
+	if line.flags&allowed == 0 {
 		return notAuthorized
 	}
 	balance, ok := sum(line.balance, amount)

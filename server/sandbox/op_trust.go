@@ -14,8 +14,7 @@ func checkChangeTrust(source accountID, body xdr.OperationBody) int32 {
 	return 0
 }
 
-// assetToTrust is false for lumens and pool shares, which no trust line of
-// this network holds.
+// assetToTrust is false for lumens, which no trust line holds.
 func assetToTrust(line xdr.ChangeTrustAsset) (asset, bool) {
 	if line.Type != xdr.AssetTypeAssetTypeCreditAlphanum4 && line.Type != xdr.AssetTypeAssetTypeCreditAlphanum12 {
 		return asset{}, false

@@ -80,7 +80,7 @@ func (s schedule) closes(ledger uint32) time.Time {
 func newReplay(t *testing.T, s schedule) *replay {
 	t.Helper()
 	<-time.After(time.Until(s.closes(2))) // which opening closes
-	n, err := Open(Config{CloseEvery: -1, Passphrase: recordedPassphrase})
+	n, err := Open(Config{CloseEvery: -1, Passphrase: recordedPassphrase, Rates: []Rate{recordedOffer()}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,6 +106,13 @@ func newReplay(t *testing.T, s schedule) *replay {
 		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
+}
+
+// recordedOffer is the offer of the 103rd exchange as a rate.
+func recordedOffer() Rate {
+	keys := must(recordings()).keys
+	issuer := keys["issuer"].Address()
+	return Rate{Account: keys["maker"].Address(), Sells: "EUR:" + issuer, Buys: "USD:" + issuer, N: 11, D: 10}
 }
 
 // pipes is a listener without a network, whose connections synctest can see

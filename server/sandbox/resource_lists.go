@@ -67,14 +67,10 @@ func (r *request) filterAsset(name string) (*asset, error) {
 	if strings.EqualFold(text, "native") {
 		return &asset{}, nil
 	}
-	bad := invalidField(name, `Asset must be the string "native" or a string of the form "Code:IssuerAccountID" for issued assets.`)
-	code, issuer, _ := strings.Cut(text, ":")
-	key, err := strkey.Decode(strkey.VersionByteAccountID, issuer)
-	a, ok := codeOf(code)
-	if err != nil || !ok {
-		return nil, bad
+	a, ok := parseAsset(text)
+	if !ok {
+		return nil, invalidField(name, `Asset must be the string "native" or a string of the form "Code:IssuerAccountID" for issued assets.`)
 	}
-	a.issuer = accountID(key)
 	return &a, nil
 }
 
@@ -216,16 +212,6 @@ func (a *api) assets(r *request) ([]record, error) {
 		out = append(out, record{body.PagingToken, body})
 	}
 	return out, nil
-}
-
-// codeOf is the asset with this code, without its issuer.
-func codeOf(code string) (asset, bool) {
-	a := asset{kind: xdr.AssetTypeAssetTypeCreditAlphanum4}
-	if len(code) > 4 {
-		a.kind = xdr.AssetTypeAssetTypeCreditAlphanum12
-	}
-	fits := copy(a.code[:], code) == len(code)
-	return a, fits && a.valid() && a.codeString() == code
 }
 
 // assetCursor takes a cursor such as USD_G…_credit_alphanum4 apart.

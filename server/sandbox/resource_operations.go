@@ -125,6 +125,16 @@ func (o *operationReader) effectsOf(p position) (out []effect) {
 	return out
 }
 
+// resultOf reads the result of one operation, nothing if the transaction failed.
+func (t *closedTransaction) resultOf(op uint32) (none xdr.OperationResultTr) {
+	var r xdr.TransactionResult
+	if err := xdr.SafeUnmarshal(t.result, &r); err != nil || !t.success {
+		return none
+	}
+	ops, _ := r.OperationResults()
+	return *ops[op-1].Tr
+}
+
 func (o *operationReader) operation(p position) xdr.Operation {
 	return o.transaction(o.history.at(p)).operations[p.op()-1]
 }
@@ -150,6 +160,10 @@ func (o *operationReader) resource(p position, join bool) (any, error) {
 		d.To, d.ToMuxed, d.ToMuxedID = muxed(op.Body.PaymentOp.Destination)
 		d.Amount = amount.String(op.Body.PaymentOp.Amount)
 		return d, nil
+	case xdr.OperationTypePathPaymentStrictSend:
+		return pathSendResource(b, source, *op.Body.PathPaymentStrictSendOp, c.resultOf(p.op()).PathPaymentStrictSendResult), nil
+	case xdr.OperationTypePathPaymentStrictReceive:
+		return pathReceiveResource(b, source, *op.Body.PathPaymentStrictReceiveOp, c.resultOf(p.op()).PathPaymentStrictReceiveResult), nil
 	case xdr.OperationTypeChangeTrust:
 		line, _ := assetToTrust(op.Body.ChangeTrustOp.Line)
 		d := changeTrustBody{operationBody: b}
@@ -302,6 +316,39 @@ func revokeSponsorshipResource(b operationBody, op xdr.RevokeSponsorshipOp) revo
 		} else {
 			d.TrustlineAsset = assetOf(key.TrustLine.Asset.ToAsset()).String()
 		}
+	}
+	return d
+}
+
+// What a failed path payment would have exchanged is shown as nothing.
+func pathResource(b operationBody, from, to xdr.MuxedAccount, hops []asset) pathBody {
+	d := pathBody{paymentBody: paymentBody{operationBody: b, assetBody: hops[len(hops)-1].resource()}, Path: []assetBody{}}
+	d.From, d.FromMuxed, d.FromMuxedID = muxed(from)
+	d.To, d.ToMuxed, d.ToMuxedID = muxed(to)
+	for _, a := range hops[1 : len(hops)-1] {
+		d.Path = append(d.Path, a.resource())
+	}
+	source := hops[0].resource()
+	d.SourceAssetType, d.SourceAssetCode, d.SourceAssetIssuer = source.Type, source.Code, source.Issuer
+	return d
+}
+
+func pathSendResource(b operationBody, from xdr.MuxedAccount, op xdr.PathPaymentStrictSendOp, result *xdr.PathPaymentStrictSendResult) pathBody {
+	d := pathResource(b, from, op.Destination, hopsOf(op.SendAsset, op.Path, op.DestAsset))
+	d.SourceAmount, d.DestinationMin = amount.String(op.SendAmount), amount.String(op.DestMin)
+	d.Amount = amount.String(0)
+	if result != nil {
+		d.Amount = amount.String(result.DestAmount())
+	}
+	return d
+}
+
+func pathReceiveResource(b operationBody, from xdr.MuxedAccount, op xdr.PathPaymentStrictReceiveOp, result *xdr.PathPaymentStrictReceiveResult) pathBody {
+	d := pathResource(b, from, op.Destination, hopsOf(op.SendAsset, op.Path, op.DestAsset))
+	d.Amount, d.SourceMax = amount.String(op.DestAmount), amount.String(op.SendMax)
+	d.SourceAmount = amount.String(0)
+	if result != nil {
+		d.SourceAmount = amount.String(result.SendAmount())
 	}
 	return d
 }

@@ -42,6 +42,7 @@ type step struct {
 	source    accountID
 	actor     xdr.MuxedAccount // the source as the operation names it
 	sponsors  sponsors
+	rates     []rate // of exchange, for path payments
 	// refused, if not 0, stands in the result instead of apply's code.
 	refused xdr.OperationResultCode
 	// fill, if set, puts into the result of a success what it tells beside it.
@@ -74,6 +75,32 @@ var rules = map[xdr.OperationType]rule{
 			return xdr.OperationResultTr{Type: xdr.OperationTypePayment, PaymentResult: &xdr.PaymentResult{Code: xdr.PaymentResultCode(code)}}
 		},
 		participants: func(b xdr.OperationBody) []accountID { return []accountID{idOfMuxed(b.PaymentOp.Destination)} },
+	},
+	xdr.OperationTypePathPaymentStrictSend: {
+		name: "path_payment_strict_send", threshold: always(medium), check: checkPathSend, apply: applyPathSend, payment: true,
+		result: func(code int32) xdr.OperationResultTr {
+			r := &xdr.PathPaymentStrictSendResult{Code: xdr.PathPaymentStrictSendResultCode(code)}
+			if code == 0 {
+				r.Success = new(xdr.PathPaymentStrictSendResultSuccess{Last: nothingPaid})
+			}
+			return xdr.OperationResultTr{Type: xdr.OperationTypePathPaymentStrictSend, PathPaymentStrictSendResult: r}
+		},
+		participants: func(b xdr.OperationBody) []accountID {
+			return []accountID{idOfMuxed(b.PathPaymentStrictSendOp.Destination)}
+		},
+	},
+	xdr.OperationTypePathPaymentStrictReceive: {
+		name: "path_payment_strict_receive", threshold: always(medium), check: checkPathReceive, apply: applyPathReceive, payment: true,
+		result: func(code int32) xdr.OperationResultTr {
+			r := &xdr.PathPaymentStrictReceiveResult{Code: xdr.PathPaymentStrictReceiveResultCode(code)}
+			if code == 0 {
+				r.Success = new(xdr.PathPaymentStrictReceiveResultSuccess{Last: nothingPaid})
+			}
+			return xdr.OperationResultTr{Type: xdr.OperationTypePathPaymentStrictReceive, PathPaymentStrictReceiveResult: r}
+		},
+		participants: func(b xdr.OperationBody) []accountID {
+			return []accountID{idOfMuxed(b.PathPaymentStrictReceiveOp.Destination)}
+		},
 	},
 	xdr.OperationTypeChangeTrust: {
 		name: "change_trust", threshold: always(medium), check: checkChangeTrust, apply: applyChangeTrust, creates: true,
@@ -188,6 +215,14 @@ var rules = map[xdr.OperationType]rule{
 		},
 		participants: nobody,
 	},
+}
+
+// ruleOf finds what is known of an operation, false if the network does not do
+// it. It has no liquidity pools, so nobody can trust the shares of one.
+func ruleOf(body xdr.OperationBody) (rule, bool) {
+	r, known := rules[body.Type]
+	shares := body.ChangeTrustOp != nil && body.ChangeTrustOp.Line.Type == xdr.AssetTypeAssetTypePoolShare
+	return r, known && !shares
 }
 
 func always(level int) func(xdr.OperationBody) int {

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/stellar/go-stellar-sdk/strkey"
 	"github.com/stellar/go-stellar-sdk/xdr"
@@ -44,6 +45,11 @@ func (id accountID) muxed() xdr.MuxedAccount {
 	return xdr.MuxedAccount{Type: xdr.CryptoKeyTypeKeyTypeEd25519, Ed25519: &key}
 }
 
+func (id accountID) xdr() xdr.AccountId {
+	key := xdr.Uint256(id)
+	return xdr.AccountId{Type: xdr.PublicKeyTypePublicKeyTypeEd25519, Ed25519: &key}
+}
+
 func (id accountID) signerKey() xdr.SignerKey {
 	key := xdr.Uint256(id)
 	return xdr.SignerKey{Type: xdr.SignerKeyTypeSignerKeyTypeEd25519, Ed25519: &key}
@@ -70,6 +76,41 @@ func creditAsset(kind xdr.AssetType, code []byte, issuer xdr.AccountId) asset {
 	a := asset{kind: kind, issuer: idOf(issuer)}
 	copy(a.code[:], code)
 	return a
+}
+
+func (a asset) xdr() xdr.Asset {
+	switch a.kind {
+	case xdr.AssetTypeAssetTypeCreditAlphanum4:
+		return xdr.Asset{Type: a.kind, AlphaNum4: &xdr.AlphaNum4{AssetCode: xdr.AssetCode4(a.code[:4]), Issuer: a.issuer.xdr()}}
+	case xdr.AssetTypeAssetTypeCreditAlphanum12:
+		return xdr.Asset{Type: a.kind, AlphaNum12: &xdr.AlphaNum12{AssetCode: a.code, Issuer: a.issuer.xdr()}}
+	}
+	return xdr.Asset{Type: a.kind}
+}
+
+// codeOf is the asset with this code, without its issuer.
+func codeOf(code string) (asset, bool) {
+	a := asset{kind: xdr.AssetTypeAssetTypeCreditAlphanum4}
+	if len(code) > 4 {
+		a.kind = xdr.AssetTypeAssetTypeCreditAlphanum12
+	}
+	fits := copy(a.code[:], code) == len(code)
+	return a, fits && a.valid() && a.codeString() == code
+}
+
+// parseAsset reads "native" or "CODE:G…".
+func parseAsset(text string) (asset, bool) {
+	if text == "native" {
+		return asset{}, true
+	}
+	code, issuer, _ := strings.Cut(text, ":")
+	key, err := strkey.Decode(strkey.VersionByteAccountID, issuer)
+	a, ok := codeOf(code)
+	if err != nil || !ok {
+		return asset{}, false
+	}
+	a.issuer = accountID(key)
+	return a, true
 }
 
 func (a asset) native() bool { return a.kind == xdr.AssetTypeAssetTypeNative }

@@ -12,6 +12,7 @@ import (
 type moment struct {
 	ledger           uint32
 	earliest, latest int64
+	rates            []rate // at which path payments exchange in it
 }
 
 // stage tells how far the common checks got; applying consumes the sequence
@@ -183,7 +184,7 @@ func (c conditions) tooSoonAfter(source *account, m moment) bool {
 
 // authorized checks the signatures one operation needs.
 func (t *transaction) authorized(v *view, op xdr.Operation, c *checker) (xdr.OperationResult, bool) {
-	rule, known := rules[op.Body.Type]
+	rule, known := ruleOf(op.Body)
 	if !known {
 		return outer(xdr.OperationResultCodeOpNotSupported), false
 	}
@@ -216,7 +217,7 @@ func (t *transaction) wellFormed(op xdr.Operation) (xdr.OperationResult, bool) {
 func (t *transaction) blankResults() []xdr.OperationResult {
 	results := make([]xdr.OperationResult, len(t.operations))
 	for i, op := range t.operations {
-		if rule, known := rules[op.Body.Type]; known {
+		if rule, known := ruleOf(op.Body); known {
 			results[i] = inner(rule.result(0))
 		} else {
 			results[i] = outer(xdr.OperationResultCodeOpNotSupported)
