@@ -83,6 +83,12 @@ func newTown(t testing.TB) *town {
 		&txnbuild.ManageData{Name: "kyc", Value: []byte("done")},
 		&txnbuild.SetOptions{SourceAccount: k["user2"].Address(), HomeDomain: new("example.org"),
 			Signer: &txnbuild.Signer{Address: dist.Address(), Weight: 1}},
+		&txnbuild.BeginSponsoringFutureReserves{SourceAccount: dist.Address(), SponsoredID: user.Address()},
+		&txnbuild.ManageData{Name: "sponsored", Value: []byte{1}},
+		&txnbuild.EndSponsoringFutureReserves{},
+		&txnbuild.CreateClaimableBalance{Amount: "3", Asset: usd(issuer), Destinations: []txnbuild.Claimant{
+			txnbuild.NewClaimant(dist.Address(), nil),
+		}},
 	), issuer, dist, strict, k["user2"])
 	w.send(k["maker"], ops(pay(user, "5", usd(issuer)))) // fails
 	return w
@@ -162,25 +168,62 @@ func FuzzEnvelope(f *testing.F) {
 	for _, t := range recordedEnvelopes(f) {
 		f.Add(t.raw)
 	}
+	w := newTown(f)
+	for _, list := range w.rareOperations() {
+		f.Add(must(must(txnbuild.NewTransaction(params(w.keys[1], 1, list))).ToXDR().MarshalBinary()))
+	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		start := time.Now()
 		w := newTown(t)
-		w.submit(raw)
+		landed := w.submit(raw)
 		if tx, err := decode(raw, w.net.cfg.Passphrase); err == nil {
 			w.faithful(tx)
-			w.submit(w.meant(tx))
+			landed = w.submit(w.meant(tx)) || landed
 		}
-		for _, k := range w.keys {
-			w.sound("account", w.get("/accounts/"+k.Address()), 200, 404)
-			w.sound("effects", w.get("/accounts/"+k.Address()+"/effects?limit=200"), 200)
-		}
-		for _, path := range []string{"/accounts?asset=native", "/assets", "/claimable_balances", "/operations?include_failed=true&join=transactions&limit=200", "/fee_stats"} {
-			w.sound(path, w.get(path), 200, 400, 404)
+		if landed {
+			for _, k := range w.keys {
+				w.sound("account", w.get("/accounts/"+k.Address()), 200, 404)
+			}
+			for _, path := range []string{"/effects?order=desc&limit=200", "/assets", "/claimable_balances?claimant=" + w.keys[0].Address()} {
+				w.sound(path, w.get(path), 200)
+			}
 		}
 		if d := time.Since(start); d > 5*time.Second {
 			t.Errorf("it took %s", d)
 		}
 	})
+}
+
+// rareOperations were not recorded.
+func (w *town) rareOperations() [][]txnbuild.Operation {
+	issuer, user, dist := w.keys[0], w.keys[1], w.keys[2]
+	begin := &txnbuild.BeginSponsoringFutureReserves{SponsoredID: dist.Address()}
+	end := &txnbuild.EndSponsoringFutureReserves{SourceAccount: dist.Address()}
+	account, name := user.Address(), "sponsored"
+	var balance string
+	for id := range w.net.state.claimables {
+		balance = id.String()
+	}
+	claimants := []txnbuild.Claimant{txnbuild.NewClaimant(dist.Address(), new(txnbuild.AndPredicate(
+		txnbuild.NotPredicate(txnbuild.BeforeRelativeTimePredicate(1)), txnbuild.BeforeAbsoluteTimePredicate(1<<40))))}
+	return [][]txnbuild.Operation{
+		ops(begin, &txnbuild.ManageData{SourceAccount: dist.Address(), Name: "x", Value: []byte("y")}, end),
+		ops(begin, &txnbuild.ChangeTrust{SourceAccount: dist.Address(), Line: must(usd(user).ToChangeTrustAsset())}, end),
+		ops(begin, &txnbuild.CreateClaimableBalance{SourceAccount: dist.Address(), Amount: "1", Asset: lumen, Destinations: claimants}, end),
+		ops(begin, &txnbuild.SetOptions{SourceAccount: dist.Address(), Signer: &txnbuild.Signer{Address: user.Address(), Weight: 1}}, end),
+		ops(begin, &txnbuild.CreateAccount{SourceAccount: dist.Address(), Destination: key("new").Address(), Amount: "0"}, end),
+		ops(&txnbuild.RevokeSponsorship{SourceAccount: dist.Address(), SponsorshipType: txnbuild.RevokeSponsorshipTypeData, Data: &txnbuild.DataID{Account: account, DataName: name}}),
+		ops(&txnbuild.RevokeSponsorship{SponsorshipType: txnbuild.RevokeSponsorshipTypeAccount, Account: &account}),
+		ops(&txnbuild.RevokeSponsorship{SponsorshipType: txnbuild.RevokeSponsorshipTypeClaimableBalance, ClaimableBalance: &balance}),
+		ops(&txnbuild.ClaimClaimableBalance{SourceAccount: dist.Address(), BalanceID: balance}),
+		ops(&txnbuild.ClawbackClaimableBalance{SourceAccount: issuer.Address(), BalanceID: balance}),
+		ops(&txnbuild.AccountMerge{SourceAccount: w.keys[7].Address(), Destination: account}, pay(w.keys[7], "1", lumen)),
+		ops(&txnbuild.BumpSequence{BumpTo: 1 << 62}, &txnbuild.BumpSequence{BumpTo: 0}),
+		ops(&txnbuild.Inflation{}),
+		ops(&txnbuild.SetTrustLineFlags{SourceAccount: issuer.Address(), Trustor: account, Asset: usd(issuer), SetFlags: []txnbuild.TrustLineFlag{txnbuild.TrustLineAuthorized}}),
+		ops(&txnbuild.PathPaymentStrictSend{SendAsset: usd(issuer), SendAmount: "1", Destination: dist.Address(), DestAsset: usd(issuer), DestMin: "1"},
+			&txnbuild.PathPaymentStrictReceive{SendAsset: lumen, SendMax: "1", Destination: dist.Address(), DestAsset: usd(issuer), DestAmount: "1", Path: []txnbuild.Asset{lumen}}),
+	}
 }
 
 // recordedEnvelopes are of each kind one.
@@ -208,7 +251,7 @@ func recordedEnvelopes(t testing.TB) map[string]*transaction {
 }
 
 // submit sends an envelope, closes a ledger and looks at what came of it.
-func (w *town) submit(raw []byte) {
+func (w *town) submit(raw []byte) (landed bool) {
 	form := url.Values{"tx": {base64.StdEncoding.EncodeToString(raw)}}
 	got := w.post("/transactions_async", form)
 	w.sound("asynchronously", got, 201, 400, 409, 503)
@@ -216,17 +259,18 @@ func (w *town) submit(raw []byte) {
 	conserved(w, w.net)
 	if got.status == 400 {
 		w.sound("once more", w.post("/transactions", form), 400, 504)
-		return
+		return false
 	}
 	path := fmt.Sprint("/transactions/", got.at("hash"))
-	landed := w.get(path)
-	w.sound("the transaction", landed, 200, 404)
-	if landed.status == 200 {
+	found := w.get(path)
+	w.sound("the transaction", found, 200, 404)
+	if landed = found.status == 200; landed {
 		w.sound("once more", w.post("/transactions", form), 200, 400)
 		for _, list := range []string{"/operations?join=transactions", "/payments", "/effects"} {
 			w.sound(list, w.get(path+list), 200)
 		}
 	}
+	return landed
 }
 
 // faithful checks that an envelope is what it says: encoded again it is the

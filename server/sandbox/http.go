@@ -117,7 +117,10 @@ func (a *api) common(next http.Handler) http.Handler {
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		// The mux would redirect paths with "//" and "..": to Horizon they are
 		// unknown.
-		if p := r.URL.EscapedPath(); p != "/" && strings.TrimSuffix(p, "/") != path.Clean(p) {
+		switch p := r.URL.EscapedPath(); {
+		case p == "//": // a slash at the end of the root
+			r.URL.Path, r.URL.RawPath = "/", ""
+		case p != "/" && strings.TrimSuffix(p, "/") != path.Clean(p):
 			a.noSuchPath(w, r)
 			return
 		}

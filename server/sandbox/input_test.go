@@ -64,6 +64,11 @@ func TestBadPaths(t *testing.T) {
 	g := must(rootKey(w.net.cfg.Passphrase)).Address()
 	contract := must(strkey.Encode(strkey.VersionByteContract, make([]byte, 32)))
 	hash := strings.Repeat("ab", 32)
+	for _, root := range []string{"", "/", "//"} {
+		if r := w.ok(w.get(root)); r.at("horizon_version") == nil {
+			t.Errorf("%q: %s", root, r.text)
+		}
+	}
 	for path, want := range map[string]refusal{
 		"/no_such_thing":                          absent,
 		"/no_such_thing/":                         absent,
