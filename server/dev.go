@@ -79,7 +79,7 @@ func (c *devCommand) Run(ctx context.Context, p process) (err error) {
 		return c.anchor(ctx, p, cfg, issuer, ports, logger)
 	})}
 	if ports.horizon != nil {
-		n, err := openSandbox(c.Dir, c.Fresh, c.CloseEvery, logger)
+		n, err := openSandbox(c.Dir, c.Fresh, c.CloseEvery, nil, logger)
 		if err != nil {
 			return err
 		}

@@ -42,9 +42,9 @@ func bindHere(ctx context.Context, address, setting string) (net.Listener, error
 }
 
 // openSandbox opens the network whose ledgers are in the folder.
-func openSandbox(dir string, fresh bool, closeEvery time.Duration, logger *slog.Logger) (*sandbox.Network, error) {
+func openSandbox(dir string, fresh bool, closeEvery time.Duration, rates []sandbox.Rate, logger *slog.Logger) (*sandbox.Network, error) {
 	return sandbox.Open(sandbox.Config{
-		Dir: filepath.Join(dir, networkFolder), Fresh: fresh,
+		Dir: filepath.Join(dir, networkFolder), Fresh: fresh, Rates: rates,
 		CloseEvery: closeEvery, StreamEvery: time.Second, Logger: logger.With("room", "sandbox"),
 	})
 }
@@ -61,6 +61,9 @@ type sandboxCommand struct {
 	HorizonPort uint16        `help:"Port of Horizon and friendbot; 0 takes a free one." default:"8002"`
 	Stormy      string        `help:"Address of a second Horizon of the same network: faults strike there alone, and the first one stays clean." placeholder:"ADDR"`
 	CloseEvery  time.Duration `help:"Time between ledgers; 5s is the public network's." default:"1s"`
+
+	Rates []sandbox.Rate `name:"rate" sep:"none" help:"A rate for path payments: who exchanges, what that account sells, what it buys, and how much of this for one of that, such as 'G… EURW:G… USDW:G… 11/10'. Can be given more than once." placeholder:"RATE"`
+
 	weatherFlags
 }
 
@@ -72,7 +75,7 @@ func (c *sandboxCommand) Run(ctx context.Context, p process) (err error) {
 	}
 	defer func() { err = errors.Join(err, ports.Close()) }()
 	logger := newLog(p.stderr, LogConfig{Level: "info", Format: "auto"})
-	n, err := openSandbox(c.Dir, c.Fresh, c.CloseEvery, logger)
+	n, err := openSandbox(c.Dir, c.Fresh, c.CloseEvery, c.Rates, logger)
 	if err != nil {
 		return err
 	}

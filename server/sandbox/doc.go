@@ -16,6 +16,7 @@
 //	network.go           the clock closes a ledger      select, apply, store
 //	apply.go             fees, sequence numbers, then the operations
 //	rules.go, op_….go    the table of operations
+//	rates.go             what path payments exchange at
 //	log.go               the ledger on disk, fsynced    before anyone is told
 //	history.go, index.go what GET (resource….go) and the streams read
 //
@@ -33,8 +34,10 @@
 //
 // # Limitations
 //
-//   - No offers, order books, liquidity pools and path finding, no inflation,
-//     no Soroban: their operations are refused with op_not_supported.
+//   - No offers, order books, trades, liquidity pools and path finding, no
+//     inflation, no Soroban: their operations are refused with op_not_supported.
+//     Path payments exchange at configured rates (Config.Rates), which are no
+//     entries of the ledger and reserve nothing of an account's balance.
 //   - result_meta_xdr and fee_meta_xdr are valid XDR that tell no changes.
 //   - Surge pricing is protocol 19's: a ledger costs more once it has all but a
 //     hundred of its operations.

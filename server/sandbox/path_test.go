@@ -286,3 +286,23 @@ func TestBadRates(t *testing.T) {
 		}
 	}
 }
+
+func TestRateTexts(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]Rate{
+		"GA native USD:GB 11/10":      {"GA", "native", "USD:GB", 11, 10},
+		"  GA  USD:GB\tEUR:GC  2  ":   {"GA", "USD:GB", "EUR:GC", 2, 1},
+		"GA native USD:GB":            {},
+		"GA native USD:GB 1 2":        {},
+		"GA native USD:GB 1.5":        {},
+		"GA native USD:GB 1/x":        {},
+		"GA native USD:GB 1/2/3":      {},
+		"GA native USD:GB 3000000000": {},
+		"":                            {},
+	} {
+		var got Rate
+		if err := got.UnmarshalText([]byte(text)); got != want || (err == nil) != (want != Rate{}) {
+			t.Errorf("%q is %+v, %v", text, got, err)
+		}
+	}
+}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+	"strconv"
+	"strings"
 
 	"github.com/stellar/go-stellar-sdk/strkey"
 	"github.com/stellar/go-stellar-sdk/xdr"
@@ -20,6 +22,25 @@ type Rate struct {
 	Sells, Buys string // "native" or "CODE:G…"
 	// N/D is the exact price: so much it takes for one unit of what it sells.
 	N, D int32
+}
+
+// UnmarshalText reads a rate's parts in their order: "G… EURW:G… native 11/10".
+func (r *Rate) UnmarshalText(text []byte) error {
+	parts := strings.Fields(string(text))
+	if len(parts) != 4 {
+		return fmt.Errorf("%q: a rate is an account, what it sells, what it buys and a price such as 11/10", text)
+	}
+	n, d, _ := strings.Cut(parts[3], "/")
+	if d == "" {
+		d = "1"
+	}
+	over, err := strconv.ParseInt(n, 10, 32)
+	under, errUnder := strconv.ParseInt(d, 10, 32)
+	if err != nil || errUnder != nil {
+		return fmt.Errorf("%q: a price is two whole numbers such as 11/10", parts[3])
+	}
+	*r = Rate{Account: parts[0], Sells: parts[1], Buys: parts[2], N: int32(over), D: int32(under)}
+	return nil
 }
 
 // A rate is a Rate that was read. Its number is its place in the list, from 1.
