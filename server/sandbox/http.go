@@ -340,16 +340,20 @@ func (e endpoint) render(w http.ResponseWriter, r *http.Request, body any, err e
 
 // bytes answers a GET with what is read as it is.
 func (e endpoint) bytes(w http.ResponseWriter, q *request) {
-	e.mu.RLock()
-	w.Header().Set("Latest-Ledger", strconv.Itoa(int(e.history.last().seq)))
-	text, err := e.raw(q)
-	e.mu.RUnlock()
+	text, err := e.readRaw(w, q)
 	if err != nil {
 		e.fail(w, q.Request, err)
 		return
 	}
 	w.Header().Set("Content-Type", asBytes)
 	_, _ = w.Write(text)
+}
+
+func (e endpoint) readRaw(w http.ResponseWriter, q *request) ([]byte, error) {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	w.Header().Set("Latest-Ledger", strconv.Itoa(int(e.history.last().seq)))
+	return e.raw(q)
 }
 
 // A problem is an error as Horizon writes it (RFC 7807).
