@@ -155,6 +155,9 @@ func (c *Client) get(ctx context.Context, path string, limit time.Duration, size
 			return h, nil
 		}
 		if ctx.Err() != nil {
+			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				s.rest() // whoever has time for another try asks another
+			}
 			return nil, ctx.Err()
 		}
 		if anchor.KindOf(err) != anchor.Unavailable {

@@ -482,3 +482,39 @@ func TestFeeStatsAndLedgers(t *testing.T) {
 		t.Errorf("%+v, %v", l, err)
 	}
 }
+
+// TestPatienceOfTheCaller: a caller who waits less long than the client would
+// finds the next Horizon at the next try.
+func TestPatienceOfTheCaller(t *testing.T) {
+	t.Parallel()
+	leave := make(chan struct{})
+	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-r.Context().Done():
+		case <-leave:
+		}
+	}))
+	well := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusNotFound)
+		_, _ = fmt.Fprint(w, `{"type":"https://stellar.org/horizon-errors/not_found","status":404}`)
+	}))
+	t.Cleanup(func() { close(leave); silent.Close(); well.Close() })
+	c := horizon.New(horizon.Config{URLs: []string{silent.URL, well.URL}})
+	defer c.Close()
+	try := func() error {
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		_, err := c.Account(ctx, "G")
+		return err
+	}
+	if err := try(); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("the silent one: %v", err)
+	}
+	var err error
+	for range 3 { // the machine may be slow
+		if err = try(); anchor.KindOf(err) == anchor.NotFound {
+			return
+		}
+	}
+	t.Errorf("the other was not asked: %v", err)
+}

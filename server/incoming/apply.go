@@ -129,14 +129,19 @@ func (f *follower) book(ctx context.Context, page []horizon.Payment, aside bool)
 	})
 }
 
-// isEnvelope reports whether the payout engine made a transaction. It stores an
-// envelope before it submits it, so that all of its hashes are known.
+// isEnvelope reports whether the payout engine made a transaction and books it.
+// It stores an envelope before it submits it, so that all of its hashes are
+// known. One that it took for impossible it never books: that in the ledger is
+// the one thing that must not pass in silence.
 func (f *follower) isEnvelope(ctx context.Context, inner string) (bool, error) {
-	_, err := f.store.EnvelopeByHash(ctx, inner)
-	if err != nil && anchor.KindOf(err) != anchor.NotFound {
-		return false, err
+	e, err := f.store.EnvelopeByHash(ctx, inner)
+	switch {
+	case err == nil:
+		return e.State != anchor.EnvelopeImpossible, nil
+	case anchor.KindOf(err) == anchor.NotFound:
+		return false, nil
 	}
-	return err == nil, nil
+	return false, err
 }
 
 func parseCursor(s string) (int64, error) {

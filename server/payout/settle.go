@@ -212,8 +212,11 @@ func (s *settling) inLedger(ctx context.Context, t *horizon.Transaction) error {
 	}
 	now := time.Now()
 	err := s.conclude(ctx, &env, func(tx *store.Tx) error {
-		if err := tx.Post(t.At, networkFee(env.Hash, anchor.Amount(t.FeeCharged))); err != nil {
-			return err
+		// Anybody may wrap what we signed into a fee bump of their own.
+		if t.FeeAccount == s.Fee.Address() {
+			if err := tx.Post(t.At, networkFee(env.Hash, anchor.Amount(t.FeeCharged))); err != nil {
+				return err
+			}
 		}
 		for i, id := range env.Intents {
 			var err error

@@ -174,6 +174,8 @@ func (r *run) finish() {
 		r.report.Agrees = r.report.Agrees && l.Difference == 0
 		r.report.Lines = append(r.report.Lines, *l)
 	}
+	// Sums that agree prove nothing where one of their parts is a difference.
+	r.report.Agrees = r.report.Agrees && !slices.ContainsFunc(r.report.Items, Item.differs)
 	bySpot := func(p, q Place, a, b anchor.Asset) int {
 		return cmp.Or(cmp.Compare(slices.Index(places, p), slices.Index(places, q)), cmp.Compare(a.String(), b.String()))
 	}

@@ -201,6 +201,22 @@ func TestMovedByHand(t *testing.T) {
 	w.agrees(strings.ToUpper(hash))
 }
 
+// Two errors that cancel each other out do not agree.
+func TestErrorsThatCancelOut(t *testing.T) {
+	w := newWorld(t)
+	stop := w.start()
+	_, _, hash := w.flows()
+	w.untilZero()
+	stop()
+	w.forget("received", hash) // the journal has 100 too few
+	w.pay(w.distribution, w.customer.Address(), "100", nil)
+	r, err := w.compare()
+	must(t, err)
+	if got := text(t, r); r.Agrees || !strings.HasSuffix(got, "The sums agree, but something that is listed above DIFFERS.\n") {
+		t.Errorf("it says\n%s", got)
+	}
+}
+
 // Books that are wrong, each in its own way, and what is said of it.
 func TestWrongBooks(t *testing.T) {
 	w := newWorld(t)

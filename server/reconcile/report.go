@@ -71,6 +71,9 @@ type Item struct {
 	hash string // the inner transaction's, where Reference is the fee bump's
 }
 
+// differs says that it is neither on its way into the books nor explained.
+func (i Item) differs() bool { return !i.NotBooked && !i.Explained }
+
 // Why is a stable word for the reason.
 type Why string
 
@@ -191,6 +194,8 @@ func (r *Report) verdict() string {
 		}
 	}
 	switch {
+	case !r.Agrees && differ == 0:
+		return "The sums agree, but something that is listed above DIFFERS.\n"
 	case !r.Agrees && differ == 1:
 		return "The journal DIFFERS in one line.\n"
 	case !r.Agrees:

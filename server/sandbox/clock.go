@@ -6,8 +6,9 @@ import "time"
 
 const (
 	maxJump = 100 * 365 * 24 * time.Hour
-	// A last ledger so far in the future is one of a jump before the restart.
-	jumped = time.Minute
+	// A last ledger so far in the future is one of a jump before the restart, or
+	// of ledgers that were closed faster than time goes by.
+	jumped = 2 * time.Second
 )
 
 // Pause stops the closing of ledgers, but for CloseLedger, until Resume.
@@ -47,12 +48,20 @@ func (n *Network) ClockAhead() time.Duration {
 // or mu.
 func (n *Network) now() int64 { return time.Now().Unix() + n.ahead }
 
-// keepAhead goes on with a jump of which the last ledger tells. The caller holds
-// closing, or nobody else has the network yet.
-func (n *Network) keepAhead() {
+// countAhead takes ledgers that were closed faster than time goes by for a jump:
+// no later one can go back behind them.
+func (n *Network) countAhead() {
+	n.closing.Lock()
+	defer n.closing.Unlock()
+	n.keepAhead(0)
+}
+
+// keepAhead goes on with a jump of which the last ledger tells, if it is more
+// than so much. The caller holds closing, or nobody else has the network yet.
+func (n *Network) keepAhead(least time.Duration) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if by := n.history.last().closeTime - n.now(); by > int64(jumped/time.Second) {
+	if by := n.history.last().closeTime - n.now(); by > int64(least/time.Second) {
 		n.ahead += by
 	}
 }

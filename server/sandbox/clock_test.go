@@ -145,3 +145,44 @@ func (w *world) fundedByBot(address string) (r reply) {
 	<-ended
 	return r
 }
+
+// TestHorizonKeepsUp: whatever is done to the clock, what Horizon says of itself
+// stays within some seconds of the last ledger.
+func TestHorizonKeepsUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n, err := Open(Config{CloseEvery: time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, step := range []struct {
+			name string
+			do   func() error
+		}{
+			{"nothing", func() error { return nil }},
+			{"a jump", func() error { return n.JumpClock(24 * time.Hour) }},
+			{"a reset", n.Reset},
+			{"many ledgers at once", func() error {
+				for range 700 {
+					n.CloseLedger()
+				}
+				n.countAhead()
+				return nil
+			}},
+		} {
+			if err := step.do(); err != nil {
+				t.Fatal(err)
+			}
+			<-time.After(5 * time.Second)
+			n.mu.RLock()
+			last, told := n.history.last().seq, n.noticed().seq
+			n.mu.RUnlock()
+			if told > last || last-told > 3 {
+				t.Errorf("after %s Horizon tells of ledger %d, and the last is %d", step.name, told, last)
+			}
+		}
+		if err := n.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}

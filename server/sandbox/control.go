@@ -353,6 +353,7 @@ func (c *Control) closeLedgers(r *http.Request) (any, error) {
 	for range body.Count {
 		c.network.CloseLedger()
 	}
+	c.network.countAhead()
 	return c.ledgers(r)
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -67,7 +68,7 @@ func (c *Control) save(r *http.Request) (_ any, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(names) >= maxSnapshots {
+	if len(names) >= maxSnapshots && !slices.Contains(names, body.Name) {
 		return nil, &controlError{http.StatusConflict, FieldError{"name", fmt.Sprintf("there are %d snapshots already; forget some first", maxSnapshots)}}
 	}
 	root, err := c.open()

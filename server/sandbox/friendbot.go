@@ -116,6 +116,8 @@ func (f *friendbot) trySend(to string) (*transaction, chan *closedTransaction, c
 		switch {
 		case st == statusPending:
 			return t, n.await(t.hash), nil, nil
+		case st == statusError && result.Result.Code == xdr.TransactionResultCodeTxInsufficientBalance:
+			continue // this one has paid its last fee
 		case st == statusError && result.Result.Code != xdr.TransactionResultCodeTxInsufficientFee:
 			return nil, nil, nil, fmt.Errorf("friendbot's transaction: %s", codesOf(result).Transaction)
 		}

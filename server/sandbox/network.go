@@ -121,7 +121,7 @@ func open(cfg Config) (*Network, error) {
 		}
 		err = removeIfThere(filepath.Join(cfg.Dir, nextLogName)) // of one that died while replacing
 	}
-	n.keepAhead()
+	n.keepAhead(jumped)
 	if err == nil {
 		err = n.found()
 	}
@@ -428,12 +428,21 @@ func (n *Network) forget(hash [32]byte, w chan *closedTransaction) {
 // of now is. A network that is told when to close looks at once. The caller
 // holds mu.
 func (n *Network) noticed() *closedLedger {
-	l := n.history.last()
-	for then := time.Now().Add(-n.looks).Unix(); n.looks > 0 && l.closeTime > then && l.seq > 1; {
-		l = n.history.ledger(l.seq - 1)
+	last := n.history.last()
+	if n.looks <= 0 {
+		return last
 	}
-	return l
+	then := time.Now().Add(-n.looks).Unix() + n.ahead
+	for l := last; last.seq-l.seq < mostUnnoticed; l = n.history.ledger(l.seq - 1) {
+		if l.closeTime <= then || l.seq == 1 {
+			return l
+		}
+	}
+	return last // the ledgers' time is not the clock's
 }
+
+// mostUnnoticed is how many ledgers can close between two looks.
+const mostUnnoticed = 1000
 
 // submitMoment is the next ledger as far as it is known: it closes after the
 // last one, and maybe only two intervals from now. The caller holds mu.

@@ -178,7 +178,7 @@ func (n *Network) become(next *Network) error {
 		n.log = next.log
 	}
 	n.takeOver(next)
-	n.keepAhead()
+	n.keepAhead(jumped)
 	var err error
 	if n.log != nil {
 		err = syncDir(n.cfg.Dir)
@@ -195,6 +195,7 @@ func (n *Network) takeOver(next *Network) {
 	defer n.mu.Unlock()
 	n.queueMu.Lock()
 	defer n.queueMu.Unlock()
+	next.queue.surge = n.queue.surge // the weather stays, whatever the ledgers
 	n.state, n.history, n.queue = next.state, next.history, next.queue
 	for _, all := range n.waiting {
 		for _, w := range all {

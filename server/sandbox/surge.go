@@ -6,8 +6,8 @@ import (
 )
 
 const (
-	maxSurge    = math.MaxInt64 / 10_000 // stroops: no product with a transaction's size overflows
-	maxSurgeFor = 100_000                // ledgers
+	maxSurge    = math.MaxUint32 / maxTransactionOps // stroops: a full transaction can still bid it
+	maxSurgeFor = 100_000                            // ledgers
 )
 
 // A Surge is a time in which a ledger takes only who pays enough, as if others

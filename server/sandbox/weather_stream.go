@@ -44,7 +44,7 @@ func (b *bentStream) Write(p []byte) (int, error) {
 
 func (b *bentStream) pass(message []byte) error {
 	// The opening and the farewell are events with a type.
-	event := !bytes.Contains(message, []byte("\nevent: "))
+	event := !bytes.HasPrefix(message, []byte("event: ")) && !bytes.Contains(message, []byte("\nevent: "))
 	due := b.passed >= b.strike.Events
 	switch {
 	case event && due && b.strike.Kind == TruncateStream:

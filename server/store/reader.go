@@ -68,9 +68,16 @@ func (r *readers) each(ctx context.Context, scan func(scanner) (more bool, err e
 		return err
 	}
 	defer func() { r.idle <- c }()
-	return c.conn.Raw(func(dc any) error {
+	// A panic goes around Raw, which would close the connection over it.
+	var panicked any
+	err = c.conn.Raw(func(dc any) error {
+		defer func() { panicked = recover() }()
 		return c.each(ctx, dc, scan, query, args)
 	})
+	if panicked != nil {
+		panic(panicked)
+	}
+	return err
 }
 
 // take waits for an idle connection; whoever has it gives it back to idle.

@@ -1,7 +1,10 @@
 package store
 
 import (
+	"database/sql"
 	"database/sql/driver"
+	"errors"
+	"path/filepath"
 	"testing"
 
 	"windlass/server/anchor"
@@ -34,5 +37,35 @@ func TestScan(t *testing.T) {
 	}
 	if err := (row{int64(1)}).Scan(&big, &text); err == nil {
 		t.Error("a column is missing and nobody says so")
+	}
+}
+
+// TestPanicInScan: a handler that panics in a read, and is caught, costs no
+// connection.
+func TestPanicInScan(t *testing.T) {
+	t.Parallel()
+	pool, err := sql.Open("sqlite3", filepath.Join(t.TempDir(), "x.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := openReaders(t.Context(), pool, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := func(scan func(scanner) (bool, error)) (panicked any, err error) {
+		defer func() { panicked = recover() }()
+		return nil, r.each(t.Context(), scan, `SELECT 1`, nil)
+	}
+	for range 3 {
+		if p, _ := read(func(scanner) (bool, error) { panic("ours") }); p != "ours" {
+			t.Fatalf("the panic became %v", p)
+		}
+	}
+	var n int64
+	if p, err := read(func(s scanner) (bool, error) { return false, s.Scan(&n) }); err != nil || p != nil || n != 1 {
+		t.Errorf("after it: %d %v %v", n, err, p)
+	}
+	if err := errors.Join(r.close(), pool.Close()); err != nil {
+		t.Error(err)
 	}
 }
