@@ -61,7 +61,7 @@ func TestRecordsOfAllKinds(t *testing.T) {
 		records = append(records, fmt.Sprintf(`{"id":%q,%s,"created_at":"2026-11-22T07:53:10Z","transaction_hash":%q,"transaction":{"memo_type":"id","memo":"%d","result_xdr":%q}}`,
 			id(i), s.body, strings.Repeat("0", 62)+fmt.Sprintf("%02x", i), s.memo, merge))
 	}
-	w.gate.set(func(rw http.ResponseWriter, r *http.Request, next http.Handler) bool {
+	w.gate.Set(func(rw http.ResponseWriter, r *http.Request, next http.Handler) bool {
 		if !strings.HasSuffix(r.URL.Path, "/payments") {
 			return false
 		}

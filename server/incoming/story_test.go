@@ -60,7 +60,7 @@ func TestADowntimeIsCaughtUpOnce(t *testing.T) {
 	w.pay("100", memo)
 
 	var pages atomic.Int32
-	w.gate.set(func(rw http.ResponseWriter, r *http.Request, _ http.Handler) bool {
+	w.gate.Set(func(rw http.ResponseWriter, r *http.Request, _ http.Handler) bool {
 		if strings.Contains(r.URL.Path, w.distribution.Address()+"/payments") && pages.Add(1) > 1 {
 			rw.WriteHeader(http.StatusBadGateway)
 			return true
@@ -74,7 +74,7 @@ func TestADowntimeIsCaughtUpOnce(t *testing.T) {
 		t.Fatalf("it is %s already", s)
 	}
 
-	w.gate.set(nil)
+	w.gate.Set(nil)
 	w.follow()
 	w.untilStatus(anchor.PendingAnchor, id)
 	w.balanced()
@@ -306,7 +306,7 @@ func TestAForgetfulHorizonStopsTheStream(t *testing.T) {
 	stop()
 	id, memo := w.withdrawal(soon())
 	w.pay("100", memo)
-	w.gate.set(func(rw http.ResponseWriter, r *http.Request, _ http.Handler) bool {
+	w.gate.Set(func(rw http.ResponseWriter, r *http.Request, _ http.Handler) bool {
 		switch {
 		case r.URL.Path == "/":
 			_, _ = rw.Write([]byte(`{"network_passphrase":"` + passphrase + `","history_latest_ledger":900000,"history_elder_ledger":800000}`))
@@ -323,7 +323,7 @@ func TestAForgetfulHorizonStopsTheStream(t *testing.T) {
 	if s := w.transaction(id).Status(); s != anchor.PendingUserTransferStart {
 		t.Errorf("it went on: %s", s)
 	}
-	w.gate.set(nil) // it goes on by itself
+	w.gate.Set(nil) // it goes on by itself
 	w.untilStatus(anchor.PendingAnchor, id)
 }
 
@@ -336,7 +336,7 @@ func (w *world) untilAlarm(in *incoming.Incoming, text string) {
 func TestASilentStreamIsNoticed(t *testing.T) {
 	w := newWorld(t)
 	var streams atomic.Int32
-	w.gate.set(func(rw http.ResponseWriter, r *http.Request, _ http.Handler) bool {
+	w.gate.Set(func(rw http.ResponseWriter, r *http.Request, _ http.Handler) bool {
 		if r.Header.Get("Accept") != "text/event-stream" {
 			return false
 		}
@@ -360,7 +360,7 @@ func TestStreamsAreReopened(t *testing.T) {
 	w := newWorld(t)
 	w.config.CheckEvery = time.Hour
 	var streams atomic.Int32
-	w.gate.set(func(rw http.ResponseWriter, r *http.Request, next http.Handler) bool {
+	w.gate.Set(func(rw http.ResponseWriter, r *http.Request, next http.Handler) bool {
 		if r.Header.Get("Accept") != "text/event-stream" {
 			return false
 		}

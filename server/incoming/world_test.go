@@ -1,12 +1,8 @@
 package incoming_test
 
 import (
-	"bytes"
 	"context"
-	"fmt"
-	"io"
 	"log/slog"
-	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"sync"
@@ -22,6 +18,7 @@ import (
 	"windlass/server/anchor"
 	"windlass/server/horizon"
 	"windlass/server/incoming"
+	"windlass/server/rig"
 	"windlass/server/sandbox"
 	"windlass/server/store"
 )
@@ -33,7 +30,7 @@ const passphrase = network.TestNetworkPassphrase
 // A world is a network behind a gate, books, and an anchor's accounts.
 type world struct {
 	t      *testing.T
-	gate   *gate
+	gate   *rig.Gate
 	url    string          // through the gate
 	ledger *horizon.Client // through the gate, as the streams see it
 	plain  *horizon.Client // past it
@@ -48,34 +45,12 @@ type world struct {
 	memos                              uint64
 }
 
-// A gate stands before the network and can do to requests what networks do.
-type gate struct {
-	mu   sync.Mutex
-	rule func(w http.ResponseWriter, r *http.Request, next http.Handler) bool // true: answered
-	next http.Handler
-}
-
-func (g *gate) set(rule func(http.ResponseWriter, *http.Request, http.Handler) bool) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.rule = rule
-}
-
-func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	g.mu.Lock()
-	rule := g.rule
-	g.mu.Unlock()
-	if rule == nil || !rule(w, r, g.next) {
-		g.next.ServeHTTP(w, r)
-	}
-}
-
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	t.Parallel()
 	n, err := sandbox.Open(sandbox.Config{CloseEvery: 50 * time.Millisecond, StreamEvery: 50 * time.Millisecond})
 	must(t, err)
-	w := &world{t: t, gate: &gate{next: n.Handler()}, logger: slog.New(slog.NewTextHandler(logWriter{t}, nil))}
+	w := &world{t: t, gate: &rig.Gate{Next: n.Handler()}, logger: slog.New(slog.NewTextHandler(rig.Log{T: t}, nil))}
 	front, back := httptest.NewServer(w.gate), httptest.NewServer(n.Handler())
 	w.url = front.URL
 	w.ledger = horizon.New(horizon.Config{URLs: []string{front.URL}, Passphrase: passphrase})
@@ -89,7 +64,7 @@ func newWorld(t *testing.T) *world {
 	})
 	w.books = newBooks(t)
 
-	w.issuer, w.distribution, w.fee, w.channel, w.customer = newKey(t), newKey(t), newKey(t), newKey(t), newKey(t)
+	w.issuer, w.distribution, w.fee, w.channel, w.customer = rig.NewKey(t), rig.NewKey(t), rig.NewKey(t), rig.NewKey(t), rig.NewKey(t)
 	w.fund(w.issuer, w.distribution, w.fee, w.channel, w.customer)
 	w.asset = anchor.Asset{Scheme: anchor.Stellar, Code: "USDW", Issuer: w.issuer.Address()}
 	side := anchor.Side{Enabled: true, Min: anchor.One, Max: 5000 * anchor.One, Fee: anchor.Schedule{Fixed: anchor.One}}
@@ -123,66 +98,6 @@ func newBooks(t *testing.T) *store.Store {
 	return s
 }
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-func newKey(t *testing.T) *keypair.Full {
-	t.Helper()
-	k, err := keypair.Random()
-	must(t, err)
-	return k
-}
-
-// logWriter shows the log with its test.
-type logWriter struct{ t *testing.T }
-
-func (w logWriter) Write(p []byte) (int, error) {
-	w.t.Log(string(bytes.TrimSpace(p)))
-	return len(p), nil
-}
-
-// fund asks friendbot for accounts.
-func (w *world) fund(keys ...*keypair.Full) {
-	w.t.Helper()
-	errs := make([]error, len(keys))
-	var wg sync.WaitGroup
-	for i, k := range keys {
-		wg.Go(func() {
-			req, err := http.NewRequestWithContext(w.t.Context(), http.MethodGet, w.plain.URL()+"/friendbot?addr="+k.Address(), nil)
-			if err != nil {
-				errs[i] = err
-				return
-			}
-			resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req)
-			if err != nil {
-				errs[i] = err
-				return
-			}
-			defer resp.Body.Close()
-			if b, _ := io.ReadAll(resp.Body); resp.StatusCode != http.StatusOK {
-				errs[i] = fmt.Errorf("friendbot: %s %s", resp.Status, b)
-			}
-		})
-	}
-	wg.Wait()
-	for _, err := range errs {
-		must(w.t, err)
-	}
-}
-
-// do makes one transaction of a source account, waits for its ledger and
-// returns its hash.
-func (w *world) do(source *keypair.Full, memo txnbuild.Memo, ops []txnbuild.Operation, more ...*keypair.Full) string {
-	w.t.Helper()
-	sub, err := w.submit(source, memo, ops, more...)
-	must(w.t, err)
-	return sub.Hash
-}
-
 // fails makes a transaction that fails in its ledger.
 func (w *world) fails(source *keypair.Full, op txnbuild.Operation) {
 	w.t.Helper()
@@ -191,20 +106,32 @@ func (w *world) fails(source *keypair.Full, op txnbuild.Operation) {
 	}
 }
 
+func must(t testing.TB, err error) {
+	t.Helper()
+	rig.Must(t, err)
+}
+
+func (w *world) fund(keys ...*keypair.Full) {
+	w.t.Helper()
+	rig.Fund(w.t, w.plain.URL(), keys...)
+}
+
+func (w *world) until(what string, holds func() bool) {
+	w.t.Helper()
+	rig.Until(w.t, what, holds)
+}
+
+// do makes one transaction and waits for its ledger.
+func (w *world) do(source *keypair.Full, memo txnbuild.Memo, ops []txnbuild.Operation, more ...*keypair.Full) string {
+	w.t.Helper()
+	sub, err := w.submit(source, memo, ops, more...)
+	must(w.t, err)
+	return sub.Hash
+}
+
 func (w *world) submit(source *keypair.Full, memo txnbuild.Memo, ops []txnbuild.Operation, more ...*keypair.Full) (horizon.Submission, error) {
 	w.t.Helper()
-	a, err := w.plain.Account(w.t.Context(), source.Address())
-	must(w.t, err)
-	tx, err := txnbuild.NewTransaction(txnbuild.TransactionParams{
-		SourceAccount: &txnbuild.SimpleAccount{AccountID: a.ID, Sequence: a.Sequence}, IncrementSequenceNum: true,
-		Operations: ops, BaseFee: 1000, Memo: memo, Preconditions: txnbuild.Preconditions{TimeBounds: txnbuild.NewInfiniteTimeout()},
-	})
-	must(w.t, err)
-	tx, err = tx.Sign(passphrase, append([]*keypair.Full{source}, more...)...)
-	must(w.t, err)
-	text, err := tx.Base64()
-	must(w.t, err)
-	return w.plain.Submit(w.t.Context(), text)
+	return rig.Submit(w.t, w.plain, passphrase, source, memo, ops, more...)
 }
 
 func (w *world) line() txnbuild.CreditAsset {
@@ -256,22 +183,6 @@ func (w *world) follow() (in *incoming.Incoming, stop func()) {
 	stop = sync.OnceFunc(func() { cancel(); <-done })
 	w.t.Cleanup(stop)
 	return in, stop
-}
-
-// until waits for something to be true of the books.
-func (w *world) until(what string, holds func() bool) {
-	w.t.Helper()
-	limit := time.NewTimer(60 * time.Second)
-	defer limit.Stop()
-	look := time.NewTicker(10 * time.Millisecond)
-	defer look.Stop()
-	for !holds() {
-		select {
-		case <-look.C:
-		case <-limit.C:
-			w.t.Fatalf("in vain waited for: %s", what)
-		}
-	}
 }
 
 func (w *world) transaction(id string) *anchor.Transaction {

@@ -39,7 +39,7 @@ func TestTheFeeIsRaisedUnderItsCap(t *testing.T) {
 	var asked atomic.Int32
 	var ask atomic.Int64 // for each operation
 	ask.Store(700)
-	w.gate.set(submits(func(rw http.ResponseWriter, _ *http.Request, _ http.Handler) bool {
+	w.gate.Set(submits(func(rw http.ResponseWriter, _ *http.Request, _ http.Handler) bool {
 		if asked.Add(1) > 3 {
 			return false
 		}
@@ -75,7 +75,7 @@ func TestRefusalsOfOursFailNobody(t *testing.T) {
 	w := newWorld(t, 1)
 	to := w.customers(1)
 	var well atomic.Bool
-	w.gate.set(submits(func(rw http.ResponseWriter, _ *http.Request, _ http.Handler) bool {
+	w.gate.Set(submits(func(rw http.ResponseWriter, _ *http.Request, _ http.Handler) bool {
 		if well.Load() {
 			return false
 		}
@@ -101,7 +101,7 @@ func TestRefusalsOfOursFailNobody(t *testing.T) {
 func TestAttemptsAreBounded(t *testing.T) {
 	w := newWorld(t, 1)
 	to := w.customers(1)
-	w.gate.set(submits(func(rw http.ResponseWriter, _ *http.Request, _ http.Handler) bool {
+	w.gate.Set(submits(func(rw http.ResponseWriter, _ *http.Request, _ http.Handler) bool {
 		problem(rw, http.StatusGatewayTimeout, "timeout")
 		return true
 	}))
@@ -121,7 +121,7 @@ func TestALostHashIsNotPaidAgain(t *testing.T) {
 	to := w.customers(1)
 	var shut atomic.Bool
 	shut.Store(true)
-	w.gate.set(submits(func(rw http.ResponseWriter, _ *http.Request, _ http.Handler) bool {
+	w.gate.Set(submits(func(rw http.ResponseWriter, _ *http.Request, _ http.Handler) bool {
 		if shut.Load() {
 			problem(rw, http.StatusGatewayTimeout, "timeout")
 		}
@@ -180,7 +180,7 @@ func TestAFateThatIsWrittenAlready(t *testing.T) {
 	to := w.customers(1)
 	var shut atomic.Bool
 	shut.Store(true)
-	w.gate.set(submits(func(rw http.ResponseWriter, _ *http.Request, _ http.Handler) bool {
+	w.gate.Set(submits(func(rw http.ResponseWriter, _ *http.Request, _ http.Handler) bool {
 		if shut.Load() {
 			problem(rw, http.StatusGatewayTimeout, "timeout")
 		}
@@ -204,9 +204,9 @@ func TestWaitingIsBounded(t *testing.T) {
 	to := w.customers(1)
 	account := to[0].Address()
 	before := httptest.NewRecorder()
-	w.gate.next.ServeHTTP(before, httptest.NewRequest(http.MethodGet, "/accounts/"+account, nil))
+	w.gate.Next.ServeHTTP(before, httptest.NewRequest(http.MethodGet, "/accounts/"+account, nil))
 	w.untrust(to[0])
-	w.gate.set(func(rw http.ResponseWriter, r *http.Request, _ http.Handler) bool {
+	w.gate.Set(func(rw http.ResponseWriter, r *http.Request, _ http.Handler) bool {
 		if accountOf(r) != account {
 			return false
 		}
@@ -237,7 +237,7 @@ func TestChaosPaysOnce(t *testing.T) {
 		defer mu.Unlock()
 		return dice.IntN(n)
 	}
-	w.gate.set(func(rw http.ResponseWriter, r *http.Request, next http.Handler) bool {
+	w.gate.Set(func(rw http.ResponseWriter, r *http.Request, next http.Handler) bool {
 		if calm.Load() {
 			return false
 		}

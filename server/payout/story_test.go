@@ -63,7 +63,7 @@ func TestACrashBeforeSubmitPaysOnce(t *testing.T) {
 	w := newWorld(t, 2)
 	to := w.customers(5)
 	ids := w.deposits(to...)
-	w.gate.set(submits(func(rw http.ResponseWriter, r *http.Request, _ http.Handler) bool {
+	w.gate.Set(submits(func(rw http.ResponseWriter, r *http.Request, _ http.Handler) bool {
 		_, _ = io.Copy(io.Discard, r.Body) // only then does the server notice who leaves
 		<-r.Context().Done()               // the process dies while it waits
 		return true
@@ -79,7 +79,7 @@ func TestACrashBeforeSubmitPaysOnce(t *testing.T) {
 		t.Errorf("the transaction is %s", s)
 	}
 
-	w.gate.set(nil)
+	w.gate.Set(nil)
 	w.engine()
 	w.untilStatus(anchor.Completed, ids...)
 	w.paidOnce(to...)
@@ -96,7 +96,7 @@ func TestA504ThatAppliedPaysOnce(t *testing.T) {
 	w := newWorld(t, 2)
 	to := w.customers(3)
 	var lost atomic.Int32
-	w.gate.set(submits(func(rw http.ResponseWriter, r *http.Request, next http.Handler) bool {
+	w.gate.Set(submits(func(rw http.ResponseWriter, r *http.Request, next http.Handler) bool {
 		next.ServeHTTP(httptest.NewRecorder(), r)
 		lost.Add(1)
 		problem(rw, http.StatusGatewayTimeout, "timeout")
@@ -118,7 +118,7 @@ func TestNotFoundIsNoProof(t *testing.T) {
 	w := newWorld(t, 3)
 	to := w.customers(3)
 	var unknown atomic.Int32
-	w.gate.set(func(rw http.ResponseWriter, r *http.Request, next http.Handler) bool {
+	w.gate.Set(func(rw http.ResponseWriter, r *http.Request, next http.Handler) bool {
 		switch {
 		case r.Method == http.MethodPost:
 			next.ServeHTTP(httptest.NewRecorder(), r)
@@ -169,7 +169,7 @@ func TestOneBadOperationSparesItsBatch(t *testing.T) {
 	w := newWorld(t, 1)
 	to := w.customers(4)
 	var gone atomic.Bool
-	w.gate.set(submits(func(rw http.ResponseWriter, r *http.Request, _ http.Handler) bool {
+	w.gate.Set(submits(func(rw http.ResponseWriter, r *http.Request, _ http.Handler) bool {
 		if gone.CompareAndSwap(false, true) {
 			w.untrust(to[2])
 		}
@@ -196,7 +196,7 @@ func TestAnEnvelopePastItsBoundIsRebuilt(t *testing.T) {
 	w := newWorld(t, 1)
 	to := w.customers(2)
 	var open atomic.Bool
-	w.gate.set(submits(func(rw http.ResponseWriter, _ *http.Request, _ http.Handler) bool {
+	w.gate.Set(submits(func(rw http.ResponseWriter, _ *http.Request, _ http.Handler) bool {
 		if open.Load() {
 			return false
 		}

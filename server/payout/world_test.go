@@ -1,10 +1,8 @@
 package payout_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -22,6 +20,7 @@ import (
 	"windlass/server/anchor"
 	"windlass/server/horizon"
 	"windlass/server/payout"
+	"windlass/server/rig"
 	"windlass/server/sandbox"
 	"windlass/server/store"
 )
@@ -34,7 +33,7 @@ const passphrase = network.TestNetworkPassphrase
 type world struct {
 	t      *testing.T
 	net    *sandbox.Network
-	gate   *gate
+	gate   *rig.Gate
 	ledger *horizon.Client // through the gate, as the engine sees it
 	plain  *horizon.Client // past it
 	dir    string          // of the books
@@ -46,28 +45,6 @@ type world struct {
 	terms                     *anchor.Terms
 	asset                     anchor.Asset
 	feeLumens                 anchor.Amount // before anything was paid
-}
-
-// A gate stands before the network and can do to requests what networks do.
-type gate struct {
-	mu   sync.Mutex
-	rule func(w http.ResponseWriter, r *http.Request, next http.Handler) bool // true: answered
-	next http.Handler
-}
-
-func (g *gate) set(rule func(http.ResponseWriter, *http.Request, http.Handler) bool) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.rule = rule
-}
-
-func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	g.mu.Lock()
-	rule := g.rule
-	g.mu.Unlock()
-	if rule == nil || !rule(w, r, g.next) {
-		g.next.ServeHTTP(w, r)
-	}
 }
 
 // submits makes a rule that concerns submissions only.
@@ -91,8 +68,8 @@ func newWorld(t *testing.T, channels int) *world {
 	t.Parallel()
 	n, err := sandbox.Open(sandbox.Config{CloseEvery: 50 * time.Millisecond})
 	must(t, err)
-	w := &world{t: t, net: n, logger: slog.New(slog.NewTextHandler(logWriter{t}, &slog.HandlerOptions{Level: slog.LevelInfo}))}
-	w.gate = &gate{next: n.Handler()}
+	w := &world{t: t, net: n, logger: slog.New(slog.NewTextHandler(rig.Log{T: t}, &slog.HandlerOptions{Level: slog.LevelInfo}))}
+	w.gate = &rig.Gate{Next: n.Handler()}
 	front, back := httptest.NewServer(w.gate), httptest.NewServer(n.Handler())
 	w.ledger = horizon.New(horizon.Config{URLs: []string{front.URL}, Passphrase: passphrase})
 	w.plain = horizon.New(horizon.Config{URLs: []string{back.URL}})
@@ -107,9 +84,9 @@ func newWorld(t *testing.T, channels int) *world {
 	must(t, store.NewKeyFile(filepath.Join(w.dir, "key.json")))
 	w.books = openBooks(t, w.dir)
 
-	w.issuer, w.distribution, w.fee = newKey(t), newKey(t), newKey(t)
+	w.issuer, w.distribution, w.fee = rig.NewKey(t), rig.NewKey(t), rig.NewKey(t)
 	for range channels {
-		w.channels = append(w.channels, newKey(t))
+		w.channels = append(w.channels, rig.NewKey(t))
 	}
 	w.fund(append([]*keypair.Full{w.issuer, w.distribution, w.fee}, w.channels...)...)
 	w.asset = anchor.Asset{Scheme: anchor.Stellar, Code: "USDW", Issuer: w.issuer.Address()}
@@ -131,73 +108,25 @@ func openBooks(t *testing.T, dir string) *store.Store {
 	return s
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
+	rig.Must(t, err)
 }
 
-func newKey(t *testing.T) *keypair.Full {
-	t.Helper()
-	k, err := keypair.Random()
-	must(t, err)
-	return k
-}
-
-// logWriter shows the log with its test.
-type logWriter struct{ t *testing.T }
-
-func (w logWriter) Write(p []byte) (int, error) {
-	w.t.Log(string(bytes.TrimSpace(p)))
-	return len(p), nil
-}
-
-// fund asks friendbot for accounts.
 func (w *world) fund(keys ...*keypair.Full) {
 	w.t.Helper()
-	errs := make([]error, len(keys))
-	var wg sync.WaitGroup
-	for i, k := range keys {
-		wg.Go(func() {
-			req, err := http.NewRequestWithContext(w.t.Context(), http.MethodGet, w.plain.URL()+"/friendbot?addr="+k.Address(), nil)
-			if err != nil {
-				errs[i] = err
-				return
-			}
-			tr := &http.Transport{DisableKeepAlives: true}
-			resp, err := tr.RoundTrip(req)
-			if err != nil {
-				errs[i] = err
-				return
-			}
-			defer resp.Body.Close()
-			if b, _ := io.ReadAll(resp.Body); resp.StatusCode != http.StatusOK {
-				errs[i] = fmt.Errorf("friendbot: %s %s", resp.Status, b)
-			}
-		})
-	}
-	wg.Wait()
-	for _, err := range errs {
-		must(w.t, err)
-	}
+	rig.Fund(w.t, w.plain.URL(), keys...)
 }
 
-// do makes one transaction of a source account and waits for its ledger.
+func (w *world) until(what string, holds func() bool) {
+	w.t.Helper()
+	rig.Until(w.t, what, holds)
+}
+
+// do makes one transaction and waits for its ledger.
 func (w *world) do(source *keypair.Full, ops []txnbuild.Operation, more ...*keypair.Full) {
 	w.t.Helper()
-	a, err := w.plain.Account(w.t.Context(), source.Address())
-	must(w.t, err)
-	tx, err := txnbuild.NewTransaction(txnbuild.TransactionParams{
-		SourceAccount: &txnbuild.SimpleAccount{AccountID: a.ID, Sequence: a.Sequence}, IncrementSequenceNum: true,
-		Operations: ops, BaseFee: 1000, Preconditions: txnbuild.Preconditions{TimeBounds: txnbuild.NewInfiniteTimeout()},
-	})
-	must(w.t, err)
-	tx, err = tx.Sign(passphrase, append([]*keypair.Full{source}, more...)...)
-	must(w.t, err)
-	xdr, err := tx.Base64()
-	must(w.t, err)
-	_, err = w.plain.Submit(w.t.Context(), xdr)
+	_, err := rig.Submit(w.t, w.plain, passphrase, source, nil, ops, more...)
 	must(w.t, err)
 }
 
@@ -229,11 +158,11 @@ func (w *world) customers(n int) []*keypair.Full {
 	const each = 19
 	all := make([]*keypair.Full, n)
 	for i := range all {
-		all[i] = newKey(w.t)
+		all[i] = rig.NewKey(w.t)
 	}
 	funders := make([]*keypair.Full, (n+each-1)/each)
 	for i := range funders {
-		funders[i] = newKey(w.t)
+		funders[i] = rig.NewKey(w.t)
 	}
 	w.fund(funders...)
 	var wg sync.WaitGroup
@@ -320,22 +249,6 @@ func (w *world) engine(change ...func(*payout.Config)) (e *payout.Engine, stop f
 	stop = sync.OnceFunc(func() { cancel(); <-done })
 	w.t.Cleanup(stop)
 	return e, stop
-}
-
-// until waits for something to be true of the books, or else of the world.
-func (w *world) until(what string, holds func() bool) {
-	w.t.Helper()
-	limit := time.NewTimer(90 * time.Second)
-	defer limit.Stop()
-	look := time.NewTicker(10 * time.Millisecond)
-	defer look.Stop()
-	for !holds() {
-		select {
-		case <-look.C:
-		case <-limit.C:
-			w.t.Fatalf("in vain waited for: %s", what)
-		}
-	}
 }
 
 func (w *world) untilStatus(status anchor.Status, ids ...string) {

@@ -93,7 +93,7 @@ func TestItAgreesWhileTheAnchorIsDown(t *testing.T) {
 
 	// A deposit's envelope reaches the ledger, and nobody hears of it.
 	deposit := w.open(anchor.Deposit)
-	w.gate.set(func(rw http.ResponseWriter, r *http.Request, next http.Handler) bool {
+	w.gate.Set(func(rw http.ResponseWriter, r *http.Request, next http.Handler) bool {
 		switch {
 		case r.Method == http.MethodPost:
 			next.ServeHTTP(&discard{ResponseWriter: rw}, r)
@@ -116,7 +116,7 @@ func TestItAgreesWhileTheAnchorIsDown(t *testing.T) {
 		return err == nil
 	})
 	stop()
-	w.gate.set(nil)
+	w.gate.Set(nil)
 	tx, err := w.plain.Transaction(t.Context(), envelope.Hash)
 	must(t, err)
 
@@ -297,7 +297,7 @@ func TestWrongBooks(t *testing.T) {
 // What exists of our asset, and who destroyed some of it.
 func TestIssued(t *testing.T) {
 	w := newWorld(t)
-	w.gate.set(func(rw http.ResponseWriter, r *http.Request, _ http.Handler) bool {
+	w.gate.Set(func(rw http.ResponseWriter, r *http.Request, _ http.Handler) bool {
 		if r.URL.Path == "/assets" {
 			rw.WriteHeader(http.StatusNotFound)
 			_, _ = rw.Write([]byte(`{"type":"https://stellar.org/horizon-errors/not_found","status":404}`))
@@ -308,7 +308,7 @@ func TestIssued(t *testing.T) {
 	if len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "USDW is not compared") || !strings.Contains(text(t, r), r.Notes[0]) {
 		t.Errorf("a Horizon that cannot tell what exists is noted as %q", r.Notes)
 	}
-	w.gate.set(nil)
+	w.gate.Set(nil)
 	stop := w.start()
 	w.untilZero()
 	toCustomer := w.do(w.issuer, nil, []txnbuild.Operation{&txnbuild.Payment{Destination: w.customer.Address(), Asset: w.line(), Amount: "9"}})
@@ -340,7 +340,7 @@ func TestItCannotBeCompared(t *testing.T) {
 			t.Errorf("it says %v, not %q", err, says)
 		}
 	}
-	w.gate.set(func(rw http.ResponseWriter, r *http.Request, next http.Handler) bool {
+	w.gate.Set(func(rw http.ResponseWriter, r *http.Request, next http.Handler) bool {
 		if strings.HasPrefix(r.URL.Path, "/accounts/") {
 			next.ServeHTTP(&without{rw}, r)
 			return true
@@ -348,12 +348,12 @@ func TestItCannotBeCompared(t *testing.T) {
 		return false
 	})
 	fails("Latest-Ledger")
-	w.gate.set(func(rw http.ResponseWriter, _ *http.Request, _ http.Handler) bool {
+	w.gate.Set(func(rw http.ResponseWriter, _ *http.Request, _ http.Handler) bool {
 		rw.WriteHeader(http.StatusBadGateway)
 		return true
 	})
 	fails("502")
-	w.gate.set(nil)
+	w.gate.Set(nil)
 	w.tamper(`UPDATE cursors SET ledger_hash = 'another' WHERE name LIKE 'payments:%'`)
 	fails("another network")
 	w.tamper(`UPDATE cursors SET ledger = 0, ledger_hash = '' WHERE name LIKE 'payments:%'`)

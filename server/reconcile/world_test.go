@@ -1,11 +1,9 @@
 package reconcile_test
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -26,6 +24,7 @@ import (
 	"windlass/server/payout"
 	"windlass/server/rail"
 	"windlass/server/reconcile"
+	"windlass/server/rig"
 	"windlass/server/sandbox"
 	"windlass/server/store"
 )
@@ -40,7 +39,7 @@ var usd = anchor.Asset{Scheme: anchor.ISO4217, Code: "USD"}
 // engines that can be started and stopped.
 type world struct {
 	t      *testing.T
-	gate   *gate
+	gate   *rig.Gate
 	ledger *horizon.Client // through the gate
 	plain  *horizon.Client // past it
 	bank   *rail.Simulated
@@ -57,28 +56,6 @@ type world struct {
 	watched bool
 }
 
-// A gate stands before the network and can do to requests what networks do.
-type gate struct {
-	mu   sync.Mutex
-	rule func(w http.ResponseWriter, r *http.Request, next http.Handler) bool // true: answered
-	next http.Handler
-}
-
-func (g *gate) set(rule func(http.ResponseWriter, *http.Request, http.Handler) bool) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.rule = rule
-}
-
-func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	g.mu.Lock()
-	rule := g.rule
-	g.mu.Unlock()
-	if rule == nil || !rule(w, r, g.next) {
-		g.next.ServeHTTP(w, r)
-	}
-}
-
 // newWorld makes an anchor as `windlass dev` makes it: the distribution account
 // pays for the transaction that issues its supply.
 func newWorld(t *testing.T) *world {
@@ -86,7 +63,7 @@ func newWorld(t *testing.T) *world {
 	t.Parallel()
 	n, err := sandbox.Open(sandbox.Config{CloseEvery: 200 * time.Millisecond, StreamEvery: 50 * time.Millisecond})
 	must(t, err)
-	w := &world{t: t, gate: &gate{next: n.Handler()}, logger: slog.New(slog.NewTextHandler(logWriter{t}, nil))}
+	w := &world{t: t, gate: &rig.Gate{Next: n.Handler()}, logger: slog.New(slog.NewTextHandler(rig.Log{T: t}, nil))}
 	front, back := httptest.NewServer(w.gate), httptest.NewServer(n.Handler())
 	w.ledger = horizon.New(horizon.Config{URLs: []string{front.URL}, Passphrase: passphrase})
 	w.plain = horizon.New(horizon.Config{URLs: []string{back.URL}})
@@ -124,65 +101,25 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
+	rig.Must(t, err)
 }
 
-// logWriter shows the log with its test.
-type logWriter struct{ t *testing.T }
-
-func (w logWriter) Write(p []byte) (int, error) {
-	w.t.Log(string(bytes.TrimSpace(p)))
-	return len(p), nil
-}
-
-// fund asks friendbot for accounts.
 func (w *world) fund(keys ...*keypair.Full) {
 	w.t.Helper()
-	errs := make([]error, len(keys))
-	var wg sync.WaitGroup
-	for i, k := range keys {
-		wg.Go(func() {
-			req, err := http.NewRequestWithContext(w.t.Context(), http.MethodGet, w.plain.URL()+"/friendbot?addr="+k.Address(), nil)
-			if err != nil {
-				errs[i] = err
-				return
-			}
-			resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req)
-			if err != nil {
-				errs[i] = err
-				return
-			}
-			defer resp.Body.Close()
-			if b, _ := io.ReadAll(resp.Body); resp.StatusCode != http.StatusOK {
-				errs[i] = fmt.Errorf("friendbot: %s %s", resp.Status, b)
-			}
-		})
-	}
-	wg.Wait()
-	for _, err := range errs {
-		must(w.t, err)
-	}
+	rig.Fund(w.t, w.plain.URL(), keys...)
 }
 
-// do makes one transaction, waits for its ledger and returns its hash.
+func (w *world) until(what string, holds func() bool) {
+	w.t.Helper()
+	rig.Until(w.t, what, holds)
+}
+
+// do makes one transaction and waits for its ledger.
 func (w *world) do(source *keypair.Full, memo txnbuild.Memo, ops []txnbuild.Operation, more ...*keypair.Full) string {
 	w.t.Helper()
-	a, err := w.plain.Account(w.t.Context(), source.Address())
-	must(w.t, err)
-	tx, err := txnbuild.NewTransaction(txnbuild.TransactionParams{
-		SourceAccount: &txnbuild.SimpleAccount{AccountID: a.ID, Sequence: a.Sequence}, IncrementSequenceNum: true,
-		Operations: ops, BaseFee: 1000, Memo: memo, Preconditions: txnbuild.Preconditions{TimeBounds: txnbuild.NewInfiniteTimeout()},
-	})
-	must(w.t, err)
-	tx, err = tx.Sign(passphrase, append([]*keypair.Full{source}, more...)...)
-	must(w.t, err)
-	text, err := tx.Base64()
-	must(w.t, err)
-	sub, err := w.plain.Submit(w.t.Context(), text)
+	sub, err := rig.Submit(w.t, w.plain, passphrase, source, memo, ops, more...)
 	must(w.t, err)
 	return sub.Hash
 }
@@ -275,24 +212,6 @@ func (w *world) transfer(reference string) {
 	w.bank.Handler().ServeHTTP(rec, r)
 	if rec.Code != http.StatusCreated {
 		w.t.Fatalf("the bank answers %d %s", rec.Code, rec.Body)
-	}
-}
-
-func (w *world) until(what string, holds func() bool) {
-	w.t.Helper()
-	limit := time.NewTimer(60 * time.Second)
-	defer limit.Stop()
-	look := time.NewTicker(10 * time.Millisecond)
-	defer look.Stop()
-	for !holds() {
-		if w.watched {
-			w.agrees()
-		}
-		select {
-		case <-look.C:
-		case <-limit.C:
-			w.t.Fatalf("in vain waited for: %s", what)
-		}
 	}
 }
 

@@ -242,11 +242,10 @@ func (c *statements) close() error {
 	return errors.Join(errs...)
 }
 
-// source runs statements: the reader pool, or one update's transaction.
+// source runs queries: the reader pool, or one update's transaction.
 type source interface {
 	// each hands row after row of a query to scan, until that wants no more.
 	each(scan func(scanner) (more bool, err error), query string, args ...any) error
-	exec(query string, args ...any) (sql.Result, error)
 	box() *Keys
 }
 
@@ -260,10 +259,6 @@ func (r reader) box() *Keys { return r.s.keys }
 
 func (r reader) each(scan func(scanner) (bool, error), query string, args ...any) error {
 	return r.s.reads.each(r.ctx, scan, query, args)
-}
-
-func (r reader) exec(string, ...any) (sql.Result, error) {
-	return nil, errors.New("store: a reader does not write")
 }
 
 func (s *Store) reader(ctx context.Context) source { return reader{s, ctx} }
