@@ -54,6 +54,7 @@ func crashStory(t *testing.T, dir string, p *program, at addresses, restart func
 		p = restart()
 	})
 	reconciles(t, dir, at)
+	balanced(t, balanceOf(t, dir, at.Horizon))
 }
 
 // mainJob is a deposit of 100 and a withdrawal of 50. What disturb does happens

@@ -1,0 +1,240 @@
+package main
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"windlass/server/anchor"
+)
+
+// holds is what a fact must be in a status.
+type holds string
+
+const (
+	yes    holds = "yes"
+	no     holds = "no"
+	either holds = ""
+)
+
+// factsOf is what each status says about the facts. A deposit waits for the bank
+// before the money is here, a withdrawal after.
+func factsOf(kind anchor.Kind, s anchor.Status) (agreed, funded, paidOut holds) {
+	switch s {
+	case anchor.Incomplete, anchor.PendingUser:
+		return either, no, no
+	case anchor.PendingUserTransferStart:
+		return yes, no, no
+	case anchor.PendingExternal:
+		if kind == anchor.Deposit {
+			return yes, no, no
+		}
+		return yes, yes, no
+	case anchor.PendingAnchor:
+		return either, either, no
+	case anchor.OnHold, anchor.PendingStellar, anchor.PendingTrust, anchor.PendingUserTransferComplete,
+		anchor.NoMarket, anchor.TooSmall, anchor.TooLarge, anchor.Refunded:
+		return yes, yes, no
+	case anchor.Completed:
+		return yes, yes, yes
+	case anchor.Expired:
+		return either, no, no
+	case anchor.Failed:
+		return either, either, either
+	}
+	return "?", "?", "?"
+}
+
+// transactions looks at each transaction by itself: its facts, amounts, what was
+// paid for it, its journal, its trail and its outbox.
+func (l *look) transactions(context.Context) error {
+	for _, t := range l.txs {
+		l.facts(t)
+		l.amounts(t)
+		l.paidForIt(t)
+		l.liability(t)
+		l.trailOf(t)
+		l.outboxOf(t)
+		switch {
+		case t.is("status", string(anchor.Refunded)):
+			l.Refunds++
+		case t.is("status", string(anchor.Completed)) && t.is("kind", string(anchor.Deposit)):
+			l.Deposits++
+		case t.is("status", string(anchor.Completed)):
+			l.Withdrawals++
+		}
+	}
+	return nil
+}
+
+func (l *look) facts(t row) {
+	s := anchor.Status(t.text("status"))
+	agreed, funded, paidOut := factsOf(anchor.Kind(t.text("kind")), s)
+	for _, f := range []struct {
+		name string
+		want holds
+		is   bool
+	}{
+		{"agreed", agreed, t.num("agreed_at") != 0 && t.num("amounts_known") != 0},
+		{"funded", funded, t.num("funded_at") != 0},
+		{"paid out", paidOut, t.num("paid_out_at") != 0},
+		{"completed_at", map[bool]holds{true: yes, false: no}[s == anchor.Completed || s == anchor.Refunded], t.num("completed_at") != 0},
+	} {
+		if f.want != either && (f.want == yes) != f.is {
+			l.find(unbalanced, "%s %s is %s, and %q is %t", t.text("kind"), t.text("id"), s, f.name, f.is)
+		}
+	}
+}
+
+// amounts are the formula, and what came in.
+func (l *look) amounts(t row) {
+	in, out, fee := t.num("amount_in"), t.num("amount_out"), t.num("amount_fee")
+	refunded, refundFee := t.num("amount_refunded"), t.num("refund_fee")
+	if t.num("amounts_known") != 0 && out != in-fee-refunded-refundFee || min(in, out, fee, refunded, refundFee) < 0 {
+		l.find(unbalanced, "%s %s: %s in − %s fee − %s refunded − %s for it is not %s out", t.text("kind"), t.text("id"),
+			anchor.Amount(in), anchor.Amount(fee), anchor.Amount(refunded), anchor.Amount(refundFee), anchor.Amount(out))
+	}
+	came := l.credited[t.text("id")]
+	if funded := t.num("funded_at") != 0; funded && came != in || !funded && came != 0 {
+		l.find(unbalanced, "%s %s (%s) has %s in, and %s came for it", t.text("kind"), t.text("id"), t.text("status"), anchor.Amount(in), anchor.Amount(came))
+	}
+	if t.is("status", string(anchor.Refunded)) && (out != 0 || refunded+refundFee != in) {
+		l.find(unbalanced, "%s %s is refunded, of %s only %s", t.text("kind"), t.text("id"), anchor.Amount(in), anchor.Amount(refunded))
+	}
+}
+
+// paidForIt holds a transaction against the intents and orders that it caused.
+func (l *look) paidForIt(t row) {
+	id := t.text("id")
+	var paid, back int64
+	open := false
+	for _, p := range l.paidFor[id] {
+		switch {
+		case p.is("state", "queued", "in_envelope", "waiting", "asked", "approval", "parked", "in_doubt"):
+			open = true
+		case !p.is("state", "paid"):
+		case p.is("purpose", "refund"):
+			back += p.num("amount")
+		case p.is("purpose", "payout"):
+			paid += p.num("amount")
+		}
+	}
+	switch out := t.num("paid_out_at") != 0; {
+	case out && paid == 0:
+		l.find(lost, "%s %s is paid out, and nothing was paid for it", t.text("kind"), id)
+	case !out && paid != 0:
+		l.find(unbalanced, "%s was paid for %s %s, which is not paid out", anchor.Amount(paid), t.text("kind"), id)
+	case out && t.is("status", string(anchor.Completed)) && paid != t.num("amount_out"):
+		l.find(unbalanced, "%s was paid for %s %s of %s", anchor.Amount(paid), t.text("kind"), id, anchor.Amount(t.num("amount_out")))
+	}
+	if most := t.num("amount_refunded"); back > most || back != most && t.is("status", string(anchor.Refunded)) {
+		l.find(doubled, "%s was refunded for %s %s, of %s that were decided", anchor.Amount(back), t.text("kind"), id, anchor.Amount(most))
+	}
+	waits := t.num("funded_at") != 0 && t.num("paid_out_at") == 0 &&
+		t.is("status", string(anchor.PendingAnchor), string(anchor.PendingStellar), string(anchor.PendingExternal), string(anchor.PendingTrust))
+	if waits && !open {
+		l.find(lost, "%s %s is %s, and nothing will ever pay it", t.text("kind"), id, t.text("status"))
+	}
+}
+
+// liability is what the journal says we owe for a transaction: amount_out while
+// it is funded and not paid out, nothing otherwise.
+func (l *look) liability(t row) {
+	id, asset, open := t.text("id"), t.text("asset"), false
+	if t.is("kind", string(anchor.Withdrawal)) {
+		asset = t.text("off_chain")
+	}
+	for _, p := range l.paidFor[id] {
+		open = open || p.is("state", "in_envelope", "asked")
+	}
+	var owed int64
+	if t.num("funded_at") != 0 && t.num("paid_out_at") == 0 {
+		owed = -t.num("amount_out")
+	}
+	if t.is("status", string(anchor.TooSmall), string(anchor.TooLarge), string(anchor.OnHold)) {
+		return // these are booked in the asset that came in
+	}
+	if has := l.sums[sumOf{id, string(anchor.Customers), asset}]; has != owed {
+		l.find(unbalanced, "the journal owes %s for %s %s (%s), which should be %s", anchor.Amount(-has), t.text("kind"), id, t.text("status"), anchor.Amount(-owed))
+	}
+	for _, asset := range []string{t.text("asset"), t.text("off_chain")} {
+		if has := l.sums[sumOf{id, string(anchor.InFlight), asset}]; has != 0 && !open {
+			l.find(unbalanced, "the journal has %s %s in flight for %s %s, and nothing is", anchor.Amount(has), asset, t.text("kind"), id)
+		}
+	}
+}
+
+// trailOf checks that a transaction's trail is whole, and each step one of the
+// table's.
+func (l *look) trailOf(t row) {
+	id, trail := t.text("id"), l.trail[t.text("id")]
+	if len(trail) == 0 || !trail[0].is("event", "started") {
+		l.find(unbalanced, "%s %s has no trail from its start", t.text("kind"), id)
+		return
+	}
+	at := trail[0].text("to_status")
+	for _, step := range trail[1:] {
+		if step.text("from_status") != at {
+			l.find(unbalanced, "%s %s was %s, and its next step begins at %s", t.text("kind"), id, at, step.text("from_status"))
+		}
+		at = step.text("to_status")
+		legal := slices.ContainsFunc(anchor.Table, func(tr anchor.Transition) bool {
+			return step.is("event", string(tr.Event)) && step.is("to_status", string(tr.To)) &&
+				slices.Contains(tr.From, anchor.Status(step.text("from_status"))) &&
+				(tr.Kinds == nil || slices.Contains(tr.Kinds, anchor.Kind(t.text("kind"))))
+		})
+		if !legal {
+			l.find(unbalanced, "%s %s: the table does not allow %s from %s to %s", t.text("kind"), id, step.text("event"), step.text("from_status"), at)
+		}
+	}
+	if at != t.text("status") {
+		l.find(unbalanced, "%s %s is %s, and its trail ends at %s", t.text("kind"), id, t.text("status"), at)
+	}
+}
+
+// outboxOf checks that a wallet that wants to hear of changes has a row for each,
+// in their order. Between them may be others, of the same status, that tell of
+// the customer's acceptance.
+func (l *look) outboxOf(t row) {
+	id := t.text("id")
+	var steps, told []string
+	left, callbacks := 0, 0
+	for _, step := range l.trail[id] {
+		if step.is("event", "started") {
+			continue
+		}
+		steps = append(steps, step.text("to_status"))
+		if step.is("from_status", string(anchor.Incomplete)) {
+			left = 1
+		}
+	}
+	for _, r := range l.outbox[id] {
+		if r.is("kind", "callback") {
+			callbacks++
+		} else {
+			told = append(told, r.text("status"))
+		}
+	}
+	url := func(column string) bool { return strings.HasPrefix(t.text(column), "http") }
+	if url("callback") && callbacks != left || !url("callback") && callbacks > 0 {
+		l.find(unbalanced, "%s %s has %d callbacks in the outbox, which should be %d", t.text("kind"), id, callbacks, left)
+	}
+	if !url("on_change") {
+		if len(told) > 0 {
+			l.find(unbalanced, "%s %s has changes in the outbox that nobody asked for", t.text("kind"), id)
+		}
+		return
+	}
+	at := string(anchor.Incomplete)
+	for _, status := range told {
+		switch {
+		case len(steps) > 0 && status == steps[0]:
+			at, steps = status, steps[1:]
+		case status != at:
+			l.find(unbalanced, "%s %s tells of %s, out of order", t.text("kind"), id, status)
+		}
+	}
+	if len(steps) > 0 {
+		l.find(lost, "%s %s does not tell of %v", t.text("kind"), id, steps)
+	}
+}

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"database/sql"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stellar/go-stellar-sdk/txnbuild"
+)
+
+// balanceOf is the balance of the anchor in dev's folder, whether it runs or not.
+func balanceOf(t testing.TB, dir, horizon string) *balance {
+	t.Helper()
+	cfg, err := Load(filepath.Join(dir, configFile), []string{"WINDLASS_NETWORK_HORIZON=" + horizon})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &balance{Config: cfg, Horizon: horizon}
+}
+
+// TestBalancedFinds spoils books after a deposit and a withdrawal, each time in
+// another way: no such thing may pass for balanced.
+func TestBalancedFinds(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	network := launch(t, "sandbox", "--dir", filepath.Join(dir, "network"), "--horizon-port", "0", "--control", "127.0.0.1:0", "--close-every", "200ms")
+	p, at := dev(t, dir, "--public-port", "0", "--admin-port", "0", "--horizon", network.told(t, `http://localhost:\d+`))
+	w := newWallet(t, at)
+	deposit := w.begin("deposit", "100")
+	deposit.agree("100")
+	w.transfer("100", deposit.instruction("reference"))
+	w.until(deposit.id, "completed")
+	withdrawal := w.begin("withdrawal", "50")
+	withdrawal.agree("50", "bank_account_number", "777000999", "bank_name", "Far Bank")
+	tx := w.until(withdrawal.id, "pending_user_transfer_start")
+	w.submit(&txnbuild.Payment{Destination: tx.WithdrawAnchorAccount, Amount: "50", Asset: w.asset}, memoID(t, tx.WithdrawMemo))
+	w.submit(&txnbuild.Payment{Destination: tx.WithdrawAnchorAccount, Amount: "3", Asset: w.asset}, nil)
+	w.transfer("7", "what for?")
+	w.until(withdrawal.id, "completed")
+	open := w.begin("deposit", "20")
+	open.agree("20")
+	reconciles(t, dir, at)
+	if v := balanced(t, balanceOf(t, dir, at.Horizon)); v.Deposits != 1 || v.Withdrawals != 1 || v.Refunds+v.Open+v.Parked != 0 {
+		t.Errorf("while it runs: %+v", v)
+	}
+	if code := p.stop(t); code != 0 {
+		t.Fatalf("it ended with %d", code)
+	}
+	b := balanceOf(t, dir, at.Horizon)
+	balanced(t, b)
+
+	sound, err := os.ReadFile(b.Config.Database.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Config.Database.Path = filepath.Join(dir, "spoilt.db")
+	for _, tt := range []struct {
+		spoil, text string
+		kind        findingKind
+	}{
+		{`DELETE FROM payments WHERE state = 'matched'`, "has no row", lost},
+		{`DELETE FROM payments WHERE state = 'unmatched'`, "has no row", lost},
+		{`UPDATE payments SET amount = amount + 1 WHERE state = 'unmatched'`, "its row says 3.0000001", unbalanced},
+		{`INSERT INTO payments SELECT '77', 77, account, sender, asset, amount, memo_type, memo, hash, ledger, at, state, reason, '' FROM payments LIMIT 1`, "not on the ledger", unbalanced},
+		{`DELETE FROM bank_lines WHERE state = 'unmatched'`, "has no row", lost},
+		{`UPDATE bank_lines SET amount = amount + 1`, "its row says", unbalanced},
+		{`UPDATE envelopes SET hash = 'another'`, "is no intent's", doubled},
+		{`UPDATE envelopes SET state = 'impossible'`, "the books hold it for impossible", doubled},
+		{`UPDATE payouts SET amount = amount - 1`, "none of its envelope's intents", doubled},
+		{`UPDATE payouts SET state = 'queued'`, "is on the ledger already", doubled},
+		{`UPDATE envelopes SET hash = 'another'`, "has none on the ledger", lost},
+		{`UPDATE bank_payouts SET state = 'refused'`, "paid at the bank", doubled},
+		{`UPDATE bank_payouts SET amount = 1`, "for the order", unbalanced},
+		{`UPDATE bank_payouts SET id = 'another'`, "paid in the books and not at the bank", lost},
+		{`UPDATE bank_payouts SET id = 'another'`, "not in the books", doubled},
+		{`UPDATE transactions SET paid_out_at = 0 WHERE status = 'completed'`, `"paid out" is false`, unbalanced},
+		{`UPDATE transactions SET funded_at = 0 WHERE status = 'completed'`, `"funded" is false`, unbalanced},
+		{`UPDATE transactions SET status = 'refunded' WHERE status = 'completed'`, "is refunded, of", unbalanced},
+		{`UPDATE transactions SET status = 'expired' WHERE status = 'completed'`, "is expired", unbalanced},
+		{`UPDATE transactions SET amount_fee = amount_fee + 1 WHERE amounts_known = 1`, "out", unbalanced},
+		{`UPDATE transactions SET status = 'pending_anchor', paid_out_at = 0, completed_at = 0 WHERE kind = 'withdrawal'`, "nothing will ever pay it", lost},
+		{`UPDATE transactions SET status = 'pending_stellar' WHERE funded_at = 0`, "is pending_stellar", unbalanced},
+		{`UPDATE audit SET from_status = 'on_hold' WHERE event = 'payout_applied'`, "its next step begins at", unbalanced},
+		{`UPDATE audit SET event = 'retried' WHERE event = 'payout_applied'`, "the table does not allow", unbalanced},
+		{`DELETE FROM audit WHERE event = 'payout_applied'`, "its trail ends at", unbalanced},
+		{`UPDATE transactions SET on_change = 'https://wallet.example/'`, "does not tell of", lost},
+		{`UPDATE transactions SET callback = 'https://wallet.example/'`, "callbacks in the outbox", unbalanced},
+		{`UPDATE postings SET amount = amount + 1 WHERE account = 'fees'`, "sums to", unbalanced},
+		{`UPDATE postings SET account = 'capital' WHERE account = 'customers' AND amount > 0`, "the journal owes", unbalanced},
+		{`UPDATE postings SET account = 'distribution' WHERE account = 'suspense'`, "the journal differs", unbalanced},
+	} {
+		if err := os.WriteFile(b.Config.Database.Path, sound, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		db, err := sql.Open("sqlite3", b.Config.Database.Path+"?_foreign_keys=off")
+		if err == nil {
+			_, err = db.ExecContext(t.Context(), tt.spoil)
+		}
+		if err == nil {
+			err = db.Close()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := b.look(t.Context())
+		if err != nil {
+			t.Fatalf("%s: %v", tt.spoil, err)
+		}
+		found := false
+		for _, f := range v.Findings {
+			found = found || f.Kind == tt.kind && strings.Contains(f.Text, tt.text)
+		}
+		if !found || v.count(tt.kind) == 0 {
+			t.Errorf("%s: found %v, want %s: … %s", tt.spoil, v.Findings, tt.kind, tt.text)
+		}
+	}
+}
