@@ -21,6 +21,7 @@ const (
 	Issued       Ledger = "issued"       // our own asset in circulation
 	Capital      Ledger = "capital"      // what the operator put in
 	Losses       Ledger = "losses"       // written off
+	Reserves     Ledger = "reserves"     // lumens given to customers' accounts
 )
 
 // Posting is one line of an entry: Amount is added to Account's balance in Asset.
@@ -71,44 +72,102 @@ func Move(kind, transaction, reference string, asset Asset, amount Amount, from,
 // receivedEntry books the money that came in, takes the fee out of it and turns
 // the rest into the asset that is owed.
 func (t *Transaction) receivedEntry() *Entry {
-	place, ref := Bank, t.ExternalID
+	ref := t.ExternalID
 	if t.Kind == Withdrawal {
-		place, ref = Distribution, t.StellarID
+		ref = t.StellarID
 	}
 	in, out := t.In(), t.Out()
-	e := &Entry{Kind: "received", Transaction: t.ID, Reference: ref, Postings: []Posting{
-		{place, in, t.AmountIn},
-		{Fees, in, -t.AmountFee},
-		{Exchange, in, -t.AmountOut},
-		{Exchange, out, t.AmountOut},
-		{Customers, out, -t.AmountOut},
-	}}
-	if t.status == TooSmall || t.status == TooLarge || t.status == OnHold {
-		e.Postings = []Posting{{place, in, t.AmountIn}, {Customers, in, -t.AmountIn}}
-	}
-	e.Postings = slices.DeleteFunc(e.Postings, func(p Posting) bool { return p.Amount == 0 })
-	return e
+	return entry("received", t.ID, ref, Posting{t.Place(), in, t.AmountIn}, Posting{Fees, in, -t.AmountFee},
+		Posting{Exchange, in, -t.AmountOut}, Posting{Exchange, out, t.AmountOut}, Posting{Customers, out, -t.AmountOut})
 }
 
-// SentEntry books that amount_out is on its way: signed into an envelope, or
-// ordered at the bank.
-func (t *Transaction) SentEntry(reference string) *Entry {
-	return Move("sent", t.ID, reference, t.Out(), t.AmountOut, t.holding(), InFlight)
-}
-
-// ReturnedEntry undoes SentEntry.
-func (t *Transaction) ReturnedEntry(reference string) *Entry {
-	return Move("returned", t.ID, reference, t.Out(), t.AmountOut, InFlight, t.holding())
-}
-
-// ArrivedEntry books that amount_out reached the customer for good.
-func (t *Transaction) ArrivedEntry(reference string) *Entry {
-	return Move("arrived", t.ID, reference, t.Out(), t.AmountOut, InFlight, Customers)
-}
-
-func (t *Transaction) holding() Ledger {
-	if t.Kind == Deposit {
+// Place is where the money that comes in for the transaction arrives.
+func (t *Transaction) Place() Ledger {
+	if t.Kind == Withdrawal {
 		return Distribution
 	}
 	return Bank
+}
+
+// entry leaves out the postings of nothing.
+func entry(kind, transaction, reference string, postings ...Posting) *Entry {
+	return &Entry{Kind: kind, Transaction: transaction, Reference: reference,
+		Postings: slices.DeleteFunc(postings, func(p Posting) bool { return p.Amount == 0 })}
+}
+
+// The journal follows an intent and an order from where the money was (our
+// accounts, or the bank) into in_flight, and from there to what it was for.
+
+// Sent books that the intent was signed into an envelope, whose hash is
+// reference.
+func (p *Payout) Sent(reference string) *Entry {
+	return Move("sent", p.transaction(), reference, p.Asset, p.Amount, Distribution, InFlight)
+}
+
+// Returned undoes Sent.
+func (p *Payout) Returned(reference string) *Entry {
+	return Move("returned", p.transaction(), reference, p.Asset, p.Amount, InFlight, Distribution)
+}
+
+// Arrived books that it was paid.
+func (p *Payout) Arrived(reference string) *Entry {
+	return Move("arrived", p.transaction(), reference, p.Asset, p.Amount, InFlight, spentOn(p.Purpose))
+}
+
+func (p *Payout) transaction() string {
+	if p.CauseKind == CauseTransaction {
+		return p.CauseID
+	}
+	return ""
+}
+
+// Sent books that the bank has the order, under its own reference.
+func (p *BankPayout) Sent(reference string) *Entry {
+	return Move("sent", p.transaction(), reference, p.Asset, p.Amount, Bank, InFlight)
+}
+
+// Returned undoes Sent.
+func (p *BankPayout) Returned(reference string) *Entry {
+	return Move("returned", p.transaction(), reference, p.Asset, p.Amount, InFlight, Bank)
+}
+
+// Arrived books that it was paid.
+func (p *BankPayout) Arrived(reference string) *Entry {
+	return Move("arrived", p.transaction(), reference, p.Asset, p.Amount, InFlight, spentOn(p.Purpose))
+}
+
+// Recalled undoes Sent and Arrived: the bank had paid, and then gave it back.
+func (p *BankPayout) Recalled(reference string) *Entry {
+	return Move("recalled", p.transaction(), reference, p.Asset, p.Amount, spentOn(p.Purpose), Bank)
+}
+
+func (p *BankPayout) transaction() string {
+	if p.CauseKind == CauseTransaction {
+		return p.CauseID
+	}
+	return ""
+}
+
+// spentOn is the account that says what money that left was for.
+func spentOn(purpose Purpose) Ledger {
+	switch purpose {
+	case ForPayout:
+		return Customers
+	case ForRefund:
+		return Refunds
+	case ForCreate, ForTopUp, ForAuthorize:
+	}
+	return Reserves
+}
+
+// GoesBack is the entry by which money whose owner was not known, in place (our
+// accounts or the bank), is owed to its sender again, less a fee.
+func GoesBack(reference string, asset Asset, amount, fee Amount) *Entry {
+	return entry("refund_owed", "", reference, Posting{Suspense, asset, amount}, Posting{Refunds, asset, fee - amount}, Posting{Fees, asset, -fee})
+}
+
+// Found is the entry that takes money out of suspense again, once its owner is
+// known and before it is received for them.
+func Found(transaction, reference string, asset Asset, amount Amount, place Ledger) *Entry {
+	return Move("found", transaction, reference, asset, amount, place, Suspense)
 }

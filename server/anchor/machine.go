@@ -95,10 +95,10 @@ var (
 	unagreed = Guard{"not agreed, not funded", func(t *Transaction) bool { return !t.agreed() && !t.Funded() }}
 	unfunded = Guard{"not funded", func(t *Transaction) bool { return !t.Funded() }}
 	arrived  = Guard{"agreed, funded, not paid out", func(t *Transaction) bool { return t.agreed() && t.Funded() && !t.PaidOut() }}
-	funded   = Guard{"funded, not paid out", func(t *Transaction) bool { return t.Funded() && !t.PaidOut() }}
+	funded   = Guard{"funded, not paid out, not all given back", func(t *Transaction) bool { return t.Funded() && !t.PaidOut() && t.left() > 0 }}
 	paidOut  = Guard{"funded and paid out", func(t *Transaction) bool { return t.Funded() && t.PaidOut() }}
-	refunded = Guard{"wholly refunded", func(t *Transaction) bool {
-		return t.Funded() && !t.PaidOut() && t.AmountRefunded >= t.AmountIn-t.RefundFee
+	refunded = Guard{"all that came in has gone back", func(t *Transaction) bool {
+		return t.Funded() && !t.PaidOut() && t.left() == 0 && t.refundsArrived() == t.AmountRefunded
 	}}
 )
 
@@ -147,7 +147,7 @@ var Table = []Transition{
 
 	{BankTold, onlyWithdrawal, []Status{PendingAnchor}, funded, PendingExternal, "the bank has the order"},
 	{BankSettled, onlyWithdrawal, []Status{PendingExternal, Failed}, paidOut, Completed, "the bank has paid"},
-	{BankReturned, onlyWithdrawal, []Status{PendingExternal, Failed, Completed}, funded, OnHold, "the bank sent the money back; a person decides"},
+	{BankReturned, onlyWithdrawal, []Status{PendingAnchor, PendingExternal, Failed, Completed}, funded, OnHold, "the bank sent the money back; a person decides"},
 	{PickupReady, onlyWithdrawal, []Status{PendingAnchor}, funded, PendingUserTransferComplete, "the cash can be collected"},
 	{PickedUp, onlyWithdrawal, []Status{PendingUserTransferComplete}, paidOut, Completed, "the cash was collected"},
 

@@ -66,7 +66,7 @@ func at(kind Kind, s Status, f truth) *Transaction {
 		t.PaidOutAt = noon
 	}
 	if f&isRefunded != 0 {
-		t.AmountRefunded, t.RefundFee = 99*One, One
+		t.AmountRefunded, t.RefundFee, t.Refunds = 99*One, One, []Refund{{ID: "r", Amount: 99 * One, Fee: One}}
 	}
 	return t
 }

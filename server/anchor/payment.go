@@ -17,9 +17,11 @@ type Payment struct {
 	Ledger uint32
 	At     time.Time // when the ledger closed
 
-	State       Match
-	Reason      string // why it is unmatched
-	Transaction string // the transaction it was matched to
+	State  Match
+	Reason string // why it is, or was, unmatched
+	// Transaction is the one it was matched to. While a Short, Second or Late one
+	// is unmatched it is the one that it was meant for.
+	Transaction string
 }
 
 // Match is what became of money that arrived on the ledger or at the bank.
@@ -30,6 +32,8 @@ const (
 	Matched   Match = "matched"   // credited to a transaction
 	Own       Match = "own"       // between our own accounts
 	Unmatched Match = "unmatched" // a person, or a policy, must decide
+	Refunding Match = "refunding" // decided to go back; an intent or an order says how far it is
+	GoneBack  Match = "refunded"  // it went back
 )
 
 // The reasons why money stays unmatched.
@@ -72,24 +76,31 @@ type BankLine struct {
 }
 
 // BankPayout is an order to the bank, written before the bank is asked. Its ID
-// is the bank's idempotency key. One transaction has at most one per ordinal.
+// is the bank's idempotency key. (CauseKind, CauseID, Purpose, Ordinal) is
+// unique.
 type BankPayout struct {
-	ID          string
-	Transaction string
-	Purpose     string // "payout", "refund"
-	Ordinal     int
-	Asset       Asset
-	Amount      Amount
+	ID        string
+	CauseKind Cause // CauseTransaction or CauseLine
+	CauseID   string
+	Purpose   Purpose
+	Ordinal   int
+	Asset     Asset
+	Amount    Amount
+	Fee       Amount // of a refund: what was kept for it
 	// To is where the money goes, by SEP-9 names: personal data.
 	To map[string]string
 
-	State     BankPayoutState
-	BankID    string // the bank's name for the transfer, once it has one
-	Reason    string
-	Attempts  int
-	NotBefore time.Time
-	CreatedAt time.Time
+	State       BankPayoutState
+	BankID      string // the bank's name for the transfer, once it has one
+	Reason      string
+	RequestedBy string // the actor who asked for it, "" if it follows from its cause by itself
+	Attempts    int
+	NotBefore   time.Time
+	CreatedAt   time.Time
 }
+
+// Payout is whether the order pays a transaction out, rather than back.
+func (p *BankPayout) Payout() bool { return p.CauseKind == CauseTransaction && p.Purpose == ForPayout }
 
 // BankPayoutState is where an order to the bank is.
 type BankPayoutState string
@@ -101,4 +112,7 @@ const (
 	BankPaid    BankPayoutState = "paid"     // settled
 	BankRefused BankPayoutState = "refused"  // returned or refused: a person decides
 	BankInDoubt BankPayoutState = "in_doubt" // it cannot be looked up: a person decides
+
+	BankApproval  BankPayoutState = "approval"  // above a limit: waits for a second person
+	BankCancelled BankPayoutState = "cancelled" // never asked for: something else took its place
 )

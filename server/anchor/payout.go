@@ -6,18 +6,55 @@ import "time"
 // has at most 100 operations and the fee bump counts as one more.
 const MaxBatch = 99
 
+// Cause is the kind of thing that money leaves for.
+type Cause string
+
+// The causes. With its id, a purpose and an ordinal a cause names one intent or
+// order for ever.
+const (
+	CauseTransaction Cause = "transaction" // a deposit or withdrawal
+	CausePayment     Cause = "payment"     // a Payment whose owner is not known
+	CauseLine        Cause = "line"        // a BankLine whose owner is not known
+	CauseAccount     Cause = "account"     // a customer's account, which is given lumens once for ever
+)
+
+// Purpose says what money leaves for.
+type Purpose string
+
+// The purposes.
+const (
+	ForPayout    Purpose = "payout"    // what the customer bought
+	ForRefund    Purpose = "refund"    // what came in goes back
+	ForCreate    Purpose = "create"    // lumens that make the customer's account
+	ForTopUp     Purpose = "top_up"    // lumens for the reserve of a trustline
+	ForAuthorize Purpose = "authorize" // nothing is paid: the trustline is authorized
+)
+
+// Operation is the operation that an intent becomes.
+type Operation string
+
+// The operations.
+const (
+	PayPayment   Operation = "payment"
+	PayCreate    Operation = "create_account"
+	PayClaimable Operation = "claimable_balance"
+	PayAuthorize Operation = "authorize"
+)
+
 // Payout is an intent to pay on the ledger, written before anything is signed.
 // (CauseKind, CauseID, Purpose, Ordinal) is unique: that is what makes a payout
 // happen once.
 type Payout struct {
 	ID        string
-	CauseKind string // "transaction"
+	CauseKind Cause
 	CauseID   string
-	Purpose   string // "payout", "refund"
-	Ordinal   int    // counts repeats that staff asked for; 0 at first
+	Purpose   Purpose
+	Ordinal   int // counts repeats that staff asked for; 0 at first
 
+	Operation   Operation
 	Asset       Asset
 	Amount      Amount
+	Fee         Amount // of a refund: what was kept for it
 	Source      string // the distribution account, G…
 	Destination Address
 	Memo        Memo
@@ -26,10 +63,12 @@ type Payout struct {
 	// Envelope is the one that carries it, while State is PayoutInEnvelope or PayoutPaid.
 	Envelope string
 	// Attempts counts the envelopes it was in; Reason is why it is parked or waits.
-	Attempts  int
-	Reason    string
-	NotBefore time.Time // zero, or when it may be tried again
-	CreatedAt time.Time
+	Attempts    int
+	Reason      string
+	RequestedBy string    // the actor who asked for it, "" if it follows from its cause by itself
+	ResultID    string    // what the operation made, such as a claimable balance; empty if nothing
+	NotBefore   time.Time // zero, or when it may be tried again
+	CreatedAt   time.Time
 }
 
 // PayoutState is where an intent is.
@@ -42,7 +81,14 @@ const (
 	PayoutPaid       PayoutState = "paid"        // applied
 	PayoutWaiting    PayoutState = "waiting"     // the destination cannot take it yet
 	PayoutParked     PayoutState = "parked"      // a person must decide
+	PayoutApproval   PayoutState = "approval"    // above a limit: waits for a second person
+	PayoutCancelled  PayoutState = "cancelled"   // never to be paid: something else took its place
 )
+
+// Open reports whether the intent may still be paid, and is in no envelope.
+func (s PayoutState) Open() bool {
+	return s == PayoutQueued || s == PayoutWaiting || s == PayoutParked || s == PayoutApproval
+}
 
 // Envelope is one signed Stellar transaction that pays a batch of intents. At
 // most one live envelope holds an intent, and at most one a channel.

@@ -41,7 +41,10 @@ type Transaction struct {
 	AmountsKnown                   bool
 	AmountIn, AmountOut, AmountFee Amount
 	FeeLines                       []FeeLine
-	AmountRefunded, RefundFee      Amount
+	// AmountRefunded and RefundFee count from the moment a refund is decided.
+	AmountRefunded, RefundFee Amount
+	// Refunds are those that have arrived.
+	Refunds []Refund
 	// Expected is the amount_in the customer agreed to, 0 before.
 	Expected Amount
 
@@ -219,76 +222,6 @@ func (t *Transaction) Expire(now time.Time) error {
 	return nil
 }
 
-// Arrival is what became of money that came for a transaction.
-type Arrival string
-
-// The fates of arriving money.
-const (
-	Accepted Arrival = "accepted"  // within tolerance: funded and repriced to what arrived
-	Held     Arrival = "held"      // over tolerance: funded, on hold
-	Small    Arrival = "too_small" // below the minimum though close to what was expected: funded, to be refunded
-	Large    Arrival = "too_large" // above the maximum: funded, to be refunded
-	Short    Arrival = "short"     // under tolerance: nothing changes, the payment stays unmatched
-	Second   Arrival = "second"    // it is already funded: the payment stays unmatched
-	Late     Arrival = "late"      // it no longer waits for money: the payment stays unmatched
-)
-
-// Receive books money that came for the transaction: a ledger payment's hash
-// or the bank's name for its transfer is ref, at is when the ledger closed or
-// the bank credited it.
-//
-// What was agreed to happens as it was agreed, whatever the terms are by then.
-// Of any other amount the limits come first, then ±10 % of what was agreed to
-// (SEP-24, "Basic Anchor Implementation"). Short, Second and Late change nothing and
-// return no entry. What can only go back (Small, Large) bears no fee; Small is
-// also what the fee would eat whole.
-func (t *Transaction) Receive(terms *Terms, in Amount, ref string, at, now time.Time) (Arrival, *Entry, error) {
-	switch {
-	case t.Funded():
-		return Second, nil, nil
-	case t.status != PendingUserTransferStart && t.status != PendingExternal, at.After(t.Deadline) && !t.Deadline.IsZero():
-		return Late, nil, nil
-	}
-	s := terms.Side(t.Kind)
-	slack := t.Expected / 10
-	arrival, ev := Accepted, FundsReceived
-	switch {
-	case in == t.Expected:
-	case in > s.Max:
-		arrival, ev = Large, ArrivedLarge
-	case in <= 0 || in < t.Expected-slack:
-		return Short, nil, nil
-	case in < s.Min:
-		arrival, ev = Small, ArrivedSmall
-	case in-t.Expected > slack:
-		arrival, ev = Held, HeldForReview
-	}
-	p, err := terms.Price(t.Kind, in)
-	switch {
-	case in == t.Expected:
-		p = Price{In: in, Out: t.AmountOut, Fee: t.AmountFee, Lines: t.FeeLines}
-	case arrival == Small || arrival == Large:
-		p = Price{In: in, Out: in}
-	case err != nil:
-		// It must not be an error: whoever reads the ledger could not go on.
-		arrival, ev, p = Small, ArrivedSmall, Price{In: in, Out: in}
-	}
-	err = t.fireWith(ev, now, func() {
-		t.setPrice(p)
-		t.FundedAt = at.UTC().Truncate(time.Microsecond)
-		t.Deadline = time.Time{}
-		if t.Kind == Deposit {
-			t.ExternalID = ref
-		} else {
-			t.StellarID = ref
-		}
-	})
-	if err != nil {
-		return "", nil, err
-	}
-	return arrival, t.receivedEntry(), nil
-}
-
 // PayoutSigned says that an envelope paying it will now be submitted.
 func (t *Transaction) PayoutSigned(now time.Time) error { return t.fire(PayoutSigned, now) }
 
@@ -336,23 +269,38 @@ func (t *Transaction) PaidByBank(ref string, at, now time.Time) error {
 	return t.fire(BankSettled, now)
 }
 
-// Hold stops a funded transaction for review; Release lets it go on. A
-// withdrawal that the bank has the order for is held only because the bank gave
-// it back (BankReturned): the caller must know that.
+// Hold stops a funded transaction for review; Release lets it go on.
 func (t *Transaction) Hold(now time.Time) error {
-	ev := HeldForReview
-	if t.Kind == Withdrawal && t.status == PendingExternal {
-		ev = BankReturned
-	}
-	if err := t.fire(ev, now); err != nil {
+	if err := t.fire(HeldForReview, now); err != nil {
 		return err
 	}
 	t.Deadline = time.Time{}
 	return nil
 }
 
+// BankGaveBack says that a withdrawal's order was refused, returned or recalled:
+// the money is here again, and a person decides.
+func (t *Transaction) BankGaveBack(now time.Time) error {
+	err := t.fireWith(BankReturned, now, func() { t.PaidOutAt = time.Time{} })
+	if err == nil {
+		t.Note, t.Deadline = "returned", time.Time{}
+	}
+	return err
+}
+
 // Release lets a held transaction go on.
-func (t *Transaction) Release(now time.Time) error { return t.fire(ReleasedHold, now) }
+func (t *Transaction) Release(now time.Time) error { return t.again(ReleasedHold, now) }
+
+// Retry is a person's word that what failed is done again.
+func (t *Transaction) Retry(now time.Time) error { return t.again(Retried, now) }
+
+func (t *Transaction) again(ev Event, now time.Time) error {
+	if err := t.fire(ev, now); err != nil {
+		return err
+	}
+	t.Note = ""
+	return nil
+}
 
 // Fail parks the transaction for a person; note is a catalogue key under
 // "message.". For one that is pending_stellar the caller must know that its
@@ -365,20 +313,21 @@ func (t *Transaction) Fail(note string, now time.Time) error {
 	return nil
 }
 
-// Payout is the intent that pays a funded deposit. id is the intent's own.
-func (t *Transaction) Payout(id string, now time.Time) *Payout {
+// Payout is the intent that pays a funded deposit, for the ordinal-th time. id
+// is the intent's own, source our account that pays.
+func (t *Transaction) Payout(id, source string, ordinal int, now time.Time) *Payout {
 	return &Payout{
-		ID: id, CauseKind: "transaction", CauseID: t.ID, Purpose: "payout",
-		Asset: t.Asset, Amount: t.AmountOut, Destination: t.Account, Memo: t.Memo,
+		ID: id, CauseKind: CauseTransaction, CauseID: t.ID, Purpose: ForPayout, Ordinal: ordinal, Operation: PayPayment,
+		Asset: t.Asset, Amount: t.AmountOut, Source: source, Destination: t.Account, Memo: t.Memo,
 		State: PayoutQueued, CreatedAt: now.UTC().Truncate(time.Microsecond),
 	}
 }
 
 // BankPayout is the order that pays a funded withdrawal out, to the account the
-// customer named.
-func (t *Transaction) BankPayout(id string, to map[string]string, now time.Time) *BankPayout {
+// customer named, for the ordinal-th time.
+func (t *Transaction) BankPayout(id string, to map[string]string, ordinal int, now time.Time) *BankPayout {
 	return &BankPayout{
-		ID: id, Transaction: t.ID, Purpose: "payout", Asset: t.OffChain, Amount: t.AmountOut, To: to,
-		State: BankQueued, CreatedAt: now.UTC().Truncate(time.Microsecond),
+		ID: id, CauseKind: CauseTransaction, CauseID: t.ID, Purpose: ForPayout, Ordinal: ordinal,
+		Asset: t.OffChain, Amount: t.AmountOut, To: to, State: BankQueued, CreatedAt: now.UTC().Truncate(time.Microsecond),
 	}
 }

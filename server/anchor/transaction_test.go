@@ -256,14 +256,11 @@ func booked(t interface {
 	if a.Kind == anchor.Withdrawal {
 		place, in, out = anchor.Distribution, usdw, usd
 	}
-	want := []anchor.Posting{{Account: place, Asset: in, Amount: a.AmountIn}, {Account: anchor.Customers, Asset: in, Amount: -a.AmountIn}}
-	if arrival == anchor.Accepted {
-		want = []anchor.Posting{
-			{Account: place, Asset: in, Amount: a.AmountIn}, {Account: anchor.Fees, Asset: in, Amount: -a.AmountFee},
-			{Account: anchor.Exchange, Asset: in, Amount: -a.AmountOut}, {Account: anchor.Exchange, Asset: out, Amount: a.AmountOut},
-			{Account: anchor.Customers, Asset: out, Amount: -a.AmountOut},
-		}
-	}
+	want := slices.DeleteFunc([]anchor.Posting{
+		{Account: place, Asset: in, Amount: a.AmountIn}, {Account: anchor.Fees, Asset: in, Amount: -a.AmountFee},
+		{Account: anchor.Exchange, Asset: in, Amount: -a.AmountOut}, {Account: anchor.Exchange, Asset: out, Amount: a.AmountOut},
+		{Account: anchor.Customers, Asset: out, Amount: -a.AmountOut},
+	}, func(p anchor.Posting) bool { return p.Amount == 0 })
 	if !slices.Equal(e.Postings, want) {
 		t.Errorf("%s %s is booked as %v, want %v", a.Kind, arrival, e.Postings, want)
 	}
@@ -464,29 +461,29 @@ func TestDepositStory(t *testing.T) {
 	_, e, err := a.Receive(terms, 100*anchor.One, "line", someday, someday)
 	do(err)
 	post(e)
-	p := a.Payout("p", someday)
+	p := a.Payout("p", alice, 0, someday)
 	if p.CauseKind != "transaction" || p.CauseID != "1" || p.Purpose != "payout" || p.Ordinal != 0 || p.Asset != usdw || p.Amount != anchor.MustAmount("98.5") ||
 		p.Destination != a.Account || p.Memo != a.Memo || p.State != anchor.PayoutQueued {
 		t.Errorf("%+v", p)
 	}
 	do(a.PayoutSigned(someday))
-	post(a.SentEntry("h1"))
+	post(p.Sent("h1"))
 	kindIs(t, a.Hold(someday), anchor.Conflict, "state_refused") // it may apply at this moment
 	do(a.PayoutReturned(someday))
-	post(a.ReturnedEntry("h1"))
+	post(p.Returned("h1"))
 	do(a.PayoutSigned(someday))
-	post(a.SentEntry("h2"))
+	post(p.Sent("h2"))
 	do(a.TrustMissing(deadline, someday))
-	post(a.ReturnedEntry("h2"))
+	post(p.Returned("h2"))
 	do(a.TrustReady(someday))
 	if !a.Deadline.IsZero() {
 		t.Error("a deadline is left")
 	}
 	do(a.PayoutSigned(someday))
-	post(a.SentEntry("h3"))
+	post(p.Sent("h3"))
 	closed := someday.Add(time.Minute)
 	do(a.PaidOnLedger("h3", closed, closed.Add(time.Second)))
-	post(a.ArrivedEntry("h3"))
+	post(p.Arrived("h3"))
 	if a.Status() != anchor.Completed || a.StellarID != "h3" || a.ExternalID != "line" || a.PaidOutAt != closed || a.CompletedAt != closed.Add(time.Second) {
 		t.Errorf("%+v", a)
 	}
@@ -518,8 +515,8 @@ func TestWithdrawalStory(t *testing.T) {
 		t.Fatal(err)
 	}
 	to := map[string]string{"bank_account_number": "1234"}
-	p := a.BankPayout("o", to, someday)
-	if p.Transaction != "1" || p.Purpose != "payout" || p.Amount != anchor.MustAmount("47.75") || p.Asset != usd || p.State != anchor.BankQueued || p.To["bank_account_number"] != "1234" {
+	p := a.BankPayout("o", to, 0, someday)
+	if p.CauseKind != anchor.CauseTransaction || p.CauseID != "1" || p.Purpose != "payout" || p.Amount != anchor.MustAmount("47.75") || p.Asset != usd || p.State != anchor.BankQueued || p.To["bank_account_number"] != "1234" {
 		t.Errorf("%+v", p)
 	}
 	if err := a.BankTold(someday); err != nil {
@@ -531,7 +528,7 @@ func TestWithdrawalStory(t *testing.T) {
 	if a.Status() != anchor.Completed || a.ExternalID != "b" || a.StellarID != "hash" {
 		t.Errorf("%+v", a)
 	}
-	if s, r := a.SentEntry("b"), a.ReturnedEntry("b"); s.Postings[0].Account != anchor.Bank || r.Postings[1].Account != anchor.Bank {
+	if s, r := p.Sent("b"), p.Returned("b"); s.Postings[0].Account != anchor.Bank || r.Postings[1].Account != anchor.Bank {
 		t.Errorf("a withdrawal leaves from %v, comes back to %v", s.Postings, r.Postings)
 	}
 	adds(t, a)
@@ -541,7 +538,7 @@ func TestWithdrawalStory(t *testing.T) {
 	if _, _, err := c.Receive(terms, 50*anchor.One, "hash", someday, someday); err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(c.BankTold(someday), c.Hold(someday)); err != nil || c.Status() != anchor.OnHold || c.Trail()[len(c.Trail())-1].Event != anchor.BankReturned {
+	if err := errors.Join(c.BankTold(someday), c.BankGaveBack(someday)); err != nil || c.Status() != anchor.OnHold || c.Trail()[len(c.Trail())-1].Event != anchor.BankReturned {
 		t.Errorf("%s, %v", c.Status(), err)
 	}
 

@@ -246,9 +246,10 @@ func TestAPoisonPaymentDoesNotStopTheOthers(t *testing.T) {
 	w := newWorld(t)
 	bad, badMemo := w.withdrawal(soon())
 	good, goodMemo := w.withdrawal(soon())
-	// Something of ours is wrong with the first: an order to the bank is there
-	// already, so that crediting it is refused.
-	order := w.transaction(bad).BankPayout(store.NewID(), nil, time.Now())
+	// Something of ours is wrong with the first: the bank has paid it already, so
+	// that crediting it is refused.
+	order := w.transaction(bad).BankPayout(store.NewID(), nil, 0, time.Now())
+	order.State = anchor.BankPaid
 	must(t, w.books.Update(t.Context(), store.BankRail, func(tx *store.Tx) error { return tx.CreateBankPayout(order) }))
 	poison := w.pay("100", badMemo)
 	after := w.pay("100", goodMemo)

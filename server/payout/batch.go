@@ -62,7 +62,6 @@ const (
 	notAuthorized = "not_authorized"
 	lineFull      = "line_full"
 	parkedOften   = "attempts_used_up"
-	parkedCause   = "unknown_cause"
 	parkedAmount  = "amount_changed"
 )
 
@@ -118,12 +117,12 @@ func (e *Engine) each(n int, fn func(int)) {
 
 // ready reports whether the books still want the intent paid now.
 func (e *Engine) ready(ctx context.Context, p *anchor.Payout) (bool, error) {
-	if p.CauseKind != causeTransaction || p.Purpose != purposePayout {
-		return false, e.park(ctx, p, parkedCause)
-	}
 	if e.sources[p.Source] == nil {
 		e.raise(ctx, "no_key "+p.Source, "payouts from "+p.Source+" wait: its key is not configured")
 		return false, e.postpone(ctx, p, time.Minute)
+	}
+	if !isPayout(p) {
+		return true, nil
 	}
 	a, err := e.store.Transaction(ctx, p.CauseID)
 	switch {

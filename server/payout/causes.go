@@ -10,34 +10,40 @@ import (
 	"windlass/server/store"
 )
 
-// What an intent can be for. A refund, or a payment that goes back, is another
-// cause with the same four moments: recorded, paid, given back, ready again.
-const (
-	causeTransaction = "transaction"
-	purposePayout    = "payout"
-)
-
 // errChanged says that an intent is no longer what it was when it was chosen.
 var errChanged = errors.New("the intent was changed meanwhile")
 
+// What an intent is for decides what its moments mean: it is recorded, paid or
+// given back, and its destination may have to be waited for. Only a payout has a
+// transaction whose status follows it.
+func isPayout(p *anchor.Payout) bool {
+	return p.CauseKind == anchor.CauseTransaction && p.Purpose == anchor.ForPayout
+}
+
 // record writes a signed envelope down, with its intents' new state, their
-// transactions' and the journal's entries.
-func (e *Engine) record(tx *store.Tx, env *anchor.Envelope) error {
+// transactions' and the journal's entries. batch is what was signed.
+func (e *Engine) record(tx *store.Tx, env *anchor.Envelope, batch []*anchor.Payout) error {
 	if err := tx.CreateEnvelope(env); err != nil {
 		return err
 	}
-	for _, id := range env.Intents {
-		p, err := tx.Payout(id)
+	for _, signed := range batch {
+		p, err := tx.Payout(signed.ID)
 		if err != nil {
 			return err
 		}
-		if p.State != anchor.PayoutQueued {
+		if p.State != anchor.PayoutQueued || p.Amount != signed.Amount || p.Operation != signed.Operation {
 			return errChanged
 		}
 		p.State, p.Envelope = anchor.PayoutInEnvelope, env.ID
 		p.Attempts++
 		if err := tx.SavePayout(p); err != nil {
 			return err
+		}
+		if err := post(tx, env.CreatedAt, p.Sent(env.Hash)); err != nil || !isPayout(p) {
+			if err != nil {
+				return err
+			}
+			continue
 		}
 		a, err := tx.Transaction(p.CauseID)
 		if err != nil {
@@ -49,14 +55,19 @@ func (e *Engine) record(tx *store.Tx, env *anchor.Envelope) error {
 		if err := a.PayoutSigned(env.CreatedAt); err != nil {
 			return err
 		}
-		if err := tx.Post(env.CreatedAt, a.SentEntry(env.Hash)); err != nil {
-			return err
-		}
 		if err := tx.SaveTransaction(a); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// post leaves out the entry of an intent that moves nothing.
+func post(tx *store.Tx, at time.Time, e *anchor.Entry) error {
+	if e.Postings[0].Amount == 0 {
+		return nil
+	}
+	return tx.Post(at, e)
 }
 
 // paid writes down that an intent was paid by the ledger transaction t.
@@ -69,12 +80,30 @@ func (e *Engine) paid(tx *store.Tx, id string, t *horizon.Transaction, now time.
 	if err := tx.SavePayout(p); err != nil {
 		return err
 	}
+	if err := post(tx, t.At, p.Arrived(t.Hash)); err != nil {
+		return err
+	}
+	switch {
+	case isPayout(p):
+		return e.paidOut(tx, p, t, now)
+	case p.Purpose == anchor.ForRefund:
+		refused, err := tx.RefundArrived(p.CauseKind, p.CauseID, t.Listed(), p.Amount, p.Fee, now)
+		if refused != nil {
+			e.logger.Error("a refund is in the ledger, but its transaction's status does not allow that", "payout", p.ID, "hash", t.Hash, "error", refused)
+		}
+		return err
+	}
+	return nil
+}
+
+// paidOut completes the transaction. The money has left, whatever somebody made
+// of it meanwhile: if the status does not allow it, the facts are kept all the
+// same.
+func (e *Engine) paidOut(tx *store.Tx, p *anchor.Payout, t *horizon.Transaction, now time.Time) error {
 	a, err := tx.Transaction(p.CauseID)
 	if err != nil {
 		return err
 	}
-	// The money has left, whatever somebody made of the transaction meanwhile:
-	// if the status does not allow it, the facts are kept all the same.
 	if a.Status() == anchor.PendingAnchor { // a person has retried it while it was on its way
 		if err := a.PayoutSigned(now); err != nil {
 			return err
@@ -83,9 +112,6 @@ func (e *Engine) paid(tx *store.Tx, id string, t *horizon.Transaction, now time.
 	// Wallets look for the hash that the ledger lists the payment under.
 	if err := a.PaidOnLedger(t.Listed(), t.At, now); err != nil {
 		e.logger.Error("a payout is in the ledger, but its transaction's status does not allow that", "transaction", a.ID, "status", a.Status(), "hash", t.Hash)
-	}
-	if err := tx.Post(t.At, a.ArrivedEntry(t.Hash)); err != nil {
-		return err
 	}
 	return tx.SaveTransaction(a)
 }
@@ -97,37 +123,56 @@ func (e *Engine) giveBack(tx *store.Tx, id, hash string, f intentFate, now time.
 	if err != nil {
 		return err
 	}
-	a, err := tx.Transaction(p.CauseID)
-	if err != nil {
-		return err
-	}
 	if f.uncounted {
 		p.Attempts--
 	}
 	if f.park == "" && p.Attempts >= e.MaxAttempts {
 		f.park = parkedOften
 	}
+	if f.park == "" && !isPayout(p) {
+		f.park = f.wait // nobody was promised that it waits
+	}
 	p.State, p.Envelope, p.NotBefore = anchor.PayoutQueued, "", time.Time{}
 	switch {
 	case f.park != "":
 		p.State, p.Reason = anchor.PayoutParked, f.park
-		err = a.Fail("parked", now)
 	case f.wait != "":
 		p.State, p.Reason, p.NotBefore = anchor.PayoutWaiting, f.wait, now.Add(e.Poll+e.backoff(p.Attempts))
-		err = a.TrustMissing(now.Add(e.TrustWindow), now)
 	default:
 		p.NotBefore = now.Add(f.pause + e.backoff(p.Attempts))
+	}
+	if err := tx.SavePayout(p); err != nil {
+		return err
+	}
+	if err := post(tx, now, p.Returned(hash)); err != nil {
+		return err
+	}
+	if p.State == anchor.PayoutParked {
+		e.logger.Error("a payout is parked for a person", "payout", p.ID, "reason", p.Reason)
+	}
+	if !isPayout(p) {
+		return nil
+	}
+	return e.cameBack(tx, p, hash, now)
+}
+
+// cameBack moves the transaction of a payout that was given back.
+func (e *Engine) cameBack(tx *store.Tx, p *anchor.Payout, hash string, now time.Time) error {
+	a, err := tx.Transaction(p.CauseID)
+	if err != nil {
+		return err
+	}
+	switch p.State {
+	case anchor.PayoutParked:
+		err = a.Fail("parked", now)
+	case anchor.PayoutWaiting:
+		err = a.TrustMissing(now.Add(e.TrustWindow), now)
+	default:
 		err = a.PayoutReturned(now)
 	}
 	if err != nil {
 		// A person has moved the transaction meanwhile. The intent stays with it.
 		e.logger.Error("a payout came back, but its transaction's status does not allow that", "transaction", a.ID, "status", a.Status(), "hash", hash)
-	}
-	if err := tx.SavePayout(p); err != nil {
-		return err
-	}
-	if err := tx.Post(now, a.ReturnedEntry(hash)); err != nil {
-		return err
 	}
 	return tx.SaveTransaction(a)
 }
@@ -150,7 +195,7 @@ func (e *Engine) park(ctx context.Context, p *anchor.Payout, reason string) erro
 			return err
 		}
 		cur.State, cur.Reason = anchor.PayoutParked, reason
-		if err := tx.SavePayout(cur); err != nil || cur.CauseKind != causeTransaction {
+		if err := tx.SavePayout(cur); err != nil || !isPayout(cur) {
 			return err
 		}
 		a, err := tx.Transaction(cur.CauseID)
@@ -167,8 +212,12 @@ func (e *Engine) park(ctx context.Context, p *anchor.Payout, reason string) erro
 	})
 }
 
-// obstructed lets an intent that was not signed wait for its destination.
+// obstructed lets a payout that was not signed wait for its destination. Any
+// other intent is parked: nobody was promised that it waits.
 func (e *Engine) obstructed(ctx context.Context, p *anchor.Payout, reason string) error {
+	if !isPayout(p) {
+		return e.park(ctx, p, reason)
+	}
 	now := time.Now()
 	return e.store.Update(ctx, store.Payouts, func(tx *store.Tx) error {
 		cur, err := tx.Payout(p.ID)

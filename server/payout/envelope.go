@@ -46,7 +46,7 @@ func (e *Engine) prepare(ctx context.Context, channel string, batch []*anchor.Pa
 	if env, err = e.build(channel, sequence+1, latest+e.Lifetime, fee, in); err != nil {
 		return nil, in, err
 	}
-	if err := e.store.Update(ctx, store.Payouts, func(tx *store.Tx) error { return e.record(tx, env) }); err != nil {
+	if err := e.store.Update(ctx, store.Payouts, func(tx *store.Tx) error { return e.record(tx, env, in) }); err != nil {
 		return nil, in, fmt.Errorf("write the envelope down: %w", err)
 	}
 	return env, in, nil

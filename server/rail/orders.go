@@ -123,11 +123,13 @@ func (e *Engine) claim(ctx context.Context, id string) (*Order, error) {
 		if err != nil || p.State != anchor.BankQueued {
 			return err
 		}
-		if _, ok := anchor.Find(t, anchor.BankTold); !ok {
-			p.Reason, p.NotBefore = reasonBlocked, time.Now().Add(blockedWait)
-			return tx.SaveBankPayout(p)
+		if p.Payout() {
+			if _, ok := anchor.Find(t, anchor.BankTold); !ok {
+				p.Reason, p.NotBefore = reasonBlocked, time.Now().Add(blockedWait)
+				return tx.SaveBankPayout(p)
+			}
 		}
-		order = &Order{ID: p.ID, Asset: p.Asset, Amount: p.Amount, To: p.To, Reference: t.ID}
+		order = &Order{ID: p.ID, Asset: p.Asset, Amount: p.Amount, To: p.To, Reference: p.CauseID}
 		p.Attempts++
 		p.Reason = ""
 		return tx.SaveBankPayout(p)
@@ -159,7 +161,7 @@ func (e *Engine) park(ctx context.Context, id, reason string) error {
 			return err
 		}
 		p.State, p.Reason = anchor.BankInDoubt, reason
-		if err := tx.SaveBankPayout(p); err != nil {
+		if err := tx.SaveBankPayout(p); err != nil || !p.Payout() {
 			return err
 		}
 		t.Note = "parked"
@@ -209,22 +211,19 @@ func (e *Engine) record(ctx context.Context, id string, tr Transfer) error {
 		var entries []*anchor.Entry
 		if p.State == anchor.BankQueued && tr.State != Refused {
 			p.State, p.BankID, p.Reason, p.NotBefore = anchor.BankAsked, tr.ID, "", time.Time{}
-			entries = append(entries, t.SentEntry(tr.ID))
-			refusals = append(refusals, t.BankTold(now))
+			entries = append(entries, p.Sent(tr.ID))
+			refusals = append(refusals, told(p, t, now))
 		}
 		switch tr.State {
 		case Pending:
 		case Settled:
 			p.State = anchor.BankPaid
-			entries = append(entries, t.ArrivedEntry(tr.ID))
-			refusals = append(refusals, t.PaidByBank(tr.ID, at, now))
+			entries = append(entries, p.Arrived(tr.ID))
 		case Returned, Refused:
 			if p.State == anchor.BankAsked {
-				entries = append(entries, t.ReturnedEntry(tr.ID))
+				entries = append(entries, p.Returned(tr.ID))
 			}
 			p.State, p.Reason = anchor.BankRefused, tr.Reason
-			refusals = append(refusals, t.Hold(now))
-			t.Note = "returned"
 		default:
 			return &anchor.Error{Message: "the bank's transfer is in an unknown state: " + string(tr.State)}
 		}
@@ -234,7 +233,9 @@ func (e *Engine) record(ctx context.Context, id string, tr Transfer) error {
 		if err := tx.SaveBankPayout(p); err != nil {
 			return err
 		}
-		return tx.SaveTransaction(t)
+		refused, err := follows(tx, p, t, tr, at, now)
+		refusals = append(refusals, refused)
+		return err
 	})
 	if refusal := errors.Join(refusals...); err == nil && refusal != nil {
 		e.Logger.ErrorContext(ctx, "a transaction does not follow what the bank did with its order", "order", id, "transfer", tr.State, "error", refusal)
@@ -242,12 +243,37 @@ func (e *Engine) record(ctx context.Context, id string, tr Transfer) error {
 	return err
 }
 
-// load loads an order and its transaction.
+// told moves a withdrawal whose order the bank has now.
+func told(p *anchor.BankPayout, t *anchor.Transaction, now time.Time) error {
+	if !p.Payout() {
+		return nil
+	}
+	return t.BankTold(now)
+}
+
+// follows does to an order's cause what the bank did with the order. refused is
+// a step that the transaction did not allow; its facts are kept all the same.
+func follows(tx *store.Tx, p *anchor.BankPayout, t *anchor.Transaction, tr Transfer, at, now time.Time) (refused, err error) {
+	switch {
+	case p.Payout() && p.State == anchor.BankPaid:
+		refused = t.PaidByBank(tr.ID, at, now)
+	case p.Payout() && p.State == anchor.BankRefused:
+		refused = t.BankGaveBack(now)
+	case p.Purpose == anchor.ForRefund && p.State == anchor.BankPaid:
+		return tx.RefundArrived(p.CauseKind, p.CauseID, tr.ID, p.Amount, p.Fee, now)
+	}
+	if t == nil {
+		return nil, nil
+	}
+	return refused, tx.SaveTransaction(t)
+}
+
+// load loads an order and, of one that pays a transaction out, the transaction.
 func load(tx *store.Tx, id string) (*anchor.BankPayout, *anchor.Transaction, error) {
 	p, err := tx.BankPayout(id)
-	if err != nil {
-		return nil, nil, err
+	if err != nil || !p.Payout() {
+		return p, nil, err
 	}
-	t, err := tx.Transaction(p.Transaction)
+	t, err := tx.Transaction(p.CauseID)
 	return p, t, err
 }

@@ -39,9 +39,9 @@ func (r *run) compareBank(ctx context.Context) error {
 		case unread[l.ID]:
 			i.Why = CreditNotRead
 		case order != nil && order.State != anchor.BankInDoubt:
-			i.Why, i.Transactions = OrderNotBooked, []string{order.Transaction}
+			i.Why, i.Transactions = OrderNotBooked, behind(order)
 		case order != nil: // a person must book it: it will not pass by itself
-			i.Why, i.NotBooked, i.Transactions = OrderInDoubt, false, []string{order.Transaction}
+			i.Why, i.NotBooked, i.Transactions = OrderInDoubt, false, behind(order)
 		default:
 			continue // booked; or else the sums do not agree, and the lines are put side by side
 		}
@@ -80,4 +80,12 @@ func (r *run) nameBank(lines []rail.Line) {
 	for s := range r.spots(Bank, actual) {
 		r.sideBySide(s, actual[s], r.books.entries[s], nil)
 	}
+}
+
+// behind is the transaction that an order is for, if it is for one.
+func behind(p *anchor.BankPayout) []string {
+	if p.CauseKind != anchor.CauseTransaction {
+		return nil
+	}
+	return []string{p.CauseID}
 }

@@ -103,7 +103,7 @@ func (h *Handler) Object(t *anchor.Transaction, lang string, resume bool) *Objec
 		o.UserActionRequiredBy = instant(t.Deadline)
 	}
 	if t.AmountRefunded > 0 || t.RefundFee > 0 {
-		o.Refunds = &Refunds{AmountRefunded: t.AmountRefunded.String(), AmountFee: t.RefundFee.String(), Payments: []RefundPayment{}}
+		o.Refunds = refunds(t)
 	}
 	if t.Kind == anchor.Deposit {
 		o.To = string(t.Account)
@@ -114,6 +114,20 @@ func (h *Handler) Object(t *anchor.Transaction, lang string, resume bool) *Objec
 		o.WithdrawMemo, o.WithdrawMemoType = t.Memo.Value, string(t.Memo.Type)
 	}
 	return o
+}
+
+// refunds counts what was decided to go back, since that is what amount_out lacks,
+// and lists what has arrived.
+func refunds(t *anchor.Transaction) *Refunds {
+	kind := "stellar"
+	if t.Kind == anchor.Deposit {
+		kind = "external"
+	}
+	r := &Refunds{AmountRefunded: t.AmountRefunded.String(), AmountFee: t.RefundFee.String(), Payments: []RefundPayment{}}
+	for _, p := range t.Refunds {
+		r.Payments = append(r.Payments, RefundPayment{p.ID, kind, p.Amount.String(), p.Fee.String()})
+	}
+	return r
 }
 
 // waitsForUser says in which statuses user_action_required_by is given.

@@ -57,6 +57,24 @@ func (t *Tx) CreateBankLine(l *anchor.BankLine) error {
 	return err
 }
 
+// SaveBankLine stores what became of a credit: its state, reason and
+// transaction. Only an unmatched or refunding one can change.
+func (t *Tx) SaveBankLine(l *anchor.BankLine) error {
+	return t.change(`UPDATE bank_lines SET state = $1, reason = $2, transaction_id = $3 WHERE id = $4 AND state IN ('unmatched', 'refunding')`,
+		l.State, l.Reason, l.Transaction, l.ID)
+}
+
+// BankLine loads one credit.
+func (t *Tx) BankLine(id string) (*anchor.BankLine, error) {
+	return one(t, "bank line", scanBankLine, `SELECT `+bankLineColumns+` FROM bank_lines WHERE id = $1`, id)
+}
+
+// BankLinesOf loads the credits that were matched to a transaction, or meant
+// for it, oldest first.
+func (t *Tx) BankLinesOf(transaction string) ([]*anchor.BankLine, error) {
+	return list(t, scanBankLine, `SELECT `+bankLineColumns+` FROM bank_lines WHERE transaction_id = $1 AND transaction_id <> '' ORDER BY at, id`, transaction)
+}
+
 // HasBankLine reports whether a credit of the bank's statement is in the books.
 func (t *Tx) HasBankLine(id string) (bool, error) {
 	all, err := list(t, func(r scanner, _ *Keys) (n int, err error) { return n, r.Scan(&n) }, `SELECT 1 FROM bank_lines WHERE id = $1`, id)
@@ -68,7 +86,7 @@ func (s *Store) BankLines(ctx context.Context, limit int) ([]*anchor.BankLine, e
 	return list(s.reader(ctx), scanBankLine, `SELECT `+bankLineColumns+` FROM bank_lines ORDER BY at DESC, id DESC LIMIT $1`, limit)
 }
 
-const bankPayoutColumns = `id, transaction_id, purpose, ordinal, asset, amount, to_box, state, bank_id, reason, attempts, not_before, created_at`
+const bankPayoutColumns = `id, cause_kind, cause_id, purpose, ordinal, asset, amount, fee, to_box, state, bank_id, reason, requested_by, attempts, not_before, created_at`
 
 func scanBankPayout(r scanner, k *Keys) (*anchor.BankPayout, error) {
 	var (
@@ -77,7 +95,8 @@ func scanBankPayout(r scanner, k *Keys) (*anchor.BankPayout, error) {
 		box              []byte
 		notBefore, since int64
 	)
-	err := r.Scan(&p.ID, &p.Transaction, &p.Purpose, &p.Ordinal, &asset, &p.Amount, &box, &p.State, &p.BankID, &p.Reason, &p.Attempts, &notBefore, &since)
+	err := r.Scan(&p.ID, &p.CauseKind, &p.CauseID, &p.Purpose, &p.Ordinal, &asset, &p.Amount, &p.Fee, &box, &p.State, &p.BankID, &p.Reason, &p.RequestedBy,
+		&p.Attempts, &notBefore, &since)
 	if err != nil {
 		return nil, err
 	}
@@ -89,27 +108,34 @@ func scanBankPayout(r scanner, k *Keys) (*anchor.BankPayout, error) {
 }
 
 // CreateBankPayout stores an order to the bank before the bank is asked, and
-// wakes the rail. A second one for the same transaction, purpose and ordinal is
+// wakes the rail. A second one for the same cause, purpose and ordinal is
 // a Conflict with code "duplicate".
 func (t *Tx) CreateBankPayout(p *anchor.BankPayout) error {
 	box, err := t.box().seal("bank_payouts:"+p.ID, p.To)
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(`INSERT INTO bank_payouts (`+bankPayoutColumns+`) VALUES (`+placeholders(13)+`)`,
-		p.ID, p.Transaction, p.Purpose, p.Ordinal, p.Asset.String(), p.Amount, box, p.State, p.BankID, p.Reason, p.Attempts, micros(p.NotBefore), micros(p.CreatedAt))
+	_, err = t.exec(`INSERT INTO bank_payouts (`+bankPayoutColumns+`) VALUES (`+placeholders(16)+`)`,
+		p.ID, p.CauseKind, p.CauseID, p.Purpose, p.Ordinal, p.Asset.String(), p.Amount, p.Fee, box, p.State, p.BankID, p.Reason, p.RequestedBy,
+		p.Attempts, micros(p.NotBefore), micros(p.CreatedAt))
 	t.Notify(TopicBankPayouts)
 	return err
 }
 
-// SaveBankPayout stores an order's state, bank id, reason, attempts and wait.
-// One that is paid stays so, unless the bank returns it: anything else is a
-// Conflict.
+// SaveBankPayout stores an order's state, bank id, reason, attempts and wait,
+// and its amount while the bank was not asked. One that is paid stays so, unless
+// the bank gives it back: anything else is a Conflict.
 func (t *Tx) SaveBankPayout(p *anchor.BankPayout) error {
 	t.Notify(TopicBankPayouts)
-	return t.change(`UPDATE bank_payouts SET state = $1, bank_id = $2, reason = $3, attempts = $4, not_before = $5
-		WHERE id = $6 AND (state <> 'paid' OR $1 IN ('paid', 'refused'))`,
-		p.State, p.BankID, p.Reason, p.Attempts, micros(p.NotBefore), p.ID)
+	return t.change(`UPDATE bank_payouts SET state = $1, bank_id = $2, reason = $3, attempts = $4, not_before = $5,
+			amount = CASE WHEN attempts = 0 THEN $6 ELSE amount END
+		WHERE id = $7 AND (state <> 'paid' OR $1 IN ('paid', 'refused'))`,
+		p.State, p.BankID, p.Reason, p.Attempts, micros(p.NotBefore), p.Amount, p.ID)
+}
+
+// BankPayoutsOf loads a cause's orders for one purpose, by ordinal.
+func (t *Tx) BankPayoutsOf(kind anchor.Cause, id string, purpose anchor.Purpose) ([]*anchor.BankPayout, error) {
+	return list(t, scanBankPayout, `SELECT `+bankPayoutColumns+` FROM bank_payouts WHERE cause_kind = $1 AND cause_id = $2 AND purpose = $3 ORDER BY ordinal`, kind, id, purpose)
 }
 
 // BankPayout loads one order.
@@ -125,5 +151,5 @@ func (s *Store) BankPayoutsDue(ctx context.Context, state anchor.BankPayoutState
 
 // BankPayoutsOf lists a transaction's orders, oldest first.
 func (s *Store) BankPayoutsOf(ctx context.Context, transaction string) ([]*anchor.BankPayout, error) {
-	return list(s.reader(ctx), scanBankPayout, `SELECT `+bankPayoutColumns+` FROM bank_payouts WHERE transaction_id = $1 ORDER BY id`, transaction)
+	return list(s.reader(ctx), scanBankPayout, `SELECT `+bankPayoutColumns+` FROM bank_payouts WHERE cause_kind = 'transaction' AND cause_id = $1 ORDER BY id`, transaction)
 }

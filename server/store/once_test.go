@@ -12,7 +12,7 @@ import (
 	"windlass/server/store"
 )
 
-func payout(cause, purpose string, ordinal int) *anchor.Payout {
+func payout(cause string, purpose anchor.Purpose, ordinal int) *anchor.Payout {
 	return &anchor.Payout{ID: store.NewID(), CauseKind: "transaction", CauseID: cause, Purpose: purpose, Ordinal: ordinal, Asset: usdw, Amount: 1,
 		Source: alice, Destination: bob, State: anchor.PayoutQueued, CreatedAt: noon}
 }
@@ -155,11 +155,11 @@ func TestOnce(t *testing.T) {
 				if _, err := b.Transaction(t.Context(), "w"); err != nil {
 					b.do(t, func(tx *store.Tx) error { return tx.CreateTransaction(a) })
 				}
-				return func(tx *store.Tx) error { return tx.CreateBankPayout(a.BankPayout(store.NewID(), nil, noon)) }
+				return func(tx *store.Tx) error { return tx.CreateBankPayout(a.BankPayout(store.NewID(), nil, 0, noon)) }
 			},
 			next: func(*testing.T, *books) closure {
 				return func(tx *store.Tx) error {
-					return tx.CreateBankPayout(&anchor.BankPayout{ID: store.NewID(), Transaction: "w", Purpose: "refund", Asset: usd, Amount: 1, State: anchor.BankQueued})
+					return tx.CreateBankPayout(&anchor.BankPayout{ID: store.NewID(), CauseKind: anchor.CauseTransaction, CauseID: "w", Purpose: "refund", Asset: usd, Amount: 1, State: anchor.BankQueued})
 				}
 			},
 		},

@@ -39,6 +39,24 @@ func (t *Tx) CreatePayment(p *anchor.Payment) error {
 	return err
 }
 
+// SavePayment stores what became of a payment: its state, reason and
+// transaction. Only an unmatched or refunding one can change.
+func (t *Tx) SavePayment(p *anchor.Payment) error {
+	return t.change(`UPDATE payments SET state = $1, reason = $2, transaction_id = $3 WHERE id = $4 AND state IN ('unmatched', 'refunding')`,
+		p.State, p.Reason, p.Transaction, p.ID)
+}
+
+// Payment loads one payment that arrived.
+func (t *Tx) Payment(id string) (*anchor.Payment, error) {
+	return one(t, "payment", scanPayment, `SELECT `+paymentColumns+` FROM payments WHERE id = $1`, id)
+}
+
+// PaymentsOf loads the payments that were matched to a transaction, or meant for
+// it, oldest first.
+func (t *Tx) PaymentsOf(transaction string) ([]*anchor.Payment, error) {
+	return list(t, scanPayment, `SELECT `+paymentColumns+` FROM payments WHERE transaction_id = $1 AND transaction_id <> '' ORDER BY seq`, transaction)
+}
+
 // HasPayment reports whether a payment is in the books.
 func (t *Tx) HasPayment(id string) (bool, error) {
 	all, err := list(t, scanPayment, `SELECT `+paymentColumns+` FROM payments WHERE id = $1`, id)

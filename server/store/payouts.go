@@ -7,8 +7,8 @@ import (
 	"windlass/server/anchor"
 )
 
-const payoutColumns = `id, cause_kind, cause_id, purpose, ordinal, asset, amount, source, destination, memo_type, memo,
-	state, envelope_id, attempts, reason, not_before, created_at`
+const payoutColumns = `id, cause_kind, cause_id, purpose, ordinal, operation, asset, amount, fee, source, destination, memo_type, memo,
+	state, envelope_id, attempts, reason, requested_by, result_id, not_before, created_at`
 
 func scanPayout(r scanner, _ *Keys) (*anchor.Payout, error) {
 	var (
@@ -16,8 +16,8 @@ func scanPayout(r scanner, _ *Keys) (*anchor.Payout, error) {
 		asset            string
 		notBefore, since int64
 	)
-	err := r.Scan(&p.ID, &p.CauseKind, &p.CauseID, &p.Purpose, &p.Ordinal, &asset, &p.Amount, &p.Source, &p.Destination, &p.Memo.Type, &p.Memo.Value,
-		&p.State, &p.Envelope, &p.Attempts, &p.Reason, &notBefore, &since)
+	err := r.Scan(&p.ID, &p.CauseKind, &p.CauseID, &p.Purpose, &p.Ordinal, &p.Operation, &asset, &p.Amount, &p.Fee, &p.Source, &p.Destination, &p.Memo.Type, &p.Memo.Value,
+		&p.State, &p.Envelope, &p.Attempts, &p.Reason, &p.RequestedBy, &p.ResultID, &notBefore, &since)
 	if err != nil {
 		return nil, err
 	}
@@ -29,25 +29,32 @@ func scanPayout(r scanner, _ *Keys) (*anchor.Payout, error) {
 // CreatePayout stores an intent and wakes the payout engine. A second intent
 // for the same cause, purpose and ordinal is a Conflict with code "duplicate".
 func (t *Tx) CreatePayout(p *anchor.Payout) error {
-	_, err := t.exec(`INSERT INTO payouts (`+payoutColumns+`) VALUES (`+placeholders(17)+`)`,
-		p.ID, p.CauseKind, p.CauseID, p.Purpose, p.Ordinal, p.Asset.String(), p.Amount, p.Source, p.Destination, p.Memo.Type, p.Memo.Value,
-		p.State, p.Envelope, p.Attempts, p.Reason, micros(p.NotBefore), micros(p.CreatedAt))
+	_, err := t.exec(`INSERT INTO payouts (`+payoutColumns+`) VALUES (`+placeholders(21)+`)`,
+		p.ID, p.CauseKind, p.CauseID, p.Purpose, p.Ordinal, p.Operation, p.Asset.String(), p.Amount, p.Fee, p.Source, p.Destination, p.Memo.Type, p.Memo.Value,
+		p.State, p.Envelope, p.Attempts, p.Reason, p.RequestedBy, p.ResultID, micros(p.NotBefore), micros(p.CreatedAt))
 	t.Notify(TopicPayouts)
 	return err
 }
 
-// SavePayout stores an intent's state, envelope, attempts, reason and wait. One
-// that is paid stays paid: anything else is a Conflict.
+// SavePayout stores an intent's state and what goes with it, and while it is in
+// no envelope its operation and amount. One that is paid stays paid: anything
+// else is a Conflict.
 func (t *Tx) SavePayout(p *anchor.Payout) error {
 	t.Notify(TopicPayouts)
-	return t.change(`UPDATE payouts SET state = $1, envelope_id = $2, attempts = $3, reason = $4, not_before = $5
-		WHERE id = $6 AND (state <> 'paid' OR $1 = 'paid')`,
-		p.State, p.Envelope, p.Attempts, p.Reason, micros(p.NotBefore), p.ID)
+	return t.change(`UPDATE payouts SET state = $1, envelope_id = $2, attempts = $3, reason = $4, not_before = $5, result_id = $6,
+			operation = CASE WHEN state = 'in_envelope' THEN operation ELSE $7 END, amount = CASE WHEN state = 'in_envelope' THEN amount ELSE $8 END
+		WHERE id = $9 AND (state <> 'paid' OR $1 = 'paid')`,
+		p.State, p.Envelope, p.Attempts, p.Reason, micros(p.NotBefore), p.ResultID, p.Operation, p.Amount, p.ID)
 }
 
 // Payout loads one intent.
 func (t *Tx) Payout(id string) (*anchor.Payout, error) {
 	return one(t, "payout", scanPayout, `SELECT `+payoutColumns+` FROM payouts WHERE id = $1`, id)
+}
+
+// PayoutsOf loads a cause's intents for one purpose, by ordinal.
+func (t *Tx) PayoutsOf(kind anchor.Cause, id string, purpose anchor.Purpose) ([]*anchor.Payout, error) {
+	return list(t, scanPayout, `SELECT `+payoutColumns+` FROM payouts WHERE cause_kind = $1 AND cause_id = $2 AND purpose = $3 ORDER BY ordinal`, kind, id, purpose)
 }
 
 // PayoutsDue reads intents in a state that may be looked at now, oldest first.
@@ -65,7 +72,7 @@ func (s *Store) Payouts(ctx context.Context, before string, limit int) ([]*ancho
 }
 
 // PayoutsOf lists a cause's intents, oldest first.
-func (s *Store) PayoutsOf(ctx context.Context, causeKind, causeID string) ([]*anchor.Payout, error) {
+func (s *Store) PayoutsOf(ctx context.Context, causeKind anchor.Cause, causeID string) ([]*anchor.Payout, error) {
 	return list(s.reader(ctx), scanPayout, `SELECT `+payoutColumns+` FROM payouts WHERE cause_kind = $1 AND cause_id = $2 ORDER BY id`, causeKind, causeID)
 }
 

@@ -129,7 +129,7 @@ func (s *Store) Behind(ctx context.Context, reference string) ([]string, error) 
 		UNION SELECT cause_id FROM payouts JOIN envelope_payouts ON payout_id = payouts.id JOIN envelopes ON envelopes.id = envelope_payouts.envelope_id
 			WHERE hash = $1 AND cause_kind = 'transaction'
 		UNION SELECT transaction_id FROM bank_lines WHERE id = $1 AND transaction_id <> ''
-		UNION SELECT transaction_id FROM bank_payouts WHERE id = $1 OR bank_id = $1
+		UNION SELECT cause_id FROM bank_payouts WHERE (id = $1 OR bank_id = $1) AND cause_kind = 'transaction'
 		ORDER BY 1`, reference)
 }
 

@@ -160,7 +160,7 @@ func TestBehind(t *testing.T) {
 		if err := tx.CreateBankLine(&anchor.BankLine{ID: "credit", Transaction: in}); err != nil {
 			return err
 		}
-		return tx.CreateBankPayout(&anchor.BankPayout{ID: "order", Transaction: out, Asset: usd, BankID: "transfer"})
+		return tx.CreateBankPayout(&anchor.BankPayout{ID: "order", CauseKind: anchor.CauseTransaction, CauseID: out, Asset: usd, BankID: "transfer"})
 	})
 	for reference, want := range map[string]string{"paid": out, "inner": in, "credit": in, "order": out, "transfer": out, "else": ""} {
 		if got, err := b.Behind(t.Context(), reference); err != nil || strings.Join(got, " ") != want {

@@ -19,6 +19,23 @@ func NewID() string { return uuid.Must(uuid.NewV7()).String() }
 // Second and Late change nothing.
 func (t *Tx) Receive(a *anchor.Transaction, terms *anchor.Terms, in anchor.Amount, ref string, at, now time.Time) (anchor.Arrival, error) {
 	arrival, entry, err := a.Receive(terms, in, ref, at, now)
+	return t.received(a, terms, arrival, entry, err, at, now)
+}
+
+// Revive is Receive for money that came after the deadline, where the
+// operator's policy is to take it at today's price (anchor's
+// Transaction.Revive). A transaction that nobody has expired yet is expired.
+func (t *Tx) Revive(a *anchor.Transaction, terms *anchor.Terms, in anchor.Amount, ref string, at, now time.Time) (anchor.Arrival, error) {
+	if a.Status() != anchor.Expired {
+		if err := a.Expire(now); err != nil {
+			return anchor.Late, nil //nolint:nilerr // it cannot be revived, and stays what it is
+		}
+	}
+	arrival, entry, err := a.Revive(terms, in, ref, at, now)
+	return t.received(a, terms, arrival, entry, err, at, now)
+}
+
+func (t *Tx) received(a *anchor.Transaction, terms *anchor.Terms, arrival anchor.Arrival, entry *anchor.Entry, err error, at, now time.Time) (anchor.Arrival, error) {
 	if err != nil || entry == nil {
 		return arrival, err
 	}
@@ -33,18 +50,131 @@ func (t *Tx) Receive(a *anchor.Transaction, terms *anchor.Terms, in anchor.Amoun
 	return arrival, t.SaveTransaction(a)
 }
 
-// pay writes the intent that pays a funded transaction out.
+// AssignPayment gives an unmatched payment to the withdrawal that a person says
+// it is for (anchor's Transaction.Assign).
+func (t *Tx) AssignPayment(p *anchor.Payment, a *anchor.Transaction, terms *anchor.Terms, now time.Time) (anchor.Arrival, error) {
+	if p.State != anchor.Unmatched || a.Kind != anchor.Withdrawal || p.Asset != a.Asset || p.Amount <= 0 {
+		return "", unassignable(p.State, a.Kind == anchor.Withdrawal && p.Asset == a.Asset)
+	}
+	if err := t.Post(now, anchor.Found(a.ID, p.Hash, p.Asset, p.Amount, anchor.Distribution)); err != nil {
+		return "", err
+	}
+	arrival, err := t.assign(a, terms, p.Amount, p.Hash, p.At, now)
+	if err != nil {
+		return "", err
+	}
+	p.State, p.Transaction = anchor.Matched, a.ID
+	return arrival, t.SavePayment(p)
+}
+
+// AssignLine gives an unmatched credit of the bank's statement to the deposit
+// that a person says it is for.
+func (t *Tx) AssignLine(l *anchor.BankLine, a *anchor.Transaction, terms *anchor.Terms, now time.Time) (anchor.Arrival, error) {
+	if l.State != anchor.Unmatched || a.Kind != anchor.Deposit || l.Asset != a.OffChain || l.Amount <= 0 {
+		return "", unassignable(l.State, a.Kind == anchor.Deposit && l.Asset == a.OffChain)
+	}
+	if err := t.Post(now, anchor.Found(a.ID, l.ID, l.Asset, l.Amount, anchor.Bank)); err != nil {
+		return "", err
+	}
+	arrival, err := t.assign(a, terms, l.Amount, l.ID, l.At, now)
+	if err != nil {
+		return "", err
+	}
+	l.State, l.Transaction = anchor.Matched, a.ID
+	return arrival, t.SaveBankLine(l)
+}
+
+func unassignable(state anchor.Match, fits bool) error {
+	if state != anchor.Unmatched {
+		return &anchor.Error{Kind: anchor.Conflict, Code: "not_unmatched", Message: "this money is " + string(state) + " already"}
+	}
+	if !fits {
+		return &anchor.Error{Kind: anchor.Conflict, Code: "does_not_fit", Field: "transaction", Message: "the transaction waits for another kind of money"}
+	}
+	return &anchor.Error{Kind: anchor.Conflict, Code: "amount_unknown", Message: "how much came in is not known"}
+}
+
+// assign refuses what would change nothing.
+func (t *Tx) assign(a *anchor.Transaction, terms *anchor.Terms, in anchor.Amount, ref string, at, now time.Time) (anchor.Arrival, error) {
+	arrival, entry, err := a.Assign(terms, in, ref, at, now)
+	if err == nil && !arrival.Funds() {
+		return "", &anchor.Error{Kind: anchor.Conflict, Code: "not_waiting", Field: "transaction",
+			Message: "the transaction is " + string(a.Status()) + " and waits for no money"}
+	}
+	return t.received(a, terms, arrival, entry, err, at, now)
+}
+
+// Release lets a held transaction go on, and has it paid.
+func (t *Tx) Release(a *anchor.Transaction, terms *anchor.Terms, now time.Time) error {
+	return t.again(a, terms, a.Release, now)
+}
+
+// Retry does again what failed, by a person's word.
+func (t *Tx) Retry(a *anchor.Transaction, terms *anchor.Terms, now time.Time) error {
+	return t.again(a, terms, a.Retry, now)
+}
+
+func (t *Tx) again(a *anchor.Transaction, terms *anchor.Terms, step func(time.Time) error, now time.Time) error {
+	if err := step(now); err != nil {
+		return err
+	}
+	if a.Funded() {
+		if err := t.pay(a, terms, now); err != nil {
+			return err
+		}
+	}
+	return t.SaveTransaction(a)
+}
+
+// pay makes sure that something pays a funded transaction out: the intent or
+// order that there is already, or the next one if none can pay it any more.
 func (t *Tx) pay(a *anchor.Transaction, terms *anchor.Terms, now time.Time) error {
 	if a.Kind == anchor.Deposit {
-		p := a.Payout(NewID(), now)
-		p.Source = terms.Account
-		return t.CreatePayout(p)
+		return t.payOnLedger(a, terms, now)
+	}
+	all, err := t.BankPayoutsOf(anchor.CauseTransaction, a.ID, anchor.ForPayout)
+	if err != nil {
+		return err
+	}
+	for _, o := range all {
+		switch o.State {
+		case anchor.BankQueued:
+			o.NotBefore = time.Time{}
+			return t.SaveBankPayout(o)
+		case anchor.BankAsked, anchor.BankApproval:
+			return nil
+		case anchor.BankInDoubt:
+			return &anchor.Error{Kind: anchor.Conflict, Code: "order_in_doubt", Message: "say first what the bank made of its order " + o.ID}
+		case anchor.BankPaid:
+			return &anchor.Error{Kind: anchor.Conflict, Code: "paid_already", Message: "the bank has paid its order " + o.ID}
+		case anchor.BankRefused, anchor.BankCancelled:
+		}
 	}
 	to, err := t.payee(a)
 	if err != nil {
 		return err
 	}
-	return t.CreateBankPayout(a.BankPayout(NewID(), to, now))
+	return t.CreateBankPayout(a.BankPayout(NewID(), to, len(all), now))
+}
+
+func (t *Tx) payOnLedger(a *anchor.Transaction, terms *anchor.Terms, now time.Time) error {
+	all, err := t.PayoutsOf(anchor.CauseTransaction, a.ID, anchor.ForPayout)
+	if err != nil {
+		return err
+	}
+	for _, p := range all {
+		switch p.State {
+		case anchor.PayoutQueued, anchor.PayoutParked, anchor.PayoutWaiting:
+			p.State, p.Reason, p.Attempts, p.NotBefore = anchor.PayoutQueued, "", 0, time.Time{}
+			return t.SavePayout(p)
+		case anchor.PayoutInEnvelope, anchor.PayoutApproval:
+			return nil
+		case anchor.PayoutPaid:
+			return &anchor.Error{Kind: anchor.Conflict, Code: "paid_already", Message: "it was paid on the ledger by the payout " + p.ID}
+		case anchor.PayoutCancelled:
+		}
+	}
+	return t.CreatePayout(a.Payout(NewID(), terms.Account, len(all), now))
 }
 
 // payee is where a withdrawal is paid to: the method's answers, and the

@@ -180,7 +180,7 @@ func TestPlans(t *testing.T) {
 		{"live envelopes", func() error { _, err := b.LiveEnvelopes(ctx); return err }, []string{"SCAN envelopes USING INDEX envelopes_live"}, false},
 		{"a channel's sequence", func() error { _, err := b.ChannelSequence(ctx, "x"); return err }, []string{"USING INDEX envelopes_channel (channel=?)"}, false},
 		{"orders due", func() error { _, err := b.BankPayoutsDue(ctx, anchor.BankQueued, noon, 5); return err }, []string{"USING INDEX bank_payouts_state (state=?)"}, false},
-		{"a transaction's orders", func() error { _, err := b.BankPayoutsOf(ctx, "x"); return err }, []string{"USING INDEX bank_payouts_once (transaction_id=?)"}, true},
+		{"a transaction's orders", func() error { _, err := b.BankPayoutsOf(ctx, "x"); return err }, []string{"USING INDEX bank_payouts_once (cause_kind=? AND cause_id=?)"}, true},
 		{"the statement", func() error { _, err := b.BankLines(ctx, 5); return err }, []string{"SCAN bank_lines USING INDEX bank_lines_at"}, false},
 		{"is a line known", in(func(tx *store.Tx) error { _, err := tx.HasBankLine("x"); return err }), []string{"(id=?)"}, false},
 		{"session", func() error { _, ignore = b.Session(ctx, "x"); return nil }, []string{"(id=?)"}, false},

@@ -272,12 +272,10 @@ func TestPragmas(t *testing.T) {
 			}
 		}
 	}
-	// And what the foreign keys are for: an order without its transaction.
-	err := b.Update(ctx, store.BankRail, func(tx *store.Tx) error {
-		return tx.CreateBankPayout(&anchor.BankPayout{ID: "1", Transaction: "nobody", Purpose: "payout", Asset: usd, Amount: 1, State: anchor.BankQueued})
-	})
+	// And what the foreign keys are for: an envelope without its intent.
+	err := b.Update(ctx, store.Payouts, func(tx *store.Tx) error { return tx.CreateEnvelope(envelope(alice, "h", "nobody")) })
 	if err == nil || anchor.KindOf(err) != anchor.Internal {
-		t.Errorf("an order for a transaction that is not there: %v", err)
+		t.Errorf("an envelope of an intent that is not there: %v", err)
 	}
 }
 

@@ -132,7 +132,7 @@ func TestDepositStory(t *testing.T) {
 		if err := tx.SavePayout(p); err != nil {
 			return err
 		}
-		if err := tx.Post(noon, a.SentEntry("h1")); err != nil {
+		if err := tx.Post(noon, due[0].Sent("h1")); err != nil {
 			return err
 		}
 		return a.PayoutSigned(noon.Add(3 * time.Second))
@@ -142,7 +142,7 @@ func TestDepositStory(t *testing.T) {
 		if err := tx.SaveEnvelope(e); err != nil {
 			return err
 		}
-		if err := tx.Post(noon, a.ArrivedEntry("h1")); err != nil {
+		if err := tx.Post(noon, due[0].Arrived("h1")); err != nil {
 			return err
 		}
 		return a.PaidOnLedger("h1", noon.Add(4*time.Second), noon.Add(5*time.Second))
