@@ -1,0 +1,217 @@
+package store_test
+
+import (
+	"errors"
+	"testing"
+
+	"windlass/server/anchor"
+	"windlass/server/store"
+)
+
+// paidIn is a transaction whose money has come in, with the row that says from
+// whom: 100, of which 1.50 is the fee.
+func (b *books) paidIn(t *testing.T, kind anchor.Kind, memo uint64) string {
+	t.Helper()
+	id := b.waiting(t, kind, memo)
+	b.do(t, func(tx *store.Tx) error {
+		a, err := tx.Transaction(id)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Receive(a, offer(), 100*anchor.One, "came-"+id, noon, noon); err != nil {
+			return err
+		}
+		if kind == anchor.Deposit {
+			return tx.CreateBankLine(&anchor.BankLine{ID: "came-" + id, At: noon, Asset: usd, Amount: 100 * anchor.One, Reference: a.Reference,
+				PayerName: "Ada", PayerAccount: "777", State: anchor.Matched, Transaction: id})
+		}
+		p := payment("4294967297")
+		p.Amount, p.Hash, p.State, p.Reason, p.Transaction = 100*anchor.One, "came-"+id, anchor.Matched, "", id
+		return tx.CreatePayment(p)
+	})
+	return id
+}
+
+func (b *books) refund(t *testing.T, id string, amount anchor.Amount) error {
+	t.Helper()
+	return b.Update(t.Context(), "staff:ada", func(tx *store.Tx) error {
+		a, err := tx.Transaction(id)
+		if err != nil {
+			return err
+		}
+		return tx.Refund(a, offer(), amount, 0, "staff:ada", noon)
+	})
+}
+
+// balance is what the journal has in an account.
+func (b *books) balance(t *testing.T, account anchor.Ledger, asset anchor.Asset) anchor.Amount {
+	t.Helper()
+	all, err := b.Balances(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range all {
+		if l.Account == account && l.Asset == asset {
+			return l.Amount
+		}
+	}
+	return 0
+}
+
+// TestRefundOfAWithdrawal: the order to the bank shrinks or ends with what goes
+// back, which is an intent to the sender; and what the bank may be paying at this
+// moment cannot go back.
+func TestRefundOfAWithdrawal(t *testing.T) {
+	t.Parallel()
+	b := newBooks(t)
+	id := b.paidIn(t, anchor.Withdrawal, 7)
+	order := func() *anchor.BankPayout {
+		all, err := b.BankPayoutsOf(t.Context(), id)
+		if err != nil || len(all) != 1 {
+			t.Fatalf("%d orders, %v", len(all), err)
+		}
+		return all[0]
+	}
+	if err := b.refund(t, id, 40*anchor.One); err != nil {
+		t.Fatal(err)
+	}
+	if o := order(); o.Amount != anchor.MustAmount("58.5") || o.State != anchor.BankQueued {
+		t.Errorf("the order is %s, %s", o.Amount, o.State)
+	}
+	intents, err := b.PayoutsOf(t.Context(), anchor.CauseTransaction, id)
+	if err != nil || len(intents) != 1 {
+		t.Fatalf("%d intents, %v", len(intents), err)
+	}
+	if p := intents[0]; p.Purpose != anchor.ForRefund || p.Amount != 40*anchor.One || p.Destination != bob || p.Source != alice || p.Memo != anchor.IDMemo(7) ||
+		p.Asset != usdw || p.RequestedBy != "staff:ada" || p.State != anchor.PayoutQueued {
+		t.Errorf("%+v", p)
+	}
+
+	// The bank is being asked.
+	o := order()
+	o.Attempts = 1
+	b.do(t, func(tx *store.Tx) error { return tx.SaveBankPayout(o) })
+	if err := b.refund(t, id, 60*anchor.One); anchor.KindOf(err) != anchor.Conflict {
+		t.Errorf("refunded while the bank may be paying: %v", err)
+	}
+	if got := b.balance(t, anchor.Refunds, usdw); got != -40*anchor.One {
+		t.Errorf("a refused refund is in the books: %s", got)
+	}
+
+	// It refuses, so that the rest goes back too, in an intent of its own.
+	o.State = anchor.BankRefused
+	b.do(t, func(tx *store.Tx) error {
+		if err := tx.SaveBankPayout(o); err != nil {
+			return err
+		}
+		a, err := tx.Transaction(id)
+		if err != nil {
+			return err
+		}
+		if err := a.BankGaveBack(noon); err != nil {
+			return err
+		}
+		return tx.SaveTransaction(a)
+	})
+	if err := b.refund(t, id, 60*anchor.One); err != nil {
+		t.Fatal(err)
+	}
+	if intents, err = b.PayoutsOf(t.Context(), anchor.CauseTransaction, id); err != nil || len(intents) != 2 || intents[1].Ordinal != 1 || intents[1].Amount != 60*anchor.One {
+		t.Fatalf("%v, %v", intents, err)
+	}
+	for account, want := range map[anchor.Ledger]anchor.Amount{anchor.Refunds: -100 * anchor.One, anchor.Fees: 0, anchor.Exchange: 0, anchor.Customers: 0} {
+		if got := b.balance(t, account, usdw); got != want {
+			t.Errorf("%s has %s, want %s", account, got, want)
+		}
+	}
+	if got := b.balance(t, anchor.Customers, usd); got != 0 {
+		t.Errorf("%s are still owed", got)
+	}
+}
+
+// TestRefundOfADeposit: the intent shrinks or ends, unless an envelope has it.
+func TestRefundOfADeposit(t *testing.T) {
+	t.Parallel()
+	b := newBooks(t)
+	id := b.paidIn(t, anchor.Deposit, 7)
+	intent := func() *anchor.Payout {
+		all, err := b.PayoutsOf(t.Context(), anchor.CauseTransaction, id)
+		if err != nil || len(all) != 1 {
+			t.Fatalf("%d intents, %v", len(all), err)
+		}
+		return all[0]
+	}
+	if err := b.refund(t, id, 40*anchor.One); err != nil {
+		t.Fatal(err)
+	}
+	p := intent()
+	if p.Amount != anchor.MustAmount("58.5") || p.State != anchor.PayoutQueued {
+		t.Errorf("the intent is %s, %s", p.Amount, p.State)
+	}
+	// A person parks it while an envelope has it: it may still be paid.
+	p.State, p.Envelope = anchor.PayoutInEnvelope, "e"
+	b.do(t, func(tx *store.Tx) error {
+		if err := tx.CreateEnvelope(&anchor.Envelope{ID: "e", Channel: alice, Hash: "h", State: anchor.EnvelopeLive, Intents: []string{p.ID}}); err != nil {
+			return err
+		}
+		a, err := tx.Transaction(id)
+		if err != nil {
+			return err
+		}
+		if err := a.Fail("parked", noon); err != nil {
+			return err
+		}
+		return errors.Join(tx.SavePayout(p), tx.SaveTransaction(a))
+	})
+	if err := b.refund(t, id, 60*anchor.One); anchor.KindOf(err) != anchor.Conflict {
+		t.Errorf("refunded while an envelope may pay it: %v", err)
+	}
+	p.State, p.Envelope = anchor.PayoutParked, ""
+	b.do(t, func(tx *store.Tx) error { return tx.SavePayout(p) })
+	if err := b.refund(t, id, 60*anchor.One); err != nil {
+		t.Fatal(err)
+	}
+	if p := intent(); p.State != anchor.PayoutCancelled {
+		t.Errorf("the intent is %s", p.State)
+	}
+	orders, err := b.BankPayoutsOf(t.Context(), id)
+	if err != nil || len(orders) != 2 || orders[1].Purpose != anchor.ForRefund || orders[1].Amount != 60*anchor.One || orders[1].To[store.PayerAccount] != "777" {
+		t.Errorf("%v, %v", orders, err)
+	}
+}
+
+// TestRefundOfAnUnmatchedPayment happens once.
+func TestRefundOfAnUnmatchedPayment(t *testing.T) {
+	t.Parallel()
+	b := newBooks(t)
+	p := payment("4294967297")
+	p.Amount = 100 * anchor.One
+	b.do(t, func(tx *store.Tx) error {
+		return errors.Join(tx.CreatePayment(p), tx.Post(noon, anchor.Move("unmatched", "", "h", usdw, p.Amount, anchor.Suspense, anchor.Distribution)))
+	})
+	refund := func(fee anchor.Amount) error {
+		return b.Update(t.Context(), store.Ledger, func(tx *store.Tx) error {
+			p, err := tx.Payment(p.ID)
+			if err != nil {
+				return err
+			}
+			return tx.RefundPayment(p, fee, "", noon)
+		})
+	}
+	if err := refund(100 * anchor.One); anchor.KindOf(err) != anchor.Invalid {
+		t.Errorf("a fee that eats it: %v", err)
+	}
+	if err := refund(anchor.One); err != nil {
+		t.Fatal(err)
+	}
+	if err := refund(0); anchor.KindOf(err) != anchor.Conflict {
+		t.Errorf("refunded twice: %v", err)
+	}
+	due, err := b.PayoutsDue(t.Context(), anchor.PayoutQueued, noon, 9)
+	if err != nil || len(due) != 1 || due[0].CauseKind != anchor.CausePayment || due[0].Amount != 99*anchor.One || due[0].Destination != bob {
+		t.Fatalf("%v, %v", due, err)
+	}
+	if s, r, f := b.balance(t, anchor.Suspense, usdw), b.balance(t, anchor.Refunds, usdw), b.balance(t, anchor.Fees, usdw); s != 0 || r != -99*anchor.One || f != -anchor.One {
+		t.Errorf("suspense %s, refunds %s, fees %s", s, r, f)
+	}
+}
