@@ -12,6 +12,8 @@ export CGO_ENABLED := 1
 GO       ?= go
 CHROMIUM ?= chromium
 FUZZTIME ?= 10m
+KILLS    ?= 1000
+SEED     ?= 1
 ARGS     ?=
 
 GOTESTSUM_VERSION     := v1.13.0
@@ -99,6 +101,12 @@ lint: $(golangci_lint) $(npm) ## the linters of .golangci.yml, and the web app's
 .PHONY: bench
 bench: $(web) ## measure the poll that wallets live on; writes docs/benchmarks.md
 	$(GO) test -tags bench -run '^TestBench' -count 1 -v -timeout 30m ./server
+
+.PHONY: chaos
+chaos: $(web) ## kill the anchor KILLS times amid deposits, withdrawals and refunds; count what was lost
+	@status=0; rm -f bin/chaos.txt; mkdir -p bin; \
+	KILLS=$(KILLS) SEED=$(SEED) CHAOS_REPORT=$(CURDIR)/bin/chaos.txt $(GO) test -run '^TestChaos$$' -count 1 -v -timeout 10h ./server || status=$$?; \
+	cat bin/chaos.txt; exit $$status
 
 # Without a limit the fuzzer would spend its time on making inputs small.
 .PHONY: fuzz

@@ -261,11 +261,7 @@ func (l *look) signedSince(ctx context.Context, o *operation) (bool, error) {
 
 // carriesOut reports whether an operation is what an intent asks for.
 func carriesOut(p row, kind string, to []string, asset string, amount anchor.Amount) bool {
-	wants := p.text("operation")
-	if wants == "" {
-		wants = "payment"
-	}
-	return wants == kind && slices.Contains(to, anchor.Address(p.text("destination")).Account()) &&
+	return p.is("operation", kind) && slices.Contains(to, anchor.Address(p.text("destination")).Account()) &&
 		(kind == "authorize" || p.text("asset") == asset && anchor.Amount(p.num("amount")) == amount)
 }
 

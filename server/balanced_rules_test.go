@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"strings"
 
@@ -56,8 +57,6 @@ func (l *look) transactions(context.Context) error {
 		l.trailOf(t)
 		l.outboxOf(t)
 		switch {
-		case t.is("status", string(anchor.Refunded)):
-			l.Refunds++
 		case t.is("status", string(anchor.Completed)) && t.is("kind", string(anchor.Deposit)):
 			l.Deposits++
 		case t.is("status", string(anchor.Completed)):
@@ -106,16 +105,16 @@ func (l *look) amounts(t row) {
 // paidForIt holds a transaction against the intents and orders that it caused.
 func (l *look) paidForIt(t row) {
 	id := t.text("id")
-	var paid, back int64
+	var paid, back, toGo int64
 	open := false
 	for _, p := range l.paidFor[id] {
+		open = open || !p.stops() && !p.is("state", "paid")
 		switch {
-		case p.is("state", "queued", "in_envelope", "waiting", "asked", "approval", "parked", "in_doubt"):
-			open = true
-		case !p.is("state", "paid"):
-		case p.is("purpose", "refund"):
+		case p.is("purpose", "refund") && p.is("state", "paid"):
 			back += p.num("amount")
-		case p.is("purpose", "payout"):
+		case p.is("purpose", "refund") && !p.is("state", "cancelled"):
+			toGo += p.num("amount")
+		case p.is("purpose", "payout") && p.is("state", "paid"):
 			paid += p.num("amount")
 		}
 	}
@@ -127,9 +126,27 @@ func (l *look) paidForIt(t row) {
 	case out && t.is("status", string(anchor.Completed)) && paid != t.num("amount_out"):
 		l.find(unbalanced, "%s was paid for %s %s of %s", anchor.Amount(paid), t.text("kind"), id, anchor.Amount(t.num("amount_out")))
 	}
-	if most := t.num("amount_refunded"); back > most || back != most && t.is("status", string(anchor.Refunded)) {
-		l.find(doubled, "%s was refunded for %s %s, of %s that were decided", anchor.Amount(back), t.text("kind"), id, anchor.Amount(most))
+	decided := t.num("amount_refunded")
+	switch {
+	case back > decided || t.is("status", string(anchor.Refunded)) && back != decided:
+		l.find(doubled, "%s went back for %s %s, and %s were decided", anchor.Amount(back), t.text("kind"), id, anchor.Amount(decided))
+	case back+toGo < decided:
+		l.find(lost, "%s should go back for %s %s, and only %s will", anchor.Amount(decided), t.text("kind"), id, anchor.Amount(back+toGo))
+	case back+toGo > decided:
+		l.find(doubled, "%s should go back for %s %s, and %s will", anchor.Amount(decided), t.text("kind"), id, anchor.Amount(back+toGo))
 	}
+	var arrived int64
+	var told []anchor.Refund
+	if text := t.text("refunds"); text != "" && json.Unmarshal([]byte(text), &told) != nil {
+		l.find(unbalanced, "the refunds of %s %s cannot be read: %s", t.text("kind"), id, text)
+	}
+	for _, r := range told {
+		arrived += int64(r.Amount)
+	}
+	if arrived != back {
+		l.find(unbalanced, "%s %s tells of %s that came back, and %s did", t.text("kind"), id, anchor.Amount(arrived), anchor.Amount(back))
+	}
+	l.owes(t, anchor.Refunds, inAsset(t), decided-back)
 	waits := t.num("funded_at") != 0 && t.num("paid_out_at") == 0 &&
 		t.is("status", string(anchor.PendingAnchor), string(anchor.PendingStellar), string(anchor.PendingExternal), string(anchor.PendingTrust))
 	if waits && !open {
@@ -137,31 +154,111 @@ func (l *look) paidForIt(t row) {
 	}
 }
 
+// inAsset is the asset of what came in, outAsset of what is paid out.
+func inAsset(t row) string {
+	if t.is("kind", string(anchor.Withdrawal)) {
+		return t.text("asset")
+	}
+	return t.text("off_chain")
+}
+
+func outAsset(t row) string {
+	if t.is("kind", string(anchor.Withdrawal)) {
+		return t.text("off_chain")
+	}
+	return t.text("asset")
+}
+
+// owes checks what a journal account says that we owe for a transaction.
+func (l *look) owes(t row, account anchor.Ledger, asset string, want int64) {
+	if has := -l.sums[sumOf{t.text("id"), string(account), asset}]; has != want {
+		l.find(unbalanced, "the journal owes %s (%s) for %s %s (%s), which should be %s", signed(has), account, t.text("kind"), t.text("id"), t.text("status"), signed(want))
+	}
+}
+
 // liability is what the journal says we owe for a transaction: amount_out while
 // it is funded and not paid out, nothing otherwise.
 func (l *look) liability(t row) {
-	id, asset, open := t.text("id"), t.text("asset"), false
-	if t.is("kind", string(anchor.Withdrawal)) {
-		asset = t.text("off_chain")
-	}
+	id, open := t.text("id"), false
 	for _, p := range l.paidFor[id] {
 		open = open || p.is("state", "in_envelope", "asked")
 	}
 	var owed int64
 	if t.num("funded_at") != 0 && t.num("paid_out_at") == 0 {
-		owed = -t.num("amount_out")
+		owed = t.num("amount_out")
 	}
-	if t.is("status", string(anchor.TooSmall), string(anchor.TooLarge), string(anchor.OnHold)) {
-		return // these are booked in the asset that came in
-	}
-	if has := l.sums[sumOf{id, string(anchor.Customers), asset}]; has != owed {
-		l.find(unbalanced, "the journal owes %s for %s %s (%s), which should be %s", anchor.Amount(-has), t.text("kind"), id, t.text("status"), anchor.Amount(-owed))
-	}
+	l.owes(t, anchor.Customers, outAsset(t), owed)
 	for _, asset := range []string{t.text("asset"), t.text("off_chain")} {
 		if has := l.sums[sumOf{id, string(anchor.InFlight), asset}]; has != 0 && !open {
-			l.find(unbalanced, "the journal has %s %s in flight for %s %s, and nothing is", anchor.Amount(has), asset, t.text("kind"), id)
+			l.find(unbalanced, "the journal has %s %s in flight for %s %s, and nothing is", signed(has), asset, t.text("kind"), id)
 		}
 	}
+}
+
+// signed writes an amount that may be negative.
+func signed(n int64) string {
+	if n < 0 {
+		return "-" + anchor.Amount(-n).String()
+	}
+	return anchor.Amount(n).String()
+}
+
+// ownerless looks at money whose owner is not known: it is in suspense, or on its
+// way back, once, or gone back.
+func (l *look) ownerless(context.Context) error {
+	suspense, refunds := map[string]int64{}, map[string]int64{}
+	for _, r := range slices.Concat(l.payments, l.bankLines) {
+		id, asset := r.text("id"), r.text("asset")
+		var live, paid []row
+		for _, p := range l.paidFor[id] {
+			switch {
+			case p.is("state", "paid"):
+				paid = append(paid, p)
+			case !p.is("state", "cancelled"):
+				live = append(live, p)
+			}
+		}
+		for _, p := range slices.Concat(live, paid) {
+			if p.num("amount")+p.num("fee") != r.num("amount") || p.text("asset") != asset {
+				l.find(unbalanced, "%s of %s %s should go back, and %s will", id, anchor.Amount(r.num("amount")), asset, anchor.Amount(p.num("amount")))
+			}
+		}
+		want := map[string][2]int{"refunding": {1, 0}, "refunded": {0, 1}}[r.text("state")]
+		if len(live) != want[0] || len(paid) != want[1] {
+			kind := doubled
+			if len(live)+len(paid) < want[0]+want[1] {
+				kind = lost
+			}
+			l.find(kind, "%s is %s: %d are to bring it back, and %d have", id, r.text("state"), len(live), len(paid))
+		}
+		switch r.text("state") {
+		case "unmatched":
+			suspense[asset] += r.num("amount")
+		case "refunding":
+			for _, p := range live {
+				refunds[asset] += p.num("amount")
+			}
+		}
+	}
+	for what, has := range l.sums {
+		switch {
+		case what.account == string(anchor.Suspense):
+			suspense[what.asset] += has
+		case what.account == string(anchor.Refunds) && what.transaction == "":
+			refunds[what.asset] += has
+		}
+	}
+	for asset, rest := range suspense {
+		if rest != 0 {
+			l.find(unbalanced, "suspense is off by %s %s", signed(rest), asset)
+		}
+	}
+	for asset, rest := range refunds {
+		if rest != 0 {
+			l.find(unbalanced, "refunds of money without an owner are off by %s %s", signed(rest), asset)
+		}
+	}
+	return nil
 }
 
 // trailOf checks that a transaction's trail is whole, and each step one of the

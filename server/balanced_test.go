@@ -61,7 +61,7 @@ type balance struct {
 // A verdict is what became of everybody's money.
 type verdict struct {
 	Findings []finding
-	// Deposits, Withdrawals and Refunds have come to their end.
+	// Deposits and Withdrawals are completed, Refunds have arrived.
 	Deposits, Withdrawals, Refunds int
 	// Open counts intents and orders that still wait for something to happen by
 	// itself, Parked those that wait for a person.
@@ -117,7 +117,7 @@ func (b *balance) look(ctx context.Context) (_ *verdict, err error) {
 		defer func() { err = errors.Join(err, bank.Close()) }()
 		l.bank = bank
 	}
-	for _, examine := range []func(context.Context) error{l.reconciled, l.moneyOut, l.moneyIn, l.bankOut, l.bankIn, l.transactions} {
+	for _, examine := range []func(context.Context) error{l.reconciled, l.moneyOut, l.moneyIn, l.bankOut, l.bankIn, l.ownerless, l.transactions} {
 		if err := examine(ctx); err != nil {
 			return nil, err
 		}
@@ -164,6 +164,10 @@ func (r row) num(column string) int64 {
 	return n
 }
 
+// stops says that nothing more becomes of an intent or order, and that nothing
+// was paid.
+func (r row) stops() bool { return r.is("state", "cancelled", "refused") }
+
 func (r row) is(column string, values ...string) bool { return slices.Contains(values, r.text(column)) }
 
 // readBooks reads it all in one transaction.
@@ -185,11 +189,6 @@ func (l *look) readBooks(ctx context.Context, db *sql.DB) (err error) {
 	l.payments = read(`SELECT * FROM payments ORDER BY seq`)
 	l.bankLines = read(`SELECT * FROM bank_lines ORDER BY at, id`)
 	l.orders = read(`SELECT * FROM bank_payouts ORDER BY id`)
-	for i, o := range l.orders {
-		if o.text("cause_id") == "" { // books of the first version
-			l.orders[i]["cause_kind"], l.orders[i]["cause_id"] = "transaction", o.text("transaction_id")
-		}
-	}
 	l.tx, l.payout, l.envelope = by(l.txs, "id"), by(l.payouts, "id"), by(l.envelopes, "id")
 	l.trail = groupBy(read(`SELECT * FROM audit ORDER BY id`), "transaction_id")
 	l.outbox = groupBy(read(`SELECT * FROM outbox ORDER BY id`), "transaction_id")
@@ -213,6 +212,8 @@ func (l *look) readBooks(ctx context.Context, db *sql.DB) (err error) {
 			l.Open++
 		case r.is("state", "parked", "in_doubt", "approval"):
 			l.Parked++
+		case r.is("state", "paid") && r.is("purpose", "refund"):
+			l.Refunds++
 		}
 	}
 	for _, r := range slices.Concat(l.payments, l.bankLines) {

@@ -40,13 +40,29 @@ type program struct {
 // launch runs this test binary as windlass, see TestMain.
 func launch(t *testing.T, args ...string) *program {
 	t.Helper()
+	log := new(logged)
+	p := spawn(t, log, nil, args...)
+	p.log = log
+	t.Cleanup(func() {
+		p.kill()
+		if t.Failed() {
+			t.Logf("windlass %s:\n%s", strings.Join(args, " "), tail(p.log.String(), 6000))
+		}
+	})
+	return p
+}
+
+// spawn runs this test binary as windlass, with more in its environment. Whoever
+// spawns kills.
+func spawn(t *testing.T, out io.Writer, environ []string, args ...string) *program {
+	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &program{cmd: exec.CommandContext(t.Context(), self, args...), done: make(chan struct{}), log: new(logged)}
-	p.cmd.Env = append(os.Environ(), runAsWindlass+"=1")
-	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
+	p := &program{cmd: exec.CommandContext(t.Context(), self, args...), done: make(chan struct{})}
+	p.cmd.Env = append(append(os.Environ(), runAsWindlass+"=1"), environ...)
+	p.cmd.Stdout, p.cmd.Stderr = out, out
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -54,12 +70,6 @@ func launch(t *testing.T, args ...string) *program {
 		_ = p.cmd.Wait() // how it ended is in ProcessState
 		close(p.done)
 	}()
-	t.Cleanup(func() {
-		p.kill()
-		if t.Failed() {
-			t.Logf("windlass %s:\n%s", strings.Join(args, " "), tail(p.log.String(), 6000))
-		}
-	})
 	return p
 }
 

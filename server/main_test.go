@@ -22,6 +22,7 @@ const runAsWindlass = "RUN_AS_WINDLASS"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(runAsWindlass) != "" {
+		dieAt(os.Getenv(diesAt))
 		main()
 	}
 	goleak.VerifyTestMain(m)

@@ -146,8 +146,16 @@ func Migrate(ctx context.Context, db *sql.DB) error {
 	if err != nil {
 		return err
 	}
-	if _, err := p.Up(ctx); err != nil {
-		return fmt.Errorf("migrate: %w", err)
+	for {
+		reached("migrating")
+		_, err := p.UpByOne(ctx)
+		if errors.Is(err, goose.ErrNoNextVersion) {
+			break
+		}
+		if err != nil {
+			return fmt.Errorf("migrate: %w", err)
+		}
+		reached("migrated")
 	}
 	has, known, err := p.GetVersions(ctx)
 	if err == nil && has > known {

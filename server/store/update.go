@@ -146,10 +146,23 @@ func (s *Store) commit(group []*update) (err error) {
 			return err
 		}
 	}
+	reached("committing")
 	if _, err := w.exec("COMMIT"); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
+	reached("committed")
 	return nil
+}
+
+// Moment is nil but in the crash harness. Set before Open, it is told that something has just not
+// happened yet ("committing", "migrating") or has happened and nobody knows of it
+// yet ("committed", "migrated"). The harness dies there.
+var Moment func(name string)
+
+func reached(moment string) {
+	if Moment != nil {
+		Moment(moment)
+	}
 }
 
 // rollback ends what is left of a failed transaction. SQLite may have rolled it

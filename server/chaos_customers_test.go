@@ -1,0 +1,560 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/stellar/go-stellar-sdk/keypair"
+	"github.com/stellar/go-stellar-sdk/network"
+	"github.com/stellar/go-stellar-sdk/txnbuild"
+
+	"windlass/server/anchor"
+)
+
+// A customer has a wallet and a bank, and does one thing after the other until
+// the end. Whatever is not answered is asked again, as a careful wallet would:
+// transfers carry a key, and a payment that nobody has confirmed is handed in
+// again as it is.
+type customer struct {
+	life *life
+	name string
+	rng  *rand.Rand
+	http *http.Client
+
+	key      *keypair.Full
+	asset    txnbuild.CreditAsset
+	token    string
+	sequence int64
+	sent     anchor.Amount // to the anchor, on the ledger
+	stories  []*story
+
+	lost, doubled int
+}
+
+// A story is one deposit or withdrawal.
+type story struct {
+	id, kind string
+	manner   manner
+	agreed   anchor.Amount
+	paid     anchor.Amount // that of it which counts
+	want     anchor.Status
+	last     *polled
+}
+
+// A manner is how the customer pays.
+type manner string
+
+const (
+	exactly   manner = "exactly"
+	nearly    manner = "nearly"       // within the tolerance
+	tooMuch   manner = "too much"     // held
+	tooLittle manner = "too little"   // unmatched
+	wrongly   manner = "wrongly"      // without reference or memo: unmatched
+	twice     manner = "twice"        // the second one is unmatched
+	toClosed  manner = "to a closed"  // the bank refuses the payout: held
+	toBounce  manner = "to a bounced" // the bank sends the payout back: held
+)
+
+// pick chooses a manner; most people do as they are told.
+func pick(rng *rand.Rand, kind string) manner {
+	some := []manner{nearly, nearly, nearly, tooMuch, tooLittle, wrongly, twice}
+	if kind == "withdrawal" {
+		some = append(some, toClosed, toBounce)
+	}
+	if rng.IntN(10) < 7 {
+		return exactly
+	}
+	return some[rng.IntN(len(some))]
+}
+
+// open makes customers with accounts and trustlines.
+func (l *life) open(n int) {
+	l.t.Helper()
+	asset := l.cfg.terms[0].Asset
+	code := txnbuild.CreditAsset{Code: asset.Code, Issuer: asset.Issuer}
+	client := &http.Client{Timeout: 40 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 256}}
+	l.t.Cleanup(client.CloseIdleConnections)
+	for i := range n {
+		var seed [32]byte
+		rng := rand.New(rand.NewPCG(l.seed, uint64(i+1)))
+		for j := range seed {
+			seed[j] = byte(rng.Uint32())
+		}
+		key, err := keypair.FromRawSeed(seed)
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		l.customers = append(l.customers, &customer{life: l, name: fmt.Sprintf("customer %d", i), rng: rng, http: client, key: key, asset: code})
+	}
+	// One of them has lumens from the friendbot, and makes the others. A
+	// transaction has twenty signatures at the most.
+	rich := l.customers[0]
+	if code := call(l.t, http.MethodGet, l.horizon+"/friendbot?addr="+rich.key.Address(), nil, nil, nil); code != http.StatusOK {
+		l.t.Fatalf("friendbot answered %d", code)
+	}
+	for group := range slices.Chunk(l.customers, 19) {
+		var ops []txnbuild.Operation
+		var keys []*keypair.Full
+		for _, c := range group {
+			if c != rich {
+				ops = append(ops, &txnbuild.CreateAccount{Destination: c.key.Address(), Amount: "10"})
+				keys = append(keys, c.key)
+			}
+			ops = append(ops, &txnbuild.ChangeTrust{SourceAccount: c.key.Address(), Line: code.MustToChangeTrustAsset(), Limit: txnbuild.MaxTrustlineLimit})
+		}
+		if err := rich.submit(l.t.Context(), nil, ops, keys...); err != nil {
+			l.t.Fatal(err)
+		}
+	}
+}
+
+// A refusal is an answer that asking again would not change.
+type refusal struct {
+	status int
+	body   string
+}
+
+func (r *refusal) Error() string { return fmt.Sprintf("%d %.300s", r.status, r.body) }
+
+// insist asks until there is an answer. Its error is a refusal, or that ctx ended.
+func (c *customer) insist(ctx context.Context, method, address string, header http.Header, body, answer any) error {
+	for {
+		err := c.once(ctx, method, address, header, body, answer)
+		if _, definite := errors.AsType[*refusal](err); err == nil || definite {
+			return err
+		}
+		pause := time.NewTimer(30*time.Millisecond + time.Duration(c.rng.IntN(60))*time.Millisecond)
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			pause.Stop()
+			return fmt.Errorf("%s %s: %w", method, address, err)
+		}
+	}
+}
+
+func (c *customer) once(ctx context.Context, method, address string, header http.Header, body, answer any) error {
+	var r io.Reader
+	kind := "application/json"
+	switch b := body.(type) {
+	case nil:
+	case url.Values:
+		r, kind = strings.NewReader(b.Encode()), "application/x-www-form-urlencoded"
+	default:
+		text, err := json.Marshal(b)
+		if err != nil {
+			return &refusal{0, err.Error()}
+		}
+		r = bytes.NewReader(text)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, address, r)
+	if err != nil {
+		return &refusal{0, err.Error()}
+	}
+	maps.Copy(req.Header, header)
+	if r != nil {
+		req.Header.Set("Content-Type", kind)
+	}
+	res, err := c.http.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	switch {
+	case err != nil:
+		return err
+	case res.StatusCode >= 500, res.StatusCode == http.StatusTooManyRequests:
+		return errors.New(res.Status)
+	case res.StatusCode >= 400:
+		return &refusal{res.StatusCode, string(text)}
+	case answer != nil:
+		return json.Unmarshal(text, answer)
+	}
+	return nil
+}
+
+// submit signs one transaction and hands it in until its outcome is known.
+func (c *customer) submit(ctx context.Context, memo txnbuild.Memo, ops []txnbuild.Operation, more ...*keypair.Full) error {
+	if c.sequence == 0 {
+		var account struct {
+			Sequence int64 `json:"sequence,string"`
+		}
+		if err := c.insist(ctx, http.MethodGet, c.life.horizon+"/accounts/"+c.key.Address(), nil, nil, &account); err != nil {
+			return err
+		}
+		c.sequence = account.Sequence
+	}
+	c.sequence++
+	tx, err := txnbuild.NewTransaction(txnbuild.TransactionParams{
+		SourceAccount: &txnbuild.SimpleAccount{AccountID: c.key.Address(), Sequence: c.sequence}, BaseFee: 1000, Memo: memo,
+		Preconditions: txnbuild.Preconditions{TimeBounds: txnbuild.NewInfiniteTimeout()}, Operations: ops,
+	})
+	if err == nil {
+		tx, err = tx.Sign(network.TestNetworkPassphrase, append([]*keypair.Full{c.key}, more...)...)
+	}
+	if err != nil {
+		return err
+	}
+	envelope, err := tx.Base64()
+	if err != nil {
+		return err
+	}
+	return c.insist(ctx, http.MethodPost, c.life.horizon+"/transactions", nil, url.Values{"tx": {envelope}}, nil)
+}
+
+// live does one thing after the other until closing, and sees each to its end.
+func (c *customer) live(ctx context.Context, closing <-chan struct{}) {
+	for {
+		select {
+		case <-closing:
+			return
+		default:
+		}
+		if err := c.story(ctx); err != nil && ctx.Err() == nil {
+			c.life.t.Errorf("%s: %v", c.name, err)
+			return
+		}
+	}
+}
+
+func (c *customer) story(ctx context.Context) error {
+	if c.token == "" {
+		if err := c.signIn(ctx); err != nil {
+			return fmt.Errorf("sign in: %w", err)
+		}
+	}
+	s := &story{kind: "deposit"}
+	holds, err := c.holds(ctx)
+	if err != nil {
+		return err
+	}
+	if holds >= 60*anchor.One && c.rng.IntN(2) == 0 {
+		s.kind = "withdrawal"
+	}
+	s.manner = pick(c.rng, s.kind)
+	s.agreed = anchor.Amount(1000+c.rng.IntN(9000)) * anchor.One / 100
+	if s.kind == "withdrawal" {
+		s.agreed = anchor.Amount(1000+c.rng.IntN(2000)) * anchor.One / 100
+	}
+	page, err := c.begin(ctx, s)
+	if err != nil {
+		return fmt.Errorf("begin a %s: %w", s.kind, err)
+	}
+	c.stories = append(c.stories, s)
+	if s.kind == "deposit" {
+		err = c.payAtBank(ctx, s, page)
+	} else {
+		err = c.payOnLedger(ctx, s)
+	}
+	if err != nil {
+		return fmt.Errorf("pay a %s %s: %w", s.kind, s.manner, err)
+	}
+	switch s.manner {
+	case tooLittle, wrongly:
+		s.want = anchor.PendingUserTransferStart
+	case tooMuch, toClosed, toBounce:
+		s.want = anchor.OnHold
+	default:
+		s.want = anchor.Completed
+	}
+	return c.until(ctx, s)
+}
+
+// signIn does SEP-10.
+func (c *customer) signIn(ctx context.Context) error {
+	for {
+		var challenge struct{ Transaction string }
+		if err := c.insist(ctx, http.MethodGet, c.life.at("public")+"/auth?account="+c.key.Address(), nil, nil, &challenge); err != nil {
+			return err
+		}
+		parsed, err := txnbuild.TransactionFromXDR(challenge.Transaction)
+		if err != nil {
+			return err
+		}
+		tx, _ := parsed.Transaction()
+		if tx, err = tx.Sign(network.TestNetworkPassphrase, c.key); err != nil {
+			return err
+		}
+		signed, err := tx.Base64()
+		if err != nil {
+			return err
+		}
+		var token struct{ Token string }
+		err = c.insist(ctx, http.MethodPost, c.life.at("public")+"/auth", nil, map[string]string{"transaction": signed}, &token)
+		if _, refused := errors.AsType[*refusal](err); refused {
+			continue // the answer with the token was lost, and a challenge mints one only
+		}
+		c.token = token.Token
+		return err
+	}
+}
+
+func (c *customer) bearer() http.Header { return http.Header{"Authorization": {"Bearer " + c.token}} }
+
+// holds is what the ledger says.
+func (c *customer) holds(ctx context.Context) (anchor.Amount, error) {
+	var account struct {
+		Balances []struct {
+			Balance anchor.Amount
+			Code    string `json:"asset_code"`
+		}
+	}
+	if err := c.insist(ctx, http.MethodGet, c.life.horizon+"/accounts/"+c.key.Address(), nil, nil, &account); err != nil {
+		return 0, err
+	}
+	for _, b := range account.Balances {
+		if b.Code == c.asset.Code {
+			return b.Balance, nil
+		}
+	}
+	return 0, errors.New("the trustline is gone")
+}
+
+// begin starts a transaction and goes through its page until it waits for money.
+// It returns what the page is asked with.
+func (c *customer) begin(ctx context.Context, s *story) (http.Header, error) {
+	path := map[string]string{"deposit": "deposit", "withdrawal": "withdraw"}[s.kind]
+	for {
+		var a struct{ ID, URL string }
+		if err := c.insist(ctx, http.MethodPost, c.life.at("public")+"/sep24/transactions/"+path+"/interactive", c.bearer(),
+			map[string]string{"asset_code": c.asset.Code, "claimable_balance_supported": "true"}, &a); err != nil {
+			return nil, err
+		}
+		u, err := url.Parse(a.URL)
+		if err != nil {
+			return nil, err
+		}
+		var session struct{ Bearer string }
+		err = c.insist(ctx, http.MethodPost, c.life.at("public")+"/interactive/"+a.ID+"/session", nil,
+			map[string]any{
+				"token": u.Query().Get("token"), "nonce": "nonce-of-this-page-" + a.ID,
+				"callback": "https://wallet.example/once", "on_change_callback": "https://wallet.example/always",
+			}, &session)
+		if _, refused := errors.AsType[*refusal](err); refused {
+			continue // it took longer than the page may: the wallet opens another
+		}
+		s.id = a.ID
+		header := http.Header{"Authorization": {"Bearer " + session.Bearer}, "X-Windlass-Transaction": {a.ID}}
+		if err == nil {
+			err = c.agree(ctx, s, header)
+		}
+		return header, err
+	}
+}
+
+// ask runs a GraphQL operation until it is answered. What it refuses is an error
+// unless the transaction has come further already: the answer to an earlier try
+// was lost.
+func (c *customer) ask(ctx context.Context, s *story, page http.Header, query string, variables map[string]any, answer any) error {
+	variables["id"] = s.id
+	for {
+		var a struct {
+			Data   json.RawMessage
+			Errors []gqlError
+		}
+		if err := c.insist(ctx, http.MethodPost, c.life.at("public")+"/graphql", page, map[string]any{"query": query, "variables": variables}, &a); err != nil {
+			return err
+		}
+		switch {
+		case len(a.Errors) == 0 && answer != nil:
+			return json.Unmarshal(a.Data, answer)
+		case len(a.Errors) == 0:
+			return nil
+		case slices.Contains([]string{"INTERNAL", "UNAVAILABLE"}, a.Errors[0].Extensions.Code) && ctx.Err() == nil:
+			continue
+		}
+		return fmt.Errorf("%.40s: %+v", query, a.Errors)
+	}
+}
+
+// agree enters everything and says yes.
+func (c *customer) agree(ctx context.Context, s *story, page http.Header) error {
+	var method []string
+	if s.kind == "withdrawal" {
+		account := map[manner]string{toClosed: "00000000", toBounce: "99999999"}[s.manner]
+		if account == "" {
+			account = "777000999"
+		}
+		method = []string{"bank_account_number", account, "bank_name", "Far Bank"}
+	}
+	var chosen struct{ ChooseMethod struct{ AmountOut string } }
+	for _, step := range []struct {
+		query     string
+		variables map[string]any
+		answer    any
+	}{
+		{`mutation($id: ID!, $a: [Answer!]!) { answer(transaction: $id, answers: $a) { review } }`,
+			map[string]any{"a": answers("first_name", "Ada", "last_name", "Lovelace", "email_address", "ada@example.com")}, nil},
+		{`mutation($id: ID!, $in: Amount!) { setAmount(transaction: $id, amountIn: $in) { amountOut } }`, map[string]any{"in": s.agreed.String()}, nil},
+		{`mutation($id: ID!, $a: [Answer!]!) { chooseMethod(transaction: $id, method: "bank_transfer", answers: $a) { amountOut } }`,
+			map[string]any{"a": append([]map[string]string{}, answers(method...)...)}, &chosen},
+	} {
+		if err := c.ask(ctx, s, page, step.query, step.variables, step.answer); err != nil {
+			return err
+		}
+	}
+	err := c.ask(ctx, s, page, `mutation($id: ID!, $out: Amount!) { agree(transaction: $id, amountOut: $out) { status } }`,
+		map[string]any{"out": chosen.ChooseMethod.AmountOut}, nil)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	// An earlier yes may have been heard, and its answer lost.
+	if poll := c.poll(ctx, s); poll != nil || s.last.Status != string(anchor.PendingUserTransferStart) {
+		return errors.Join(err, poll)
+	}
+	return nil
+}
+
+// poll asks how the transaction is.
+func (c *customer) poll(ctx context.Context, s *story) error {
+	var a struct{ Transaction *polled }
+	if err := c.insist(ctx, http.MethodGet, c.life.at("public")+"/sep24/transaction?id="+s.id, c.bearer(), nil, &a); err != nil {
+		return err
+	}
+	s.last = a.Transaction
+	return nil
+}
+
+// amounts are what is paid for a story, and what of it counts.
+func (s *story) amounts() (all []anchor.Amount, counts anchor.Amount) {
+	cents := func(a anchor.Amount) anchor.Amount { return a / 100_000 * 100_000 }
+	switch s.manner {
+	case nearly:
+		a := cents(s.agreed * 104 / 100)
+		return []anchor.Amount{a}, a
+	case tooMuch:
+		a := cents(s.agreed * 13 / 10)
+		return []anchor.Amount{a}, a
+	case tooLittle:
+		return []anchor.Amount{cents(s.agreed / 2)}, 0
+	case wrongly:
+		return []anchor.Amount{s.agreed}, 0
+	case twice:
+		return []anchor.Amount{s.agreed, s.agreed}, s.agreed
+	default:
+		return []anchor.Amount{s.agreed}, s.agreed
+	}
+}
+
+// payAtBank makes the transfers of a deposit.
+func (c *customer) payAtBank(ctx context.Context, s *story, page http.Header) error {
+	var a struct {
+		Transaction struct {
+			Instructions []struct{ Name, Value string }
+		}
+	}
+	if err := c.ask(ctx, s, page, `query($id: ID!) { transaction(id: $id) { instructions { name value } } }`, map[string]any{}, &a); err != nil {
+		return err
+	}
+	reference := ""
+	for _, i := range a.Transaction.Instructions {
+		if i.Name == "reference" {
+			reference = i.Value
+		}
+	}
+	if reference == "" {
+		return fmt.Errorf("no reference in %+v", a)
+	}
+	if s.manner == wrongly {
+		reference = "for my account"
+	}
+	all, counts := s.amounts()
+	s.paid = counts
+	for i, amount := range all {
+		if err := c.insist(ctx, http.MethodPost, c.life.at("public")+"/bank/api/transfers", http.Header{"Idempotency-Key": {fmt.Sprintf("%s-%d", s.id, i)}},
+			map[string]string{"amount": amount.String(), "currency": "USD", "reference": reference, "payer_name": "Ada Lovelace", "payer_account": "555000111"}, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// payOnLedger makes the payments of a withdrawal.
+func (c *customer) payOnLedger(ctx context.Context, s *story) error {
+	if err := c.poll(ctx, s); err != nil {
+		return err
+	}
+	var memo txnbuild.Memo
+	if s.manner != wrongly {
+		memo = memoID(c.life.t, s.last.WithdrawMemo)
+	}
+	all, counts := s.amounts()
+	s.paid = counts
+	for _, amount := range all {
+		c.sent += amount
+		if err := c.submit(ctx, memo, []txnbuild.Operation{&txnbuild.Payment{Destination: s.last.WithdrawAnchorAccount, Amount: amount.String(), Asset: c.asset}}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// until polls until the story is where it must end.
+func (c *customer) until(ctx context.Context, s *story) error {
+	for {
+		if err := c.poll(ctx, s); err != nil {
+			return err
+		}
+		switch s.last.Status {
+		case string(s.want):
+			return nil
+		case string(anchor.Failed):
+			return fmt.Errorf("%s %s, paid %s, ended in error", s.kind, s.id, s.manner)
+		}
+		pause := time.NewTimer(150*time.Millisecond + time.Duration(c.rng.IntN(200))*time.Millisecond)
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			pause.Stop()
+			return ctx.Err()
+		}
+	}
+}
+
+// audit is the customer's own look at the end: all stories are where they must
+// be, with what was paid, and the ledger has what the anchor has told.
+func (c *customer) audit() {
+	t := c.life.t
+	t.Helper()
+	due := -c.sent
+	for _, s := range c.stories {
+		if err := c.poll(t.Context(), s); err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			return
+		}
+		if s.last.Status != string(s.want) {
+			c.lost++
+			t.Errorf("%s: %s %s, paid %s, is %s and not %s", c.name, s.kind, s.id, s.manner, s.last.Status, s.want)
+		}
+		if s.paid != 0 && s.last.AmountIn != "" && anchor.MustAmount(s.last.AmountIn) != s.paid {
+			c.lost++
+			t.Errorf("%s: %s %s, paid %s, was credited %s of %s", c.name, s.kind, s.id, s.manner, s.last.AmountIn, s.paid)
+		}
+		if s.kind == "deposit" && s.last.Status == string(anchor.Completed) {
+			due += anchor.MustAmount(s.last.AmountOut)
+		}
+	}
+	has, err := c.holds(t.Context())
+	switch {
+	case err != nil:
+		t.Errorf("%s: %v", c.name, err)
+	case has < due:
+		c.lost++
+		t.Errorf("%s has %s on the ledger, and should have %s", c.name, has, due)
+	case has > due:
+		c.doubled++
+		t.Errorf("%s has %s on the ledger, and should have %s", c.name, has, due)
+	}
+}

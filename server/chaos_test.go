@@ -1,0 +1,455 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"windlass/server/store"
+)
+
+// TestChaos lets customers deposit and withdraw, all at once, while the anchor is
+// killed in the middle of it, and sometimes the network beside it. When the
+// killing is over everything must come to its end, and be balanced; and each
+// customer must have on the ledger what the anchor told their wallet.
+//
+// It lives several lives, each with books of its own and a seed of its own, so
+// that one that fails can be lived again: SEED is the first life's, the next one
+// has the next. KILLS is how many there are in all. `make chaos` does it at
+// length; docs/chaos.md has the figures.
+func TestChaos(t *testing.T) {
+	t.Parallel()
+	kills, seed := chaosSetting(t, "KILLS", 26), chaosSetting(t, "SEED", 1)
+	const perLife = 50
+	began := time.Now()
+	var all tally
+	for n := 0; n < kills && !t.Failed(); n += perLife {
+		life := uint64(seed + n/perLife)
+		t.Run(fmt.Sprintf("seed %d", life), func(t *testing.T) {
+			lived := newLife(t, life, min(perLife, kills-n)).live()
+			all.add(lived)
+			t.Logf("%s, in %s", lived, time.Since(began).Round(time.Second))
+		})
+	}
+	t.Logf("seeds %d to %d: %s, in %s", seed, seed+(kills-1)/perLife, all, time.Since(began).Round(time.Second))
+	if path := os.Getenv("CHAOS_REPORT"); path != "" {
+		if err := os.WriteFile(path, []byte(all.String()+"\n"), 0o600); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// chaosSetting reads a number from the environment.
+func chaosSetting(t *testing.T, name string, usual int) int {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return usual
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return n
+}
+
+// A tally is what a run is about.
+type tally struct{ kills, deposits, withdrawals, refunds, lost, doubled, unbalanced int }
+
+func (a *tally) add(b tally) {
+	a.kills += b.kills
+	a.deposits += b.deposits
+	a.withdrawals += b.withdrawals
+	a.refunds += b.refunds
+	a.lost += b.lost
+	a.doubled += b.doubled
+	a.unbalanced += b.unbalanced
+}
+
+func (a tally) String() string {
+	return fmt.Sprintf("kills %d, deposits %d, withdrawals %d, refunds %d, lost %d, doubled %d, unbalanced %d",
+		a.kills, a.deposits, a.withdrawals, a.refunds, a.lost, a.doubled, a.unbalanced)
+}
+
+// diesAt is the environment variable that tells a windlass of this test binary
+// when to kill itself: the name of a moment of the store's, and at the how
+// manieth of them.
+const diesAt = "CHAOS_DIES_AT"
+
+// dieAt prepares for that; see TestMain.
+func dieAt(when string) {
+	name, count, _ := strings.Cut(when, " ")
+	left, err := strconv.Atoi(count)
+	if err != nil {
+		return
+	}
+	var mu sync.Mutex
+	store.Moment = func(moment string) {
+		mu.Lock()
+		defer mu.Unlock()
+		if moment != name {
+			return
+		}
+		if left--; left == 0 {
+			if self, err := os.FindProcess(os.Getpid()); err == nil {
+				_ = self.Kill() // SIGKILL: nothing runs after it
+			}
+			select {}
+		}
+	}
+}
+
+// A life is one set of books, from the first start to the end.
+type life struct {
+	t     *testing.T
+	dir   string // everything is kept here, and stays if the life fails
+	rng   *rand.Rand
+	seed  uint64
+	kills int
+
+	cfg     *Config
+	horizon string // clean; wallets use it
+	control string
+	ports   map[string]int
+	gate    *gate
+	balance *balance
+	killed  int
+
+	mu      sync.Mutex
+	anchor  *program
+	network *program
+	events  *os.File
+
+	customers []*customer
+}
+
+func newLife(t *testing.T, seed uint64, kills int) *life {
+	t.Helper()
+	dir, err := os.MkdirTemp("", fmt.Sprintf("chaos-seed-%d-", seed)) //nolint:usetesting // it outlives a test that fails
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &life{t: t, dir: dir, seed: seed, kills: kills, rng: rand.New(rand.NewPCG(seed, 0)), ports: map[string]int{}}
+	l.events = l.file("events.log")
+	t.Cleanup(func() {
+		if !t.Failed() && os.Getenv("CHAOS_KEEP") == "" {
+			if err := os.RemoveAll(dir); err != nil {
+				t.Error(err)
+			}
+			return
+		}
+		t.Logf("the logs, books, bank and ledgers of seed %d are in %s", seed, dir)
+	})
+	for _, name := range []string{"public", "admin", "horizon", "stormy", "control"} {
+		l.ports[name] = freePort(t)
+	}
+	l.horizon, l.control = l.at("horizon"), l.at("control")
+	l.startNetwork()
+	l.prepare()
+	return l
+}
+
+// freePort is one that nobody has just now.
+func freePort(t *testing.T) int {
+	t.Helper()
+	var lc net.ListenConfig
+	n, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = n.Close() }()
+	return n.Addr().(*net.TCPAddr).Port //nolint:errcheck // it listens on TCP
+}
+
+func (l *life) at(name string) string { return "http://localhost:" + strconv.Itoa(l.ports[name]) }
+
+// file makes or opens a log in the life's folder.
+func (l *life) file(name string) *os.File {
+	l.t.Helper()
+	f, err := os.OpenFile(filepath.Join(l.dir, name), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	l.t.Cleanup(func() { _ = f.Close() })
+	return f
+}
+
+// note writes down what was done to the anchor.
+func (l *life) note(format string, args ...any) {
+	_, _ = fmt.Fprintf(l.events, "%s %s\n", time.Now().UTC().Format("15:04:05.000"), fmt.Sprintf(format, args...))
+}
+
+// start runs this test binary as windlass; what it prints goes into a file.
+func (l *life) start(log string, environ []string, args ...string) *program {
+	l.t.Helper()
+	out := l.file(log)
+	defer func() { _ = out.Close() }() // the program has its own
+	p := spawn(l.t, out, environ, args...)
+	l.t.Cleanup(p.kill)
+	return p
+}
+
+// startNetwork starts the sandbox and waits until it answers.
+func (l *life) startNetwork() {
+	l.t.Helper()
+	p := l.start("sandbox.log", nil, "sandbox", "--dir", filepath.Join(l.dir, "network"), "--horizon-port", strconv.Itoa(l.ports["horizon"]),
+		"--stormy", fmt.Sprintf("127.0.0.1:%d", l.ports["stormy"]), "--control", fmt.Sprintf("127.0.0.1:%d", l.ports["control"]),
+		"--close-every", "200ms", "--seed", strconv.FormatUint(l.seed, 10))
+	eventually(l.t, "the network answers", func() bool {
+		select {
+		case <-p.done:
+			l.t.Fatal("the network has ended")
+		default:
+		}
+		return call(l.t, http.MethodGet, l.horizon+"/", nil, nil, nil) == http.StatusOK
+	})
+	l.mu.Lock()
+	l.network = p
+	l.mu.Unlock()
+}
+
+// prepare makes the keys, the configuration and the anchor's accounts, but no
+// books: their first start is the anchor's own.
+func (l *life) prepare() {
+	l.t.Helper()
+	issuer, err := devFiles(l.dir)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	l.balance = balanceOf(l.t, l.dir, l.horizon)
+	l.cfg = l.balance.Config
+	if err := bootstrap(l.t.Context(), l.cfg, issuer, newLog(l.file("bootstrap.log"), l.cfg.Log)); err != nil {
+		l.t.Fatal(err)
+	}
+	l.gate = newGate(l.t, l.at("stormy"))
+}
+
+// startAnchor starts serve; it does not wait.
+func (l *life) startAnchor(dies string) *program {
+	l.t.Helper()
+	environ := []string{
+		"WINDLASS_NETWORK_HORIZON=" + l.gate.url, "WINDLASS_PUBLIC_URL=" + l.at("public"), "WINDLASS_ADMIN_URL=" + l.at("admin"),
+		fmt.Sprintf("WINDLASS_LISTEN_PUBLIC=127.0.0.1:%d", l.ports["public"]), fmt.Sprintf("WINDLASS_LISTEN_ADMIN=127.0.0.1:%d", l.ports["admin"]),
+		diesAt + "=" + dies,
+	}
+	p := l.start("anchor.log", environ, "serve", "--config", filepath.Join(l.dir, configFile))
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.anchor = p
+	return p
+}
+
+// killAnchor kills whatever runs just now.
+func (l *life) killAnchor() {
+	l.mu.Lock()
+	p := l.anchor
+	l.mu.Unlock()
+	p.kill()
+}
+
+// live is the whole life.
+func (l *life) live() tally {
+	l.t.Helper()
+	l.birth()
+	ctx, cancel := context.WithCancel(l.t.Context())
+	defer cancel()
+	closing := make(chan struct{}) // customers begin nothing new
+	l.open(min(3*l.kills, 120))
+	var customers sync.WaitGroup
+	for _, c := range l.customers {
+		customers.Go(func() { c.live(ctx, closing) })
+	}
+	for l.killed < l.kills && !l.t.Failed() {
+		l.once()
+	}
+	close(closing)
+	l.weather(false)
+	p := l.startAnchor("")
+	l.quiet(ctx, cancel, &customers)
+	for _, c := range l.customers {
+		c.audit()
+	}
+	if code := p.stop(l.t); code != 0 {
+		l.t.Errorf("the anchor ended with %d", code)
+	}
+	return l.sum(balanced(l.t, l.balance))
+}
+
+// quiet waits until nothing moves any more.
+func (l *life) quiet(ctx context.Context, cancel func(), customers *sync.WaitGroup) {
+	l.t.Helper()
+	done := make(chan struct{})
+	go func() { customers.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(patience):
+		l.t.Errorf("after %s customers still wait", patience)
+		cancel()
+		<-done
+	}
+	var v *verdict
+	eventually(l.t, "nothing is open any more", func() bool {
+		var err error
+		if v, err = l.balance.look(ctx); err != nil {
+			l.t.Fatal(err)
+		}
+		return v.Open == 0
+	})
+}
+
+// sum counts what has happened.
+func (l *life) sum(v *verdict) tally {
+	a := tally{
+		kills: l.killed, deposits: v.Deposits, withdrawals: v.Withdrawals, refunds: v.Refunds,
+		lost: v.count(lost), doubled: v.count(doubled), unbalanced: v.count(unbalanced),
+	}
+	for _, c := range l.customers {
+		a.lost += c.lost
+		a.doubled += c.doubled
+	}
+	return a
+}
+
+// birth kills the first starts while the books are made: somewhere, and then
+// before and after each migration and the first commit.
+func (l *life) birth() {
+	l.t.Helper()
+	for range 3 {
+		d := 10*time.Millisecond + time.Duration(l.rng.IntN(40))*time.Millisecond
+		l.end(l.startAnchor(""), d)
+		l.note("killed %s after the first start", d)
+		for _, name := range []string{"", "-wal", "-shm"} {
+			if err := removeIfThere(l.cfg.Database.Path + name); err != nil {
+				l.t.Fatal(err)
+			}
+		}
+	}
+	migrations, err := os.ReadDir("store/migrations")
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	for _, dies := range slices.Concat([]string{"migrating 1"}, slices.Repeat([]string{"migrated 1"}, len(migrations)), []string{"committing 1", "committed 1"}) {
+		l.end(l.startAnchor(dies), patience)
+		l.note("killed by itself while the books are made, %s", dies)
+	}
+}
+
+// end waits until a program has died by itself, and kills it if it did not.
+func (l *life) end(p *program, after time.Duration) {
+	select {
+	case <-p.done:
+	case <-time.After(after):
+		p.kill()
+	}
+	l.killed++
+}
+
+// once starts the anchor and kills it in one of the ways.
+func (l *life) once() {
+	l.t.Helper()
+	if l.killed%10 == 0 {
+		l.weather(true)
+	}
+	within := func(most time.Duration) time.Duration { return time.Duration(l.rng.Int64N(int64(most))) }
+	const long = 2 * time.Second // to wait for a moment that may not come
+	way := l.rng.IntN(100)
+	switch {
+	case way < 12: // while it starts
+		d := within(150 * time.Millisecond)
+		l.end(l.startAnchor(""), d)
+		l.note("killed %s after the start", d)
+	case way < 32:
+		d := within(long)
+		l.end(l.startAnchor(""), d)
+		l.note("killed %s after the start", d)
+	case way < 65:
+		dies := []string{"committed", "committed", "committing"}[l.rng.IntN(3)] + " " + strconv.Itoa(1+l.rng.IntN(60))
+		l.end(l.startAnchor(dies), long)
+		l.note("killed by itself, %s", dies)
+	case way < 90:
+		when := []moment{beforeSubmit, afterSubmit, answered}[l.rng.IntN(3)]
+		n := 1 + l.rng.IntN(3)
+		shot := l.gate.arm(when, n, l.killAnchor)
+		p := l.startAnchor("")
+		l.end(p, long)
+		l.gate.disarm()
+		l.note("killed %s submission %d: %t", when, n, *shot)
+	default:
+		p := l.startAnchor("")
+		first, then := within(long/2), within(long/2)
+		wait(l.t.Context(), first)
+		l.mu.Lock()
+		network := l.network
+		l.mu.Unlock()
+		network.kill()
+		l.killed++
+		l.note("killed the network after %s", first)
+		if l.rng.IntN(2) == 0 {
+			wait(l.t.Context(), then)
+		}
+		l.startNetwork()
+		l.weather(true)
+		if l.killed < l.kills {
+			d := within(long)
+			l.end(p, d)
+			l.note("killed %s after the network came back", d)
+		} else {
+			p.kill()
+		}
+	}
+	if l.killed%12 == 0 { // money in the middle of its way is balanced too
+		v, err := l.balance.look(l.t.Context())
+		switch {
+		case err != nil:
+			l.t.Errorf("the balance cannot be looked at: %v", err)
+		case len(v.Findings) > 0:
+			l.t.Errorf("after %d kills: %v", l.killed, v.Findings)
+		}
+		l.note("looked: %+v", v)
+	}
+}
+
+func wait(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
+}
+
+// weather sets the faults between the anchor and the network anew, or ends them.
+func (l *life) weather(stormy bool) {
+	l.t.Helper()
+	faults := []map[string]any{}
+	if stormy {
+		// Where nothing is answered the connection is cut after a while.
+		faults = append(faults, map[string]any{"kind": "anything", "rate": []float64{0, 0.02, 0.05, 0.1}[l.rng.IntN(4)], "wait": "1s"})
+		switch l.rng.IntN(4) {
+		case 0:
+			faults = append(faults, map[string]any{"kind": "never_lands", "rate": 0.5, "wait": "300ms", "next": 10})
+		case 1:
+			faults = append(faults, map[string]any{"kind": "lands_late", "rate": 0.5, "wait": "300ms", "ledgers": 3, "next": 10})
+		case 2:
+			faults = append(faults, map[string]any{"kind": "lagging", "rate": 0.3, "ledgers": 2})
+		}
+	}
+	l.note("weather: %v", faults)
+	call(l.t, http.MethodDelete, l.control+"/faults", nil, nil, nil)
+	for _, f := range faults {
+		if f["rate"] == 0.0 {
+			continue
+		}
+		if code := call(l.t, http.MethodPost, l.control+"/faults", nil, f, nil); code != http.StatusCreated {
+			l.t.Errorf("setting the fault %v: %d", f, code)
+		}
+	}
+}
