@@ -121,9 +121,13 @@ func (a *app) engines() {
 		Accounts: followed(cfg), Own: cfg.keys.channels(), Terms: cfg.terms, Statement: rail.Cursor,
 	}, a.books, a.ledger, a.log.With("room", "incoming"))
 	a.rail = rail.New(rail.Config{Store: a.books, Terms: cfg.terms, Rail: a.bank, Logger: a.log.With("room", "rail")})
+	var cursors []string
+	for _, account := range followed(cfg) {
+		cursors = append(cursors, incoming.CursorName(account))
+	}
 	a.payouts = payout.New(payout.Config{
 		Passphrase: cfg.Network.Passphrase, Sources: []*keypair.Full{cfg.keys.Distribution},
-		Fee: cfg.keys.Fee, Channels: cfg.keys.Channels,
+		Fee: cfg.keys.Fee, Channels: cfg.keys.Channels, Cursors: cursors, Hot: cfg.hot,
 	}, a.books, a.ledger, a.log.With("room", "payout"))
 }
 

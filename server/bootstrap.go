@@ -22,16 +22,14 @@ const devSupply = 10_000_000 * anchor.One
 
 // bootstrap makes, on a test network, what the anchor of the configuration
 // needs: its accounts, by friendbot, and then in one transaction the
-// distribution account's trustline, the issuer's home domain and the supply.
+// distribution account's trustline, the issuer's home domain and the supply. The
+// channel accounts are made by the payout engine.
 // That transaction is the mark that it is done: where the trustline is, nothing
 // is issued again, whenever a start was cut off.
 func bootstrap(ctx context.Context, c *Config, issuer *keypair.Full, logger *slog.Logger) error {
 	ledger := horizon.New(horizon.Config{URLs: c.Network.Horizon, Logger: logger})
 	defer ledger.Close()
 	accounts := []string{issuer.Address(), c.keys.Distribution.Address(), c.keys.Fee.Address()}
-	for _, ch := range c.keys.Channels {
-		accounts = append(accounts, ch.Address())
-	}
 	made := make(chan error, len(accounts))
 	for _, id := range accounts {
 		go func() { made <- makeAccount(ctx, ledger, c.Network.Horizon[0], id, logger) }()

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/stellar/go-stellar-sdk/network"
 
 	"windlass/server/anchor"
+	"windlass/server/payout"
 	"windlass/server/store"
 )
 
@@ -36,6 +38,7 @@ type Config struct {
 	Database     DatabaseConfig     `toml:"database" envPrefix:"DATABASE_"`
 	Organization OrganizationConfig `toml:"organization" envPrefix:"ORGANIZATION_"`
 	SEP10        SEP10Config        `toml:"sep10" envPrefix:"SEP10_"`
+	Payout       PayoutConfig       `toml:"payout" envPrefix:"PAYOUT_"`
 	Rail         RailConfig         `toml:"rail" envPrefix:"RAIL_"`
 	Secrets      SecretsConfig      `toml:"secrets" envPrefix:"SECRETS_"`
 	Log          LogConfig          `toml:"log" envPrefix:"LOG_"`
@@ -44,6 +47,7 @@ type Config struct {
 	// What the check made of the above.
 	keys  Keys
 	terms []*anchor.Terms
+	hot   []payout.Hot
 	// warnings are oddities that do not stop the start; they are logged once.
 	warnings []string
 }
@@ -83,6 +87,11 @@ type SEP10Config struct {
 	WebAuthDomain     string   `toml:"web_auth_domain" env:"WEB_AUTH_DOMAIN"`
 	ChallengeLifetime Duration `toml:"challenge_lifetime" env:"CHALLENGE_LIFETIME"`
 	TokenLifetime     Duration `toml:"token_lifetime" env:"TOKEN_LIFETIME"`
+}
+
+// PayoutConfig says how payouts leave on the ledger.
+type PayoutConfig struct {
+	Channels int `toml:"channels" env:"CHANNELS"` // of the seeds; 0 is all of them
 }
 
 // RailConfig says how money moves at the bank. The only kind so far is
@@ -128,6 +137,8 @@ type AssetConfig struct {
 	Name        string     `toml:"name" env:"NAME"`
 	Description string     `toml:"description" env:"DESCRIPTION"`
 	Decimals    *int       `toml:"decimals" env:"DECIMALS"`
+	HotMinimum  string     `toml:"hot_minimum" env:"HOT_MINIMUM"` // on the distribution account; "" is none
+	HotMaximum  string     `toml:"hot_maximum" env:"HOT_MAXIMUM"`
 	Deposit     SideConfig `toml:"deposit" envPrefix:"DEPOSIT_"`
 	Withdraw    SideConfig `toml:"withdraw" envPrefix:"WITHDRAW_"`
 }
@@ -159,16 +170,18 @@ type Keys struct {
 	Token      []byte      // 32 bytes: SEP-10 tokens
 	Session    [][]byte    // 32 bytes each: the first signs, all are accepted
 
-	Signing      *keypair.Full // stellar.toml's SIGNING_KEY
-	Distribution *keypair.Full // receives withdrawals, pays deposits
-	Fee          *keypair.Full // pays the network's fees
-	Channels     []*keypair.Full
+	Signing      *keypair.Full   // stellar.toml's SIGNING_KEY
+	Distribution *keypair.Full   // receives withdrawals, pays deposits
+	Fee          *keypair.Full   // pays the network's fees
+	Channels     []*keypair.Full // those that are used
+	spare        []*keypair.Full // further channels, which are ours all the same
 }
 
-// channels are the addresses of the channel accounts.
+// channels are the addresses of the channel accounts, those included that are
+// not used now.
 func (k *Keys) channels() []string {
-	all := make([]string, len(k.Channels))
-	for i, ch := range k.Channels {
+	all := make([]string, len(k.Channels)+len(k.spare))
+	for i, ch := range slices.Concat(k.Channels, k.spare) {
 		all[i] = ch.Address()
 	}
 	return all

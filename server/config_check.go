@@ -19,6 +19,7 @@ import (
 	"github.com/stellar/go-stellar-sdk/keypair"
 
 	"windlass/server/anchor"
+	"windlass/server/payout"
 	"windlass/server/store"
 )
 
@@ -36,6 +37,7 @@ func (k *check) config(c *Config) {
 	k.logging(c)
 	k.rail(c)
 	k.secrets(c)
+	k.channels(c)
 	k.assets(c)
 	c.Database.Path = k.path(c.Database.Path)
 }
@@ -212,6 +214,20 @@ func (k *check) secrets(c *Config) {
 	k.accounts(made)
 }
 
+// channels takes as many of the channels' seeds as are wanted.
+func (k *check) channels(c *Config) {
+	seeds, want := c.keys.Channels, c.Payout.Channels
+	switch {
+	case want < 0 || want > maxChannels:
+		k.wrong("payout.channels", "%d will not do; expected 1 to %d, or nothing for all channel seeds", want, maxChannels)
+	case want == 0 || len(seeds) == 0:
+	case want > len(seeds):
+		k.wrong("payout.channels", "%d are wanted, but secrets.channel_seeds holds %d; `windlass keys --channels %[1]d` adds the others to its file, or lower it", want, len(seeds))
+	default:
+		c.keys.Channels, c.keys.spare = seeds[:want:want], seeds[want:]
+	}
+}
+
 // accounts holds apart what must not be one account: the signing key holds no
 // money, and a channel lends its sequence number to one envelope at a time.
 func (k *check) accounts(made *Keys) {
@@ -337,6 +353,30 @@ func (k *check) assets(c *Config) {
 		t.Withdraw = k.side(at+"withdraw.", a.Withdraw, t.Decimals)
 		k.prices(at, t)
 		c.terms = append(c.terms, t)
+		k.hot(c, at, a, t)
+	}
+}
+
+// hot reads how much of an asset the distribution account shall hold.
+func (k *check) hot(c *Config, at string, a *AssetConfig, t *anchor.Terms) {
+	h := payout.Hot{Account: t.Account, Asset: t.Asset}
+	for _, bound := range []struct {
+		key, value string
+		to         *anchor.Amount
+	}{{"hot_minimum", a.HotMinimum, &h.Minimum}, {"hot_maximum", a.HotMaximum, &h.Maximum}} {
+		if bound.value == "" {
+			continue
+		}
+		var err error
+		if *bound.to, err = anchor.ParseAmount(bound.value); err != nil || *bound.to <= 0 {
+			k.wrong(at+bound.key, `%q will not do; expected a plain decimal above 0 in quotes, such as "50000", or nothing for no alarm`, bound.value)
+		}
+	}
+	if h.Maximum != 0 && h.Minimum >= h.Maximum {
+		k.wrong(at+"hot_maximum", "%s must be above hot_minimum, %s", a.HotMaximum, a.HotMinimum)
+	}
+	if h.Minimum != 0 || h.Maximum != 0 {
+		c.hot = append(c.hot, h)
 	}
 }
 

@@ -24,6 +24,7 @@ import (
 	"github.com/stellar/go-stellar-sdk/network"
 
 	"windlass/server/anchor"
+	"windlass/server/payout"
 )
 
 func randomKey(t *testing.T) string {
@@ -122,6 +123,22 @@ func TestExampleLoads(t *testing.T) {
 	}
 	if !filepath.IsAbs(c.Database.Path) || !strings.HasSuffix(c.Database.Path, "/.windlass/windlass.db") {
 		t.Errorf("database path %q", c.Database.Path)
+	}
+}
+
+// Some of the seeds are used, and the others stay ours.
+func TestChannelsAreConfigured(t *testing.T) {
+	t.Parallel()
+	c, problems := loadExample(t, []string{"WINDLASS_PAYOUT_CHANNELS=1"}, `#hot_minimum = "50000"`, `hot_minimum = "50000"`)
+	if problems != nil {
+		t.Fatal(problems)
+	}
+	if len(c.keys.Channels) != 1 || len(c.keys.channels()) != 2 || c.keys.Channels[0].Address() != c.keys.channels()[0] {
+		t.Errorf("%d channels of %v", len(c.keys.Channels), c.keys.channels())
+	}
+	want := []payout.Hot{{Account: c.keys.Distribution.Address(), Asset: c.terms[0].Asset, Minimum: anchor.MustAmount("50000")}}
+	if diff := cmp.Diff(want, c.hot); diff != "" {
+		t.Errorf("hot balances (-want +got):\n%s", diff)
 	}
 }
 
@@ -423,6 +440,18 @@ func TestProblems(t *testing.T) {
 		{name: "several lines where one belongs",
 			oldnew: []string{`"secrets/fee_seed"`, `"secrets/channel_seeds"`},
 			want:   []string{"secrets.fee_seed_file: is not usable; expected a secret seed"}},
+		{name: "more channels than seeds",
+			oldnew: []string{`#channels = 10`, `channels = 12`},
+			want:   []string{"payout.channels: 12 are wanted, but secrets.channel_seeds holds 2; `windlass keys --channels 12` adds the others"}},
+		{name: "a negative number of channels",
+			oldnew: []string{`#channels = 10`, `channels = -1`},
+			want:   []string{`payout.channels: -1 will not do; expected 1 to 1000`}},
+		{name: "hot balances",
+			oldnew: []string{`#hot_minimum = "50000"`, `hot_minimum = "0"`, `#hot_maximum = "500000"`, `hot_maximum = "1e6"`},
+			want:   []string{`assets[0].hot_minimum: "0" will not do; expected a plain decimal above 0`, `assets[0].hot_maximum: "1e6" will not do`}},
+		{name: "hot balances the wrong way round",
+			oldnew: []string{`#hot_minimum = "50000"`, `hot_minimum = "50000"`, `#hot_maximum = "500000"`, `hot_maximum = "50000"`},
+			want:   []string{`assets[0].hot_maximum: 50000 must be above hot_minimum, 50000`}},
 		{name: "the asset",
 			oldnew: []string{`code = "USDX"`, `code = "US-D"`, `"iso4217:USD"`, `"USD"`, `#decimals = 2`, `decimals = 8`},
 			want: []string{`assets[0].code: "US-D" will not do`, `assets[0].off_chain: "USD" will not do`,

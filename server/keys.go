@@ -18,16 +18,33 @@ import (
 
 type keysCommand struct {
 	Dir      string `help:"The folder to write to; anchor.example.toml takes them from secrets." default:"secrets" type:"path"`
-	Channels int    `help:"How many channel accounts: each can carry 99 payments in a ledger." default:"4"`
+	Channels *int   `help:"How many channel accounts: each can carry 99 payments in a ledger. Seeds are added to a file that holds fewer. 10 if there is no file yet."`
 }
 
+// newChannels fill the ledgers of the public network; more than maxChannels
+// could not.
+const newChannels, maxChannels = 10, 1000
+
 func (c *keysCommand) Run(_ context.Context, p process) error {
-	if c.Channels < 1 || c.Channels > 1000 {
-		return fmt.Errorf("--channels is %d; expected 1 to 1000", c.Channels)
+	if c.Channels != nil && (*c.Channels < 1 || *c.Channels > maxChannels) {
+		return fmt.Errorf("--channels is %d; expected 1 to %d", *c.Channels, maxChannels)
 	}
-	made, err := makeKeys(c.Dir, c.Channels)
+	channels := newChannels
+	if c.Channels != nil {
+		channels = *c.Channels
+	}
+	made, err := makeKeys(c.Dir, channels)
 	if err != nil {
 		return err
+	}
+	if c.Channels != nil {
+		more, err := moreSeeds(filepath.Join(c.Dir, channelSeeds), channels)
+		if err != nil {
+			return err
+		}
+		if more > 0 {
+			made = append(made, fmt.Sprintf("%d more in %s", more, channelSeeds))
+		}
 	}
 	if len(made) == 0 {
 		_, err = fmt.Fprintf(p.stdout, "%s holds every key already; nothing was changed\n", c.Dir)
@@ -55,17 +72,7 @@ func makeKeys(dir string, channels int) (made []string, err error) {
 		{"signing_seed", newSeed},
 		{"distribution_seed", newSeed},
 		{"fee_seed", newSeed},
-		{"channel_seeds", func() (string, error) {
-			var seeds []string
-			for range channels {
-				seed, err := newSeed()
-				if err != nil {
-					return "", err
-				}
-				seeds = append(seeds, seed)
-			}
-			return strings.Join(seeds, "\n"), nil
-		}},
+		{channelSeeds, func() (string, error) { return newSeeds(channels) }},
 	}
 	for _, f := range files {
 		path := filepath.Join(dir, f.name)
@@ -83,6 +90,53 @@ func makeKeys(dir string, channels int) (made []string, err error) {
 		}
 	}
 	return made, nil
+}
+
+// channelSeeds is the file with the channels' seeds, one a line.
+const channelSeeds = "channel_seeds"
+
+func newSeeds(n int) (string, error) {
+	seeds := make([]string, n)
+	for i := range seeds {
+		var err error
+		if seeds[i], err = newSeed(); err != nil {
+			return "", err
+		}
+	}
+	return strings.Join(seeds, "\n"), nil
+}
+
+// moreSeeds adds seeds to a file that holds fewer than n, and returns how many.
+// The file is replaced as a whole, so that whatever happens it holds all that it
+// held, and no half of a seed.
+func moreSeeds(path string, n int) (added int, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("add to %s: %w", path, err)
+		}
+	}()
+	if path, err = filepath.EvalSymlinks(path); err != nil {
+		return 0, err
+	}
+	old, err := os.ReadFile(path)
+	if err != nil {
+		return 0, err
+	}
+	if added = n - len(strings.Fields(string(old))); added <= 0 {
+		return 0, nil
+	}
+	more, err := newSeeds(added)
+	if err != nil {
+		return 0, err
+	}
+	whole := strings.TrimRight(string(old), "\n") + "\n" + more
+	if err := removeIfThere(path + ".new"); err != nil {
+		return 0, err
+	}
+	if err := newFile(path+".new", func() (string, error) { return whole, nil }); err != nil {
+		return 0, err
+	}
+	return added, os.Rename(path+".new", path)
 }
 
 func newKey() (string, error) {

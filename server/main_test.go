@@ -109,6 +109,40 @@ func TestKeys(t *testing.T) {
 	}
 }
 
+// TestMoreChannels adds seeds to those that are there, and takes none away.
+func TestMoreChannels(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, channelSeeds)
+	var before string
+	for _, c := range []struct {
+		args, want string
+		seeds      int
+	}{
+		{"--channels 3", "channel_seeds", 3},
+		{"--channels 5", "new keys now: 2 more in channel_seeds", 5},
+		{"--channels 4", "nothing was changed", 5},
+		{"", "nothing was changed", 5},
+	} {
+		var out bytes.Buffer
+		if code := execute(t.Context(), process{append([]string{"keys", "--dir", dir}, strings.Fields(c.args)...), nil, &out, &out}); code != 0 || !strings.Contains(out.String(), c.want) {
+			t.Fatalf("%s: exit code %d: %s", c.args, code, &out)
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if seeds := strings.Fields(string(data)); len(seeds) != c.seeds || !strings.HasPrefix(string(data), before) || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %d seeds, mode %v, the old ones are there: %v", c.args, len(seeds), info.Mode(), strings.HasPrefix(string(data), before))
+		}
+		before = string(data)
+	}
+}
+
 func TestVersionOfABrokenPipe(t *testing.T) {
 	t.Parallel()
 	r, w := io.Pipe()

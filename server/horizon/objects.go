@@ -70,6 +70,9 @@ type Account struct {
 	Thresholds   Thresholds
 	Flags        Flags
 	HomeDomain   string
+	// Reserves is how many base reserves of lumens it must keep: its own, and
+	// those that it sponsors for others.
+	Reserves int64
 }
 
 // Balance is one holding: lumens, a trustline, or (with no asset) a share of a
@@ -136,7 +139,10 @@ type accountBody struct {
 		Selling    anchor.Amount `json:"selling_liabilities"`
 		Authorized bool          `json:"is_authorized"`
 	} `json:"balances"`
-	Signers []Signer `json:"signers"`
+	Signers    []Signer `json:"signers"`
+	Subentries int64    `json:"subentry_count"`
+	Sponsoring int64    `json:"num_sponsoring"`
+	Sponsored  int64    `json:"num_sponsored"`
 }
 
 // assetBody is how Horizon spells an asset.
@@ -171,7 +177,8 @@ func (c *Client) Account(ctx context.Context, id string) (*Account, error) {
 	if b.ID != id || b.Sequence == nil || len(b.Signers) == 0 || b.Thresholds == nil {
 		return nil, unavailable(&Problem{Type: "incomplete_account", Status: 200})
 	}
-	a := &Account{ID: b.ID, Sequence: *b.Sequence, Signers: b.Signers, Thresholds: *b.Thresholds, Flags: b.Flags, HomeDomain: b.HomeDomain}
+	a := &Account{ID: b.ID, Sequence: *b.Sequence, Signers: b.Signers, Thresholds: *b.Thresholds, Flags: b.Flags, HomeDomain: b.HomeDomain,
+		Reserves: 2 + b.Subentries + b.Sponsoring - b.Sponsored}
 	if n, err := strconv.ParseUint(h.Get("Latest-Ledger"), 10, 32); err == nil {
 		a.LatestLedger = uint32(n)
 	}

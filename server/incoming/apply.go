@@ -15,10 +15,6 @@ import (
 // what it is. It is our own fault, or somebody's malice; the log has the cause.
 const Refused = "refused"
 
-// LeftUnexplained is the kind of the entry that books money which left an
-// account of ours by an operation that we did not make.
-const LeftUnexplained = "left_unexplained"
-
 // refuseAfter is how often booking a payment must fail, while the books can be
 // written otherwise, until it is put aside.
 const refuseAfter = 3
@@ -170,13 +166,13 @@ func (f *follower) bookOne(tx *store.Tx, p horizon.Payment, paidOut, aside bool,
 	case f.ours(p.To):
 		return f.own(tx, p)
 	}
-	// It left our account, and not by us. The journal says so until a person
-	// has explained it.
+	// It left our account, and not by us. Payouts pause until a person has
+	// explained it.
 	f.logger.Error("money left an account of ours by an operation that we did not make", "account", f.account, "payment", p.ID, "hash", p.Hash)
-	if p.SentAmount == 0 || p.SentAsset == (anchor.Asset{}) {
-		return nil
-	}
-	return tx.Post(p.At, anchor.Move(LeftUnexplained, "", p.Hash, p.SentAsset, p.SentAmount, anchor.Distribution, anchor.Suspense))
+	return tx.LeftUnexplained(&anchor.Outgoing{
+		ID: p.ID, Account: f.account, Destination: p.To, Asset: p.SentAsset, Amount: p.SentAmount, Memo: memoOf(p),
+		Hash: p.Hash, Ledger: p.Ledger, At: p.At,
+	})
 }
 
 // ours reports whether an account is one of our own.

@@ -2,6 +2,7 @@ package payout
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"slices"
@@ -24,8 +25,14 @@ type Config struct {
 	// Fee pays the network's fees.
 	Fee *keypair.Full
 	// Channels lend their sequence numbers. Each can carry 99 payments in a
-	// ledger. Nobody else may use them.
+	// ledger. Nobody else may use them. Those that do not exist are made.
 	Channels []*keypair.Full
+	// Cursors are the names under which the books keep how far the ledger was
+	// read for each of Sources and Fee. Without them a channel that is further
+	// than the books know is never accepted.
+	Cursors []string
+	// Hot are the balances that are watched.
+	Hot []Hot
 
 	// MaxFee is the most that is bid for one operation, in stroops; 10,000 by
 	// default.
@@ -57,8 +64,10 @@ type Engine struct {
 	sources  map[string]*keypair.Full
 	channels map[string]*keypair.Full
 
-	fees  feeWatch
-	funds funds
+	fees   feeWatch
+	funds  funds
+	making sync.Mutex // one transaction of the fee account at a time
+	doubt  doubt
 
 	mu     sync.Mutex
 	alarms map[string]Alarm
@@ -105,9 +114,8 @@ type dispatcher struct {
 
 // finished is a worker's last word.
 type finished struct {
-	channel string
-	intents []string
-	rest    time.Duration
+	channels, intents []string
+	rest              time.Duration
 }
 
 // Run pays until ctx ends. Envelopes that are alive then stay in the books and
@@ -129,12 +137,9 @@ func (e *Engine) Run(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 	}
-	for !e.complete(ctx) {
-		if !wait(ctx, e.Retry) {
-			return context.Cause(ctx)
-		}
-	}
+	e.doubt.rise()
 	workers.Go(func() { e.waitingLoop(ctx) })
+	workers.Go(func() { e.hotLoop(ctx) })
 
 	tick := time.NewTicker(e.Poll)
 	defer tick.Stop()
@@ -146,12 +151,14 @@ func (e *Engine) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case f := <-d.done:
-			delete(d.busy, f.channel)
+			for _, c := range f.channels {
+				delete(d.busy, c)
+				if f.rest > 0 {
+					d.rests[c] = time.Now().Add(f.rest)
+				}
+			}
 			for _, id := range f.intents {
 				delete(d.taken, id)
-			}
-			if f.rest > 0 {
-				d.rests[f.channel] = time.Now().Add(f.rest)
 			}
 		case <-wake:
 		case <-tick.C:
@@ -159,14 +166,16 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 }
 
-// start gives a channel and intents to a worker.
-func (e *Engine) start(ctx context.Context, d *dispatcher, workers *sync.WaitGroup, channel string, intents []string, work func() time.Duration) {
-	d.busy[channel] = true
+// start gives channels and intents to a worker.
+func (e *Engine) start(ctx context.Context, d *dispatcher, workers *sync.WaitGroup, channels, intents []string, work func() time.Duration) {
+	for _, c := range channels {
+		d.busy[c] = true
+	}
 	for _, id := range intents {
 		d.taken[id] = true
 	}
 	workers.Go(func() {
-		f := finished{channel: channel, intents: intents, rest: work()}
+		f := finished{channels: channels, intents: intents, rest: work()}
 		select {
 		case d.done <- f:
 		case <-ctx.Done():
@@ -182,30 +191,16 @@ func (e *Engine) resume(ctx context.Context, d *dispatcher, workers *sync.WaitGr
 	}
 	for _, env := range live {
 		e.logger.InfoContext(ctx, "an envelope is taken up again", "envelope", env.ID, "hash", env.Hash, "channel", env.Channel, "intents", len(env.Intents))
-		e.start(ctx, d, workers, env.Channel, env.Intents, func() time.Duration { return e.settle(ctx, env, nil) })
+		e.start(ctx, d, workers, []string{env.Channel}, env.Intents, func() time.Duration { return e.settle(ctx, env, nil) })
 	}
 	return nil
 }
 
-// complete reports whether the books know of everything that was signed with
-// the channels. Nothing new is signed before: old books would have it paid again,
-// and by any channel.
-func (e *Engine) complete(ctx context.Context) bool {
-	known := make([]bool, len(e.Channels))
-	e.each(len(e.Channels), func(i int) {
-		a, err := e.ledger.Account(ctx, e.Channels[i].Address())
-		if err != nil {
-			known[i] = anchor.KindOf(err) == anchor.NotFound // it cannot have signed
-			return
-		}
-		used, err := e.store.ChannelSequence(ctx, a.ID)
-		known[i] = err == nil && !e.ahead(ctx, a, used)
-	})
-	return !slices.Contains(known, false)
-}
-
 // dispatch gives queued intents to free channels.
 func (e *Engine) dispatch(ctx context.Context, d *dispatcher, workers *sync.WaitGroup) error {
+	if ok, err := e.maySign(ctx, d, workers); err != nil || !ok {
+		return err
+	}
 	now := time.Now()
 	var free []string
 	for _, k := range e.Channels {
@@ -226,7 +221,7 @@ func (e *Engine) dispatch(ctx context.Context, d *dispatcher, workers *sync.Wait
 		for j, p := range batch {
 			ids[j] = p.ID
 		}
-		e.start(ctx, d, workers, free[i], ids, func() time.Duration { return e.pay(ctx, free[i], batch) })
+		e.start(ctx, d, workers, free[i:i+1], ids, func() time.Duration { return e.pay(ctx, free[i], batch) })
 	}
 	return nil
 }
@@ -240,8 +235,10 @@ func (e *Engine) pay(ctx context.Context, channel string, batch []*anchor.Payout
 		return 0
 	case err == nil:
 		return e.settle(ctx, env, batch)
-	case ctx.Err() != nil:
+	case ctx.Err() != nil || errors.Is(err, errNothingNew):
 		return 0
+	case errors.Is(err, errNoChannel):
+		return e.makeChannels(ctx, []string{channel})
 	}
 	e.logger.WarnContext(ctx, "a batch could not be made", "channel", channel, "intents", len(batch), "error", err)
 	// A commit whose answer was lost may have left an envelope. It holds the
@@ -305,6 +302,21 @@ func (e *Engine) lower(ctx context.Context, key string) {
 	e.mu.Unlock()
 	if known {
 		e.logger.InfoContext(ctx, "an alarm about payouts is over", "alarm", key)
+	}
+}
+
+// lowerOthers ends the alarms whose keys begin so and are not among those.
+func (e *Engine) lowerOthers(ctx context.Context, prefix string, on map[string]bool) {
+	e.mu.Lock()
+	var over []string
+	for key := range e.alarms {
+		if strings.HasPrefix(key, prefix) && !on[key] {
+			over = append(over, key)
+		}
+	}
+	e.mu.Unlock()
+	for _, key := range over {
+		e.lower(ctx, key)
 	}
 }
 

@@ -46,54 +46,15 @@ func (e *Engine) prepare(ctx context.Context, channel string, batch []*anchor.Pa
 	if env, err = e.build(channel, sequence+1, latest+e.Lifetime, fee, in); err != nil {
 		return nil, in, err
 	}
-	if err := e.store.Update(ctx, store.Payouts, func(tx *store.Tx) error { return e.record(tx, env, in) }); err != nil {
+	if err := e.store.Update(ctx, store.Payouts, func(tx *store.Tx) error {
+		if err := e.stillMaySign(tx); err != nil {
+			return err
+		}
+		return e.record(tx, env, in)
+	}); err != nil {
 		return nil, in, fmt.Errorf("write the envelope down: %w", err)
 	}
 	return env, in, nil
-}
-
-// channel reads a channel's sequence number and the ledger as of which it holds.
-func (e *Engine) channel(ctx context.Context, id string) (sequence int64, latest uint32, err error) {
-	key := "channel " + id
-	a, err := e.ledger.Account(ctx, id)
-	if err != nil {
-		if anchor.KindOf(err) == anchor.NotFound {
-			e.raise(ctx, key, "the channel account "+id+" does not exist")
-		}
-		return 0, 0, err
-	}
-	if a.LatestLedger == 0 {
-		e.raise(ctx, key, "Horizon does not send the Latest-Ledger header, without which nothing can be proven")
-		return 0, 0, errors.New("the Latest-Ledger header is missing")
-	}
-	used, err := e.store.ChannelSequence(ctx, id)
-	if err != nil {
-		return 0, 0, err
-	}
-	// An envelope whose sequence number is used already could never be told from
-	// the one that used it.
-	if a.Sequence < used {
-		e.raise(ctx, key, fmt.Sprintf("the channel account %s is at sequence number %d here, but the books have seen it at %d: Horizon lags, or the network was reset", id, a.Sequence, used))
-		return 0, 0, errors.New("the channel's sequence number is older than the books'")
-	}
-	if e.ahead(ctx, a, used) {
-		return 0, 0, errors.New("the channel's sequence number is newer than the books'")
-	}
-	e.lower(ctx, key)
-	return a.Sequence, a.LatestLedger, nil
-}
-
-// ahead reports, with an alarm, that a channel has used sequence numbers which
-// no envelope of the books has. Either somebody else uses it, or the books are
-// older than what was done with them, and know as unpaid what was paid.
-func (e *Engine) ahead(ctx context.Context, a *horizon.Account, used int64) bool {
-	key := "ahead " + a.ID
-	if used == 0 || a.Sequence <= used {
-		e.lower(ctx, key)
-		return false
-	}
-	e.raise(ctx, key, fmt.Sprintf("the channel account %s is at sequence number %d, but the books know of none after %d: are these old books, restored or copied, or does another program use this channel? Once it is certain that nothing in the queue was paid, configure another channel in its place", a.ID, a.Sequence, used))
-	return true
 }
 
 // build makes and signs an envelope. fee is the bid for each operation.
@@ -222,11 +183,18 @@ type feeWatch struct {
 	mu     sync.Mutex
 	at     time.Time
 	stats  horizon.FeeStats
-	lumens anchor.Amount
+	lumens anchor.Amount // that may be spent
 }
 
-// feeReserve is what the fee account keeps: its own reserve, and a little.
-const feeReserve = 2 * anchor.One
+// baseReserve is what an account must keep for each entry that it has or
+// sponsors; feeMargin is a little more.
+const baseReserve, feeMargin = anchor.One / 2, anchor.One
+
+// spendable is what of its lumens an account can pay with.
+func spendable(a *horizon.Account) anchor.Amount {
+	b, _ := a.Balance(anchor.Native)
+	return b.Amount - b.SellingLiabilities - anchor.Amount(a.Reserves)*baseReserve
+}
 
 // bid is what is offered for each operation of a batch: as much as nearly all
 // paid lately, within the cap. What is charged is the least that got into the
@@ -244,8 +212,7 @@ func (e *Engine) bid(ctx context.Context, operations int) (int64, error) {
 		if err != nil {
 			return 0, err
 		}
-		lumens, _ := a.Balance(anchor.Native)
-		w.stats, w.lumens, w.at = s, lumens.Amount, time.Now()
+		w.stats, w.lumens, w.at = s, spendable(a), time.Now()
 	}
 	s := w.stats
 	fee := max(txnbuild.MinBaseFee, 2*s.BaseFee, s.ChargedP99)
@@ -256,11 +223,11 @@ func (e *Engine) bid(ctx context.Context, operations int) (int64, error) {
 	// Every channel may have an envelope that waits for its fee.
 	need := anchor.Amount(fee) * (anchor.MaxBatch + 1) * anchor.Amount(len(e.Channels))
 	switch {
-	case w.lumens < feeReserve+anchor.Amount(fee)*anchor.Amount(operations+1):
+	case w.lumens < feeMargin+anchor.Amount(fee)*anchor.Amount(operations+1):
 		e.raise(ctx, alarmLumens, "payouts wait: the fee account "+e.Fee.Address()+" has no lumens left")
 		return 0, errors.New("the fee account has no lumens left")
-	case w.lumens < feeReserve+10*need:
-		e.raise(ctx, alarmLumens, "the fee account "+e.Fee.Address()+" is running out of lumens: "+w.lumens.String())
+	case w.lumens < feeMargin+10*need:
+		e.raise(ctx, alarmLumens, "the fee account "+e.Fee.Address()+" is running out of lumens: it can spend "+w.lumens.String())
 	default:
 		e.lower(ctx, alarmLumens)
 	}

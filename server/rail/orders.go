@@ -31,6 +31,7 @@ const (
 	reasonLost     = "never_arrived"     // the bank was asked often and knows nothing
 	reasonNoLookup = "cannot_look_up"    // this bank cannot be asked
 	reasonBlocked  = "transaction_stops" // the transaction is held, or was ended
+	reasonPaused   = store.ReasonPaused
 )
 
 // sendOrders brings every queued order to the bank.
@@ -122,6 +123,12 @@ func (e *Engine) claim(ctx context.Context, id string) (*Order, error) {
 		p, t, err := load(tx, id)
 		if err != nil || p.State != anchor.BankQueued {
 			return err
+		}
+		if paused, err := tx.Paused(); err != nil {
+			return err
+		} else if paused {
+			p.Reason, p.NotBefore = reasonPaused, time.Now().Add(blockedWait)
+			return tx.SaveBankPayout(p)
 		}
 		if p.Payout() {
 			if _, ok := anchor.Find(t, anchor.BankTold); !ok {

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"math"
+	"slices"
 	"time"
 
 	"windlass/server/anchor"
@@ -68,15 +69,33 @@ func (r *run) readBooks(ctx context.Context) (*books, error) {
 		if b.lastMoved, err = s.LastMoved(ctx); err != nil {
 			return err
 		}
-		if err := s.LinesOfKind(ctx, incoming.LeftUnexplained, func(l store.Line) error {
-			if l.Account == anchor.Suspense {
-				b.unexplained = append(b.unexplained, l)
-			}
-			return nil
-		}); err != nil {
+		if err := b.readUnexplained(ctx, s); err != nil {
 			return err
 		}
 		return r.readEntries(ctx, s, b)
+	})
+}
+
+// readUnexplained reads what left us and nobody has explained in the books.
+func (b *books) readUnexplained(ctx context.Context, s *store.Store) error {
+	inSuspense := func(kind string, each func(store.Line)) error {
+		return s.LinesOfKind(ctx, kind, func(l store.Line) error {
+			if l.Account == anchor.Suspense {
+				each(l)
+			}
+			return nil
+		})
+	}
+	if err := inSuspense(anchor.LeftUnexplained, func(l store.Line) { b.unexplained = append(b.unexplained, l) }); err != nil {
+		return err
+	}
+	return inSuspense(anchor.LeftExplained, func(l store.Line) {
+		i := slices.IndexFunc(b.unexplained, func(u store.Line) bool {
+			return u.Reference == l.Reference && u.Asset == l.Asset && u.Amount == -l.Amount
+		})
+		if i >= 0 {
+			b.unexplained = slices.Delete(b.unexplained, i, i+1)
+		}
 	})
 }
 

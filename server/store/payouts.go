@@ -182,14 +182,3 @@ func (s *Store) LiveEnvelopes(ctx context.Context) ([]*anchor.Envelope, error) {
 	}
 	return all, nil
 }
-
-// ChannelSequence reads the highest sequence number that an envelope of the
-// channel has used up, or may still use; 0 if none.
-func (s *Store) ChannelSequence(ctx context.Context, channel string) (int64, error) {
-	all, err := list(s.reader(ctx), func(r scanner, _ *Keys) (n int64, err error) { return n, r.Scan(&n) },
-		`SELECT sequence FROM envelopes WHERE channel = $1 AND state <> 'impossible' ORDER BY sequence DESC LIMIT 1`, channel)
-	if err != nil || len(all) == 0 {
-		return 0, err
-	}
-	return all[0], nil
-}

@@ -1,0 +1,206 @@
+package payout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"windlass/server/anchor"
+	"windlass/server/horizon"
+	"windlass/server/store"
+)
+
+// errNothingNew says that nothing may be signed for now.
+var errNothingNew = errors.New("nothing new is signed for now")
+
+// doubt is whether the books may have forgotten what was signed with the
+// channels, because they were restored, copied, or are not the only ones. The
+// engine starts in doubt, and an ordinary start is out of it with its first look.
+type doubt struct {
+	mu sync.Mutex
+	on bool
+	// since is the ledger of the first look that found a channel ahead, 0 if none
+	// has; seen are the answers about such channels that came an envelope's
+	// lifetime later.
+	since uint32
+	seen  map[string]*horizon.Account
+}
+
+// rise has all channels looked at before anything new is signed.
+func (d *doubt) rise() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.on = true
+}
+
+func (d *doubt) isOn() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.on
+}
+
+func (d *doubt) fall() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.on, d.since, d.seen = false, 0, nil
+}
+
+// isAhead reports whether a channel has used sequence numbers which the books do
+// not account for. One that they have never used must be as it was made.
+func isAhead(sequence, used int64) bool {
+	if used == 0 {
+		return !untouched(sequence)
+	}
+	return sequence > used
+}
+
+// maySign reports whether anything new may be signed: nobody has paused it, and
+// the books know of all that was signed before. Channels that do not exist are
+// made on the way.
+func (e *Engine) maySign(ctx context.Context, d *dispatcher, workers *sync.WaitGroup) (bool, error) {
+	paused, err := e.paused(ctx)
+	if err != nil {
+		return false, err
+	}
+	if e.doubt.isOn() {
+		missing, err := e.complete(ctx, paused)
+		if err != nil || e.doubt.isOn() {
+			return false, err
+		}
+		missing = slices.DeleteFunc(missing, func(id string) bool { return d.busy[id] })
+		for some := range slices.Chunk(missing, channelsAtOnce) {
+			if !paused {
+				e.start(ctx, d, workers, some, nil, func() time.Duration { return e.makeChannels(ctx, some) })
+			}
+		}
+	}
+	return !paused, nil
+}
+
+// stillMaySign is maySign's answer again at the moment when an envelope is
+// written down.
+func (e *Engine) stillMaySign(tx *store.Tx) error {
+	paused, err := tx.Paused()
+	if err == nil && (paused || e.doubt.isOn()) {
+		err = errNothingNew
+	}
+	return err
+}
+
+// paused reads the pauses, and shows them as alarms.
+func (e *Engine) paused(ctx context.Context) (bool, error) {
+	all, err := e.store.Pauses(ctx)
+	if err != nil {
+		return false, err
+	}
+	on := map[string]bool{}
+	for _, p := range all {
+		on[pausedAlarm+p.Key] = true
+		e.raise(ctx, pausedAlarm+p.Key, "payouts are paused: "+p.Reason)
+	}
+	e.lowerOthers(ctx, pausedAlarm, on)
+	return len(all) > 0, nil
+}
+
+const pausedAlarm = "paused "
+
+// complete looks whether the books know of everything that was signed with the
+// channels, and ends the doubt if they do. Nothing new is signed before: old
+// books would have it paid again, and by any channel. missing are the channels
+// that do not exist, which cannot have signed.
+func (e *Engine) complete(ctx context.Context, paused bool) (missing []string, err error) {
+	accounts, ahead, errs := make([]*horizon.Account, len(e.Channels)), make([]bool, len(e.Channels)), make([]error, len(e.Channels))
+	e.each(len(e.Channels), func(i int) {
+		a, err := e.ledger.Account(ctx, e.Channels[i].Address())
+		if err != nil {
+			if anchor.KindOf(err) != anchor.NotFound {
+				errs[i] = err
+			}
+			return
+		}
+		accounts[i] = a
+		used, err := e.store.ChannelSequence(ctx, a.ID)
+		ahead[i], errs[i] = isAhead(a.Sequence, used), err
+	})
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	var doubtful []*horizon.Account
+	for i, k := range e.Channels {
+		switch {
+		case accounts[i] == nil:
+			missing = append(missing, k.Address())
+		case ahead[i]:
+			doubtful = append(doubtful, accounts[i])
+		}
+		if !ahead[i] {
+			e.lower(ctx, "ahead "+k.Address())
+		}
+	}
+	if len(doubtful) == 0 {
+		e.doubt.fall()
+		return missing, nil
+	}
+	return nil, e.accept(ctx, doubtful, paused)
+}
+
+// accept ends the doubt about channels that are ahead once it is certain that
+// the books have read whatever was paid with them: an envelope's lifetime has
+// passed since they were found, so that nothing can be on its way; the ledger
+// was read up to a later answer about them; they have not moved since that; and
+// nothing that was read is unexplained, since that would be a pause.
+func (e *Engine) accept(ctx context.Context, doubtful []*horizon.Account, paused bool) error {
+	d := &e.doubt
+	if d.since == 0 {
+		for _, a := range doubtful {
+			d.since = max(d.since, a.LatestLedger)
+		}
+		d.seen = map[string]*horizon.Account{}
+	}
+	read, err := e.readUpTo(ctx)
+	if err != nil {
+		return err
+	}
+	certain := !paused && d.since != 0
+	for _, a := range doubtful {
+		e.raise(ctx, "ahead "+a.ID, fmt.Sprintf("payouts wait: the channel account %s is at sequence number %d, which no envelope of these books accounts for: are they old books, restored or copied, or does another program use this channel? They go on by themselves once ledger %d has been read and nothing that left our accounts is unexplained", a.ID, a.Sequence, d.since+e.Lifetime))
+		s := d.seen[a.ID]
+		if (s == nil || s.Sequence != a.Sequence) && a.LatestLedger >= d.since+e.Lifetime {
+			d.seen[a.ID], s = a, a
+		}
+		certain = certain && s != nil && s.Sequence == a.Sequence && read >= s.LatestLedger
+	}
+	if !certain {
+		return nil
+	}
+	return e.store.Update(ctx, store.Payouts, func(tx *store.Tx) error {
+		if paused, err := tx.Paused(); err != nil || paused {
+			return err
+		}
+		for _, a := range doubtful {
+			if err := tx.AcceptChannel(a.ID, a.Sequence, time.Now()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// readUpTo is the ledger up to which the books have read all of our accounts, 0
+// if they do not say so of one.
+func (e *Engine) readUpTo(ctx context.Context) (uint32, error) {
+	var least uint32
+	for i, name := range e.Cursors {
+		c, _, err := e.store.Cursor(ctx, name)
+		if err != nil {
+			return 0, err
+		}
+		if i == 0 || c.Ledger < least {
+			least = c.Ledger
+		}
+	}
+	return least, nil
+}

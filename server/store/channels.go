@@ -1,0 +1,27 @@
+package store
+
+import (
+	"context"
+	"time"
+)
+
+// ChannelSequence reads the highest sequence number of a channel that the books
+// account for: an envelope has used it up or may still use it, or it was
+// accepted; 0 if none.
+func (s *Store) ChannelSequence(ctx context.Context, channel string) (int64, error) {
+	all, err := list(s.reader(ctx), func(r scanner, _ *Keys) (n int64, err error) { return n, r.Scan(&n) },
+		`SELECT sequence FROM envelopes WHERE channel = $1 AND state <> 'impossible'
+		UNION ALL SELECT sequence FROM channels WHERE account = $1 ORDER BY 1 DESC LIMIT 1`, channel)
+	if err != nil || len(all) == 0 {
+		return 0, err
+	}
+	return all[0], nil
+}
+
+// AcceptChannel takes a channel's sequence number for accounted for, though no
+// envelope of these books has used it.
+func (t *Tx) AcceptChannel(channel string, sequence int64, now time.Time) error {
+	_, err := t.exec(`INSERT INTO channels (account, sequence, accepted_at) VALUES ($1, $2, $3)
+		ON CONFLICT (account) DO UPDATE SET sequence = excluded.sequence, accepted_at = excluded.accepted_at`, channel, sequence, micros(now))
+	return err
+}
