@@ -9,12 +9,14 @@ MAKEFLAGS   += --no-builtin-rules --no-print-directory
 # SQLite is compiled in, so a C compiler is needed.
 export CGO_ENABLED := 1
 
-GO       ?= go
-CHROMIUM ?= chromium
-FUZZTIME ?= 10m
-KILLS    ?= 1000
-SEED     ?= 1
-ARGS     ?=
+GO        ?= go
+CHROMIUM  ?= chromium
+FUZZTIME  ?= 10m
+KILLS     ?= 1000
+DAYS      ?= 30
+CUSTOMERS ?= 100
+SEED      ?= 1
+ARGS      ?=
 
 GOTESTSUM_VERSION     := v1.13.0
 GOLANGCI_LINT_VERSION := v2.15.0
@@ -101,6 +103,11 @@ lint: $(golangci_lint) $(npm) ## the linters of .golangci.yml, and the web app's
 .PHONY: bench
 bench: $(web) ## measure the poll that wallets live on; writes docs/benchmarks.md
 	$(GO) test -tags bench -run '^TestBench' -count 1 -v -timeout 30m ./server
+
+.PHONY: simulate
+simulate: $(web) ## live DAYS=30 of an anchor's life, with CUSTOMERS=100 new ones a day and troubles, by SEED=1
+	@SIMULATE_DAYS=$(DAYS) SIMULATE_CUSTOMERS=$(CUSTOMERS) SIMULATE_SEED=$(SEED) GOGC=400 \
+	  $(GO) test -run '^TestSimulation$$' -count 1 -v -timeout 30m ./server | sed '/^=== /d'
 
 .PHONY: chaos
 chaos: $(web) ## kill the anchor KILLS times amid deposits, withdrawals and refunds; count what was lost

@@ -29,7 +29,8 @@ import (
 // the network. The zero value is an anchor as `windlass serve` runs it.
 type devMode struct {
 	wallet  bool
-	horizon string // "" is the configured one, which wallets use
+	horizon string       // "" is the configured one, which wallets use
+	http    *http.Client // to ask Horizon through; nil is the usual one
 }
 
 // An app is one anchor: the rooms, wired.
@@ -76,7 +77,7 @@ func newApp(ctx context.Context, cfg *Config, dev devMode, logger *slog.Logger) 
 	if dev.horizon != "" {
 		urls = []string{dev.horizon}
 	}
-	a.ledger = horizon.New(horizon.Config{URLs: urls, Passphrase: cfg.Network.Passphrase, Logger: logger.With("room", "horizon")})
+	a.ledger = horizon.New(horizon.Config{URLs: urls, Passphrase: cfg.Network.Passphrase, HTTP: dev.http, Logger: logger.With("room", "horizon")})
 	if a.keys, err = session.NewKeys(cfg.keys.Token, cfg.keys.Session); err != nil {
 		return nil, err
 	}

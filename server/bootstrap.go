@@ -26,13 +26,13 @@ const devSupply = 10_000_000 * anchor.One
 // channel accounts are made by the payout engine.
 // That transaction is the mark that it is done: where the trustline is, nothing
 // is issued again, whenever a start was cut off.
-func bootstrap(ctx context.Context, c *Config, issuer *keypair.Full, logger *slog.Logger) error {
-	ledger := horizon.New(horizon.Config{URLs: c.Network.Horizon, Logger: logger})
+func bootstrap(ctx context.Context, c *Config, issuer *keypair.Full, client *http.Client, logger *slog.Logger) error {
+	ledger := horizon.New(horizon.Config{URLs: c.Network.Horizon, HTTP: client, Logger: logger})
 	defer ledger.Close()
 	accounts := []string{issuer.Address(), c.keys.Distribution.Address(), c.keys.Fee.Address()}
 	made := make(chan error, len(accounts))
 	for _, id := range accounts {
-		go func() { made <- makeAccount(ctx, ledger, c.Network.Horizon[0], id, logger) }()
+		go func() { made <- makeAccount(ctx, ledger, client, c.Network.Horizon[0], id, logger) }()
 	}
 	var errs []error
 	for range accounts {
@@ -50,23 +50,26 @@ const friendbotLimit = 30 * time.Second
 
 // makeAccount asks friendbot for an account that does not exist, until it does:
 // whether a request that failed made it is seen at the next look.
-func makeAccount(ctx context.Context, ledger *horizon.Client, base, id string, logger *slog.Logger) error {
+func makeAccount(ctx context.Context, ledger *horizon.Client, client *http.Client, base, id string, logger *slog.Logger) error {
 	return patiently(ctx, logger, func() error {
 		if _, err := ledger.Account(ctx, id); err == nil || anchor.KindOf(err) != anchor.NotFound {
 			return err
 		}
-		return askFriendbot(ctx, base, id)
+		return askFriendbot(ctx, client, base, id)
 	})
 }
 
-func askFriendbot(ctx context.Context, base, id string) error {
+func askFriendbot(ctx context.Context, client *http.Client, base, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, friendbotLimit)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/friendbot?addr="+url.QueryEscape(id), nil)
 	if err != nil {
 		return err
 	}
-	res, err := http.DefaultClient.Do(req) //nolint:forbidigo // a test network that the developer named, and no part of Horizon's API
+	if client == nil {
+		client = http.DefaultClient //nolint:forbidigo // a test network that the developer named, and no part of Horizon's API
+	}
+	res, err := client.Do(req)
 	if err != nil {
 		return notNow("friendbot", err)
 	}

@@ -228,7 +228,7 @@ func (l *life) prepare() {
 	}
 	l.balance = balanceOf(l.t, l.dir, l.horizon)
 	l.cfg = l.balance.Config
-	if err := bootstrap(l.t.Context(), l.cfg, issuer, newLog(l.file("bootstrap.log"), l.cfg.Log)); err != nil {
+	if err := bootstrap(l.t.Context(), l.cfg, issuer, nil, newLog(l.file("bootstrap.log"), l.cfg.Log)); err != nil {
 		l.t.Fatal(err)
 	}
 	l.gate = newGate(l.t, l.at("stormy"))

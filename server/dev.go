@@ -157,7 +157,7 @@ func (c *devCommand) config(p process, ports devPorts) (*Config, error) {
 func (c *devCommand) anchor(ctx context.Context, p process, cfg *Config, issuer *keypair.Full, ports devPorts, logger *slog.Logger) (err error) {
 	soon, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	if err := bootstrap(soon, cfg, issuer, logger); err != nil {
+	if err := bootstrap(soon, cfg, issuer, nil, logger); err != nil {
 		return fmt.Errorf("make the anchor's accounts: %w", err)
 	}
 	mode := devMode{wallet: true}

@@ -93,6 +93,7 @@ func New(c Config, s *store.Store, h *horizon.Client, logger *slog.Logger) *Engi
 	for _, k := range c.Channels {
 		e.channels[k.Address()] = k
 	}
+	e.fees.asking, e.funds.deciding = make(turn, 1), make(turn, 1)
 	e.funds.reserved = map[purse]anchor.Amount{}
 	return e
 }

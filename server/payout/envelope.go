@@ -178,9 +178,25 @@ func memoOf(m anchor.Memo) (txnbuild.Memo, error) {
 	return nil, fmt.Errorf("the memo kind %q is not known", m.Type)
 }
 
+// A turn is had by one at a time, while the network is asked. That can take long,
+// and whoever waits behind gives up when told to stop, as nobody who waits for a
+// mutex can.
+type turn chan struct{}
+
+func (t turn) take(ctx context.Context) error {
+	select {
+	case t <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (t turn) give() { <-t }
+
 // feeWatch remembers what the network charges and what the fee account has.
 type feeWatch struct {
-	mu     sync.Mutex
+	asking turn
 	at     time.Time
 	stats  horizon.FeeStats
 	lumens anchor.Amount // that may be spent
@@ -201,8 +217,10 @@ func spendable(a *horizon.Account) anchor.Amount {
 // ledger, so that a high bid costs nothing on a quiet network.
 func (e *Engine) bid(ctx context.Context, operations int) (int64, error) {
 	w := &e.fees
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	if err := w.asking.take(ctx); err != nil {
+		return 0, err
+	}
+	defer w.asking.give()
 	if time.Since(w.at) > 5*time.Second {
 		s, err := e.ledger.FeeStats(ctx)
 		if err != nil {
@@ -242,7 +260,7 @@ type purse struct {
 
 // funds keeps account of what live envelopes will take from a purse.
 type funds struct {
-	deciding sync.Mutex // one batch at a time
+	deciding turn // one batch at a time
 	mu       sync.Mutex
 	reserved map[purse]anchor.Amount
 }
@@ -271,8 +289,10 @@ func (f *funds) of(p purse) anchor.Amount {
 // What is on its way is read before the balance: an envelope that applies in
 // between is then counted twice, never not at all.
 func (e *Engine) afford(ctx context.Context, batch []*anchor.Payout) ([]*anchor.Payout, error) {
-	e.funds.deciding.Lock()
-	defer e.funds.deciding.Unlock()
+	if err := e.funds.deciding.take(ctx); err != nil {
+		return nil, err
+	}
+	defer e.funds.deciding.give()
 	source := batch[0].Source
 	onTheWay := map[anchor.Asset]anchor.Amount{}
 	for _, p := range batch {

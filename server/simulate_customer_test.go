@@ -1,0 +1,455 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/stellar/go-stellar-sdk/keypair"
+	"github.com/stellar/go-stellar-sdk/network"
+	"github.com/stellar/go-stellar-sdk/txnbuild"
+
+	"windlass/server/anchor"
+	"windlass/server/horizon"
+)
+
+// A citizen is a customer: somebody with an account, a wallet, a bank account and
+// plans. Everything is
+// done one after the other, and remembered, so that in the end it can be told
+// what they must own.
+type citizen struct {
+	*lifetime
+	number  int
+	dice    *rand.Rand
+	visits  []time.Duration // after the beginning
+	key     *keypair.Full
+	exists  bool // the account
+	trusts  bool // and its trustline
+	token   string
+	tokenAt time.Time
+
+	owns anchor.Amount // of the anchor's asset, by what they have done and been told
+	paid []string      // withdrawals that the bank has paid
+}
+
+// newCitizen decides what one does by the seed and the number alone.
+func newCitizen(l *lifetime, number int) *citizen {
+	c := &citizen{lifetime: l, number: number, dice: rand.New(rand.NewPCG(l.sim.seed, uint64(number)))}
+	seed := sha256.Sum256(fmt.Appendf(nil, "customer %d of %d", number, l.sim.seed))
+	key, err := keypair.FromRawSeed(seed)
+	if err != nil {
+		l.find("no key for customer %d: %v", number, err)
+	}
+	c.key = key
+	whole := time.Duration(l.sim.days) * day
+	first := time.Duration(c.dice.Int64N(int64(whole)))
+	for range 1 + c.dice.IntN(3) {
+		at := first
+		if len(c.visits) > 0 {
+			at = c.visits[len(c.visits)-1] + time.Hour + time.Duration(c.dice.Int64N(int64(min(4*day, whole/2))))
+		}
+		if c.dice.IntN(4) == 0 { // wages are paid: many come at once
+			at = at.Truncate(day) + 17*time.Hour + time.Duration(c.dice.Int64N(int64(2*time.Minute)))
+		}
+		if at < whole {
+			c.visits = append(c.visits, at)
+		}
+	}
+	slices.Sort(c.visits)
+	return c
+}
+
+// live is all that the customer does.
+func (c *citizen) live() {
+	for i, at := range c.visits {
+		if c.sleep(time.Until(c.begins.Add(at))) != nil {
+			return
+		}
+		s := c.choose(i == 0)
+		c.count("visits")
+		c.count("errand " + s.name)
+		c.note("customer %d: %s", c.number, s.name)
+		if err := s.tell(c); err != nil && !errors.Is(err, errGone) {
+			c.find("customer %d (%s): %s: %v", c.number, c.key.Address(), s.name, err)
+			return // what they own is not known any more
+		}
+		c.note("customer %d: %s is over", c.number, s.name)
+	}
+}
+
+// errLater is a request that may work later: the anchor or the network is away
+// or has troubles of its own.
+type errLater struct{ error }
+
+// patienceOfCustomers is how long a customer goes on trying, and waiting.
+const patienceOfCustomers = 4 * 24 * time.Hour
+
+// insist does something until it works.
+func (c *citizen) insist(what string, do func() error) error {
+	began := time.Now()
+	for pause := 15 * time.Second; ; pause = min(2*pause, 10*time.Minute) {
+		err := do()
+		if _, later := errors.AsType[errLater](err); err == nil || !later {
+			return err
+		}
+		if time.Since(began) > patienceOfCustomers {
+			return fmt.Errorf("%s: not in %s: %w", what, patienceOfCustomers, err)
+		}
+		c.note("customer %d: %s: %v", c.number, what, err)
+		if err := c.sleep(pause); err != nil {
+			return err
+		}
+	}
+}
+
+// ask makes one request. An answer that is not 2xx is an error.
+func (c *citizen) ask(method, address string, header http.Header, body, answer any) error {
+	ctx, cancel := context.WithTimeout(c.ctx, 40*time.Second)
+	defer cancel()
+	var sent io.Reader
+	if body != nil {
+		b, err := json.Marshal(body)
+		if err != nil {
+			return err
+		}
+		sent = bytes.NewReader(b)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, address, sent)
+	if err != nil {
+		return err
+	}
+	maps.Copy(req.Header, header)
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	res, err := c.client.Do(req)
+	if err != nil {
+		return errLater{err}
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	switch {
+	case err != nil:
+		return errLater{err}
+	case res.StatusCode >= 500 || res.StatusCode == http.StatusTooManyRequests:
+		return errLater{fmt.Errorf("%s %s: %s %.200s", method, req.URL.Path, res.Status, b)}
+	case res.StatusCode >= 300:
+		return fmt.Errorf("%s %s: %s %.200s", method, req.URL.Path, res.Status, b)
+	case answer == nil:
+		return nil
+	}
+	if err := json.Unmarshal(b, answer); err != nil {
+		return fmt.Errorf("%s %s: %w in %.200s", method, req.URL.Path, err, b)
+	}
+	return nil
+}
+
+// graphql runs one operation at the customer's page.
+func (c *citizen) graphql(p pageOf, query string, variables map[string]any, answer any) error {
+	var a struct {
+		Data   json.RawMessage
+		Errors []gqlError
+	}
+	header := http.Header{"Authorization": {"Bearer " + p.bearer}, "X-Windlass-Transaction": {p.id}}
+	variables["id"] = p.id
+	if err := c.ask(http.MethodPost, "http://"+hostPublic+"/graphql", header, map[string]any{"query": query, "variables": variables}, &a); err != nil {
+		return err
+	}
+	if len(a.Errors) > 0 {
+		err := fmt.Errorf("%s: %+v", query, a.Errors)
+		if slices.Contains([]string{"UNAVAILABLE", "INTERNAL"}, a.Errors[0].Extensions.Code) {
+			return errLater{err}
+		}
+		return err
+	}
+	if answer == nil {
+		return nil
+	}
+	return json.Unmarshal(a.Data, answer)
+}
+
+// pageOf is the customer's page of one transaction.
+type pageOf struct{ id, bearer string }
+
+// signIn does SEP-10, if the last token is not good for a while.
+func (c *citizen) signIn() error {
+	if c.token != "" && time.Since(c.tokenAt) < 12*time.Hour {
+		return nil
+	}
+	var challenge struct{ Transaction string }
+	if err := c.ask(http.MethodGet, "http://"+hostPublic+"/auth?account="+c.key.Address(), nil, nil, &challenge); err != nil {
+		return err
+	}
+	parsed, err := txnbuild.TransactionFromXDR(challenge.Transaction)
+	if err != nil {
+		return err
+	}
+	tx, _ := parsed.Transaction()
+	if tx, err = tx.Sign(network.TestNetworkPassphrase, c.key); err != nil {
+		return err
+	}
+	signed, err := tx.Base64()
+	if err != nil {
+		return err
+	}
+	var a struct{ Token string }
+	if err := c.ask(http.MethodPost, "http://"+hostPublic+"/auth", nil, map[string]string{"transaction": signed}, &a); err != nil {
+		return err
+	}
+	c.token, c.tokenAt = a.Token, time.Now()
+	return nil
+}
+
+// begin opens the page of a new deposit or withdrawal.
+func (c *citizen) begin(kind string) (p pageOf, err error) {
+	if err := c.signIn(); err != nil {
+		return p, err
+	}
+	var a struct{ ID, URL string }
+	err = c.ask(http.MethodPost, "http://"+hostPublic+"/sep24/transactions/"+kind+"/interactive",
+		http.Header{"Authorization": {"Bearer " + c.token}}, map[string]string{"asset_code": c.cfg.terms[0].Asset.Code}, &a)
+	if err != nil {
+		return p, err
+	}
+	u, err := url.Parse(a.URL)
+	if err != nil {
+		return p, err
+	}
+	var session struct{ Bearer string }
+	err = c.ask(http.MethodPost, "http://"+hostPublic+"/interactive/"+a.ID+"/session", nil,
+		map[string]any{"token": u.Query().Get("token"), "nonce": "nonce-of-this-page-" + a.ID}, &session)
+	return pageOf{a.ID, session.Bearer}, err
+}
+
+// An order is a deposit or withdrawal that the customer has agreed to.
+type order struct {
+	id, kind  string
+	in, out   anchor.Amount
+	reference string // of a deposit
+	account   string // where a withdrawal is paid to
+	memo      string
+	deadline  time.Time
+}
+
+// agree goes through the page up to the yes. Whatever fails on the way, the
+// customer closes the popup and begins again later.
+func (c *citizen) agree(kind string, amount anchor.Amount, bankAccount string) (o *order, err error) {
+	err = c.insist("agree to a "+kind, func() error {
+		p, err := c.begin(kind)
+		if err != nil {
+			return err
+		}
+		o, err = c.agreeOn(p, kind, amount, bankAccount)
+		return err
+	})
+	return o, err
+}
+
+func (c *citizen) agreeOn(p pageOf, kind string, amount anchor.Amount, bankAccount string) (*order, error) {
+	var method []map[string]string
+	if kind == "withdraw" {
+		method = answers("bank_account_number", bankAccount, "bank_name", "Harbour Test Bank")
+	}
+	var a struct {
+		ChooseMethod struct{ AmountOut string }
+		Agree        struct{ Status string }
+	}
+	who := answers("first_name", "Ada", "last_name", "Lovelace", "email_address", fmt.Sprintf("ada%d@example.com", c.number))
+	err := c.graphql(p, `mutation($id: ID!, $who: [Answer!]!, $in: Amount!, $method: [Answer!]!) {
+		answer(transaction: $id, answers: $who) { review }
+		setAmount(transaction: $id, amountIn: $in) { amountOut }
+		chooseMethod(transaction: $id, method: "bank_transfer", answers: $method) { amountOut } }`,
+		map[string]any{"who": who, "in": amount.String(), "method": append([]map[string]string{}, method...)}, &a)
+	if err != nil {
+		return nil, err
+	}
+	out := a.ChooseMethod.AmountOut
+	if err := c.graphql(p, `mutation($id: ID!, $out: Amount!) { agree(transaction: $id, amountOut: $out) { status } }`,
+		map[string]any{"out": out}, &a); err != nil {
+		return nil, err
+	}
+	o := &order{id: p.id, kind: kind, in: amount, out: anchor.MustAmount(out), deadline: time.Now().Add(12 * time.Hour)}
+	if kind == "withdraw" {
+		o.deadline = time.Now().Add(6 * time.Hour)
+		tx, err := c.poll(o)
+		if err != nil {
+			return nil, err
+		}
+		o.account, o.memo = tx.WithdrawAnchorAccount, tx.WithdrawMemo
+		return o, nil
+	}
+	var how struct {
+		Transaction struct {
+			Instructions []struct{ Name, Value string }
+		}
+	}
+	if err := c.graphql(p, `query($id: ID!) { transaction(id: $id) { instructions { name value } } }`, map[string]any{}, &how); err != nil {
+		return nil, err
+	}
+	for _, i := range how.Transaction.Instructions {
+		if i.Name == "reference" {
+			o.reference = i.Value
+		}
+	}
+	return o, nil
+}
+
+// poll is what wallets do.
+func (c *citizen) poll(o *order) (*polled, error) {
+	if err := c.signIn(); err != nil {
+		return nil, err
+	}
+	var a struct{ Transaction polled }
+	err := c.ask(http.MethodGet, "http://"+hostPublic+"/sep24/transaction?id="+o.id, http.Header{"Authorization": {"Bearer " + c.token}}, nil, &a)
+	if err != nil {
+		return nil, err
+	}
+	tx := &a.Transaction
+	if tx.AmountOut != "" {
+		if in, out, fee := anchor.MustAmount(tx.AmountIn), anchor.MustAmount(tx.AmountOut), anchor.MustAmount(tx.AmountFee); out != in-fee {
+			c.find("%s: %s - %s is not %s", o.id, tx.AmountIn, tx.AmountFee, tx.AmountOut)
+		}
+	}
+	return tx, nil
+}
+
+// until polls, less and less often, until the transaction has one of the
+// statuses.
+func (c *citizen) until(o *order, statuses ...string) (tx *polled, err error) {
+	began, last := time.Now(), ""
+	for pause := 10 * time.Second; ; pause = min(pause*2, time.Hour) {
+		now, err := c.poll(o)
+		if _, later := errors.AsType[errLater](err); err != nil && !later {
+			return nil, err
+		}
+		if err == nil {
+			if last != now.Status {
+				c.note("customer %d: %s is %s", c.number, o.id, now.Status)
+				last = now.Status
+			}
+			if slices.Contains(statuses, now.Status) {
+				return now, nil
+			}
+		}
+		if time.Since(began) > patienceOfCustomers {
+			return nil, fmt.Errorf("%s is %q after %s, and not %v", o.id, last, patienceOfCustomers, statuses)
+		}
+		if err := c.sleep(pause); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// completed waits for what was agreed to.
+func (c *citizen) completed(o *order) error {
+	tx, err := c.until(o, "completed")
+	if err != nil {
+		return err
+	}
+	if out := anchor.MustAmount(tx.AmountOut); out != o.out {
+		return fmt.Errorf("%s paid %s where %s was agreed to", o.id, out, o.out)
+	}
+	if o.kind == "deposit" {
+		c.owns += o.out
+		c.count("deposits")
+		return nil
+	}
+	c.paid = append(c.paid, o.id)
+	c.count("withdrawals")
+	return nil
+}
+
+// transfer sends money to the anchor at the bank.
+func (c *citizen) transfer(amount anchor.Amount, reference string) error {
+	key := fmt.Sprintf("%d %d", c.number, c.dice.Uint64())
+	return c.insist("transfer at the bank", func() error {
+		return c.ask(http.MethodPost, "http://"+hostBank+"/bank/api/transfers", http.Header{"Idempotency-Key": {key}}, map[string]string{
+			"amount": amount.String(), "currency": "USD", "reference": reference, "payer_name": "Ada Lovelace", "payer_account": c.bankAccount(),
+		}, nil)
+	})
+}
+
+func (c *citizen) bankAccount() string { return fmt.Sprintf("5550%06d", c.number) }
+
+// open makes the account, and the trustline where wanted.
+func (c *citizen) open(trustline bool) error {
+	if !c.exists {
+		err := c.insist("make an account", func() error {
+			if _, err := c.plain.Account(c.ctx, c.key.Address()); err == nil || anchor.KindOf(err) != anchor.NotFound {
+				return later(err)
+			}
+			// It may tell that the account was made by an attempt that was not answered.
+			return later(c.ask(http.MethodGet, "http://"+hostHorizon+"/friendbot?addr="+c.key.Address(), nil, nil, nil))
+		})
+		if err != nil {
+			return err
+		}
+		c.exists = true
+	}
+	if c.trusts || !trustline {
+		return nil
+	}
+	c.trusts = true
+	return c.submit(nil, &txnbuild.ChangeTrust{Line: c.asset().MustToChangeTrustAsset(), Limit: txnbuild.MaxTrustlineLimit})
+}
+
+func (c *citizen) asset() txnbuild.CreditAsset {
+	a := c.cfg.terms[0].Asset
+	return txnbuild.CreditAsset{Code: a.Code, Issuer: a.Issuer}
+}
+
+// pay pays the anchor on the ledger.
+func (c *citizen) pay(to string, amount anchor.Amount, memo txnbuild.Memo) error {
+	c.owns -= amount
+	return c.submit(memo, &txnbuild.Payment{Destination: to, Asset: c.asset(), Amount: amount.String()})
+}
+
+func later(err error) error {
+	if err != nil {
+		return errLater{err}
+	}
+	return nil
+}
+
+// submit puts a transaction into the ledger, by the same bytes until it is there.
+func (c *citizen) submit(memo txnbuild.Memo, ops ...txnbuild.Operation) error {
+	var envelope string
+	err := c.insist("sign a transaction", func() error {
+		a, err := c.plain.Account(c.ctx, c.key.Address())
+		if err != nil {
+			return later(err)
+		}
+		tx, err := txnbuild.NewTransaction(txnbuild.TransactionParams{
+			SourceAccount: &txnbuild.SimpleAccount{AccountID: a.ID, Sequence: a.Sequence}, IncrementSequenceNum: true,
+			BaseFee: 100_000, Memo: memo, Operations: ops, Preconditions: txnbuild.Preconditions{TimeBounds: txnbuild.NewInfiniteTimeout()},
+		})
+		if err != nil {
+			return err
+		}
+		if tx, err = tx.Sign(network.TestNetworkPassphrase, c.key); err != nil {
+			return err
+		}
+		envelope, err = tx.Base64()
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return c.insist("submit a transaction", func() error {
+		sub, err := c.plain.Submit(c.ctx, envelope)
+		if sub.Outcome == horizon.Failed {
+			return err
+		}
+		return later(err)
+	})
+}

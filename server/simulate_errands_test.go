@@ -1,0 +1,349 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/stellar/go-stellar-sdk/txnbuild"
+	"github.com/stellar/go-stellar-sdk/xdr"
+
+	"windlass/server/anchor"
+)
+
+// An errand is what a customer does in one visit.
+type errand struct {
+	name  string
+	often int // of all that can be chosen
+	when  when
+	tell  func(*citizen) error
+}
+
+// when says which customers can run an errand.
+type when int
+
+const (
+	always when = iota
+	first       // who has no account yet
+	rich        // who has enough to withdraw
+)
+
+// least is what makes a customer rich.
+const least = 60 * anchor.One
+
+// errands is the table. To add one is to add a line.
+var errands []errand
+
+func init() { // what it calls needs the table
+	errands = []errand{
+		{"deposit", 40, always, (*citizen).deposits},
+		{"deposit before there is an account", 6, first, (*citizen).depositsWithoutAccount},
+		{"deposit before there is a trustline", 6, first, (*citizen).depositsWithoutTrustline},
+		{"deposit with a wrong reference first", 3, always, (*citizen).depositsUnderWrongReference},
+		{"deposit too little first", 3, always, (*citizen).depositsTooLittle},
+		{"deposit twice", 3, always, (*citizen).depositsTwice},
+		{"deposit too late", 2, always, (*citizen).depositsTooLate},
+		{"deposit never paid", 3, always, (*citizen).depositsNothing},
+		{"deposit page left", 3, always, (*citizen).leavesThePage},
+		{"withdrawal", 60, rich, (*citizen).withdraws},
+		{"withdrawal to a muxed address", 4, rich, (*citizen).withdrawsMuxed},
+		{"withdrawal with a wrong memo first", 4, rich, withdrawsWith(txnbuild.MemoID(4711))},
+		{"withdrawal with a text for a memo first", 4, rich, withdrawsWith(txnbuild.MemoText("thanks"))},
+		{"withdrawal without a memo first", 4, rich, withdrawsWith(nil)},
+		{"withdrawal of lumens first", 3, rich, (*citizen).withdrawsLumens},
+		{"withdrawal too little first", 4, rich, (*citizen).withdrawsTooLittle},
+		{"withdrawal twice", 4, rich, (*citizen).withdrawsTwice},
+		{"withdrawal too late", 3, rich, (*citizen).withdrawsTooLate},
+		{"withdrawal never paid", 3, rich, (*citizen).withdrawsNothing},
+		{"withdrawal to a closed account", 3, rich, withdrawsTo("00000000")},
+		{"withdrawal that the bank returns", 3, rich, withdrawsTo("99999999")},
+	}
+}
+
+// choose picks the next errand.
+func (c *citizen) choose(isFirst bool) errand {
+	able := slices.DeleteFunc(slices.Clone(errands), func(s errand) bool {
+		return s.when == first && (!isFirst || c.exists) || s.when == rich && c.owns < least
+	})
+	sum := 0
+	for _, s := range able {
+		sum += s.often
+	}
+	n := c.dice.IntN(sum)
+	for _, s := range able {
+		if n -= s.often; n < 0 {
+			return s
+		}
+	}
+	return able[0]
+}
+
+// some is an amount to deposit.
+func (c *citizen) some() anchor.Amount {
+	return anchor.Amount(20+c.dice.IntN(481))*anchor.One + anchor.Amount(c.dice.IntN(100))*anchor.One/100
+}
+
+// part is an amount to withdraw, so that what goes wrong first can be afforded.
+func (c *citizen) part() anchor.Amount {
+	most := int(c.owns / anchor.One / 3)
+	return anchor.Amount(10+c.dice.IntN(max(1, most-10)))*anchor.One + anchor.Amount(c.dice.IntN(100))*anchor.One/100
+}
+
+// while takes the customer's time.
+func (c *citizen) while(most time.Duration) error {
+	return c.sleep(time.Minute + time.Duration(c.dice.Int64N(int64(most))))
+}
+
+// ordered is a deposit that is agreed to and about to be paid.
+func (c *citizen) ordered(trustline bool) (*order, error) {
+	if trustline || c.exists {
+		if err := c.open(trustline); err != nil {
+			return nil, err
+		}
+	}
+	o, err := c.agree("deposit", c.some(), "")
+	if err != nil {
+		return nil, err
+	}
+	return o, c.while(3 * time.Hour)
+}
+
+func (c *citizen) deposits() error {
+	o, err := c.ordered(true)
+	if err == nil {
+		err = c.transfer(o.in, o.reference)
+	}
+	if err == nil {
+		err = c.completed(o)
+	}
+	return err
+}
+
+func (c *citizen) depositsWithoutAccount() error {
+	o, err := c.ordered(false)
+	if err == nil {
+		err = c.transfer(o.in, o.reference)
+	}
+	if err == nil {
+		err = c.while(24 * time.Hour)
+	}
+	if err == nil {
+		err = c.open(true)
+	}
+	if err == nil {
+		err = c.completed(o)
+	}
+	return err
+}
+
+func (c *citizen) depositsWithoutTrustline() error {
+	if err := c.open(false); err != nil {
+		return err
+	}
+	return c.depositsWithoutAccount()
+}
+
+// again is a deposit that is paid right once something else was tried.
+func (c *citizen) again(wrong func(*order) error) error {
+	o, err := c.ordered(true)
+	if err == nil {
+		err = wrong(o)
+	}
+	if err == nil {
+		err = c.while(3 * time.Hour)
+	}
+	if err == nil {
+		err = c.transfer(o.in, o.reference)
+	}
+	if err == nil {
+		err = c.completed(o)
+	}
+	return err
+}
+
+func (c *citizen) depositsUnderWrongReference() error {
+	return c.again(func(o *order) error { return c.transfer(o.in, fmt.Sprintf("for my deposit %d", c.number)) })
+}
+
+func (c *citizen) depositsTooLittle() error {
+	return c.again(func(o *order) error { return c.transfer(5*anchor.One, o.reference) })
+}
+
+func (c *citizen) depositsTwice() error {
+	o, err := c.ordered(true)
+	if err == nil {
+		err = c.transfer(o.in, o.reference)
+	}
+	if err == nil {
+		err = c.transfer(o.in, o.reference)
+	}
+	if err == nil {
+		err = c.completed(o)
+	}
+	return err
+}
+
+// late waits until the deadline has passed.
+func (c *citizen) late(o *order) error {
+	return c.sleep(time.Until(o.deadline) + time.Duration(c.dice.Int64N(int64(8*time.Hour))))
+}
+
+func (c *citizen) depositsTooLate() error {
+	o, err := c.ordered(true)
+	if err == nil {
+		err = c.late(o)
+	}
+	if err == nil {
+		err = c.transfer(o.in, o.reference)
+	}
+	if err == nil {
+		_, err = c.until(o, "expired")
+	}
+	return err
+}
+
+func (c *citizen) depositsNothing() error {
+	o, err := c.ordered(true)
+	if err == nil {
+		_, err = c.until(o, "expired")
+	}
+	return err
+}
+
+func (c *citizen) leavesThePage() error {
+	var p pageOf
+	err := c.insist("open the page", func() (err error) {
+		p, err = c.begin("deposit")
+		return err
+	})
+	if err == nil {
+		_, err = c.until(&order{id: p.id}, "expired")
+	}
+	return err
+}
+
+// wanted is a withdrawal that is agreed to and about to be paid.
+func (c *citizen) wanted(bankAccount string) (*order, error) {
+	o, err := c.agree("withdraw", c.part(), bankAccount)
+	if err != nil {
+		return nil, err
+	}
+	return o, c.while(time.Hour)
+}
+
+// payRight pays as asked.
+func (c *citizen) payRight(o *order) error {
+	n, err := strconv.ParseUint(o.memo, 10, 64)
+	if err != nil {
+		return err
+	}
+	return c.pay(o.account, o.in, txnbuild.MemoID(n))
+}
+
+// withdrawsAfter pays right once something else was tried.
+func (c *citizen) withdrawsAfter(wrong func(*order) error) error {
+	o, err := c.wanted(c.bankAccount())
+	if err == nil {
+		err = wrong(o)
+	}
+	if err == nil {
+		err = c.while(time.Hour)
+	}
+	if err == nil {
+		err = c.payRight(o)
+	}
+	if err == nil {
+		err = c.completed(o)
+	}
+	return err
+}
+
+func (c *citizen) withdraws() error {
+	return c.withdrawsAfter(func(*order) error { return nil })
+}
+
+func (c *citizen) withdrawsMuxed() error {
+	o, err := c.wanted(c.bankAccount())
+	if err != nil {
+		return err
+	}
+	n, err := strconv.ParseUint(o.memo, 10, 64)
+	if err != nil {
+		return err
+	}
+	to, err := xdr.MuxedAccountFromAccountId(o.account, n)
+	if err == nil {
+		err = c.pay(to.Address(), o.in, nil)
+	}
+	if err == nil {
+		err = c.completed(o)
+	}
+	return err
+}
+
+func withdrawsWith(memo txnbuild.Memo) func(*citizen) error {
+	return func(c *citizen) error {
+		return c.withdrawsAfter(func(o *order) error { return c.pay(o.account, o.in, memo) })
+	}
+}
+
+func (c *citizen) withdrawsLumens() error {
+	return c.withdrawsAfter(func(o *order) error {
+		n, err := strconv.ParseUint(o.memo, 10, 64)
+		if err != nil {
+			return err
+		}
+		return c.submit(txnbuild.MemoID(n), &txnbuild.Payment{Destination: o.account, Asset: txnbuild.NativeAsset{}, Amount: "7"})
+	})
+}
+
+func (c *citizen) withdrawsTooLittle() error {
+	return c.withdrawsAfter(func(o *order) error {
+		n, err := strconv.ParseUint(o.memo, 10, 64)
+		if err != nil {
+			return err
+		}
+		return c.pay(o.account, o.in/2, txnbuild.MemoID(n))
+	})
+}
+
+func (c *citizen) withdrawsTwice() error {
+	return c.withdrawsAfter(c.payRight)
+}
+
+func (c *citizen) withdrawsTooLate() error {
+	o, err := c.wanted(c.bankAccount())
+	if err == nil {
+		err = c.late(o)
+	}
+	if err == nil {
+		err = c.payRight(o)
+	}
+	if err == nil {
+		_, err = c.until(o, "expired")
+	}
+	return err
+}
+
+func (c *citizen) withdrawsNothing() error {
+	o, err := c.wanted(c.bankAccount())
+	if err == nil {
+		_, err = c.until(o, "expired")
+	}
+	return err
+}
+
+// withdrawsTo is paid back by the bank, and then held for a person.
+func withdrawsTo(account string) func(*citizen) error {
+	return func(c *citizen) error {
+		o, err := c.wanted(account)
+		if err == nil {
+			err = c.payRight(o)
+		}
+		if err == nil {
+			_, err = c.until(o, "on_hold")
+		}
+		return err
+	}
+}

@@ -1,0 +1,329 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"windlass/server/horizon"
+	"windlass/server/rail"
+	"windlass/server/sandbox"
+)
+
+// Where everything is on the network in this process.
+const (
+	hostPublic  = "localhost:8000"
+	hostAdmin   = "localhost:8001"
+	hostHorizon = "localhost:8002" // clean: customers' wallets give up at one fault
+	hostStormy  = "localhost:8003" // the anchor's own way to the network
+	hostBank    = "localhost:8004"
+)
+
+// ledgerTime is the public network's. Ledgers without transactions are closed as
+// well: one costs some microseconds, and a month has half a million.
+const ledgerTime = 5 * time.Second
+
+// A lifetime is the world that a simulation happens in.
+type lifetime struct {
+	sim  *simulation
+	ctx  context.Context
+	stop context.CancelFunc
+
+	net     inProcess
+	client  *http.Client // of everybody but the anchor
+	network *sandbox.Network
+	weather *sandbox.Weather
+	plain   *horizon.Client // past the weather
+	bank    *rail.Simulated // as the bank has it, whether the anchor runs or not
+	line    *bankLine       // the anchor's line to the bank
+	cfg     *Config
+	servers []*http.Server
+	log     *slog.Logger
+	files   []*os.File
+
+	turn    chan struct{} // held by whoever stops or starts the anchor
+	stopped int           // how many want it to stand still
+	running *running
+	balance *balance
+
+	begins, ends   time.Time
+	everybody      []*citizen
+	busy, troubled sync.WaitGroup
+
+	mu       sync.Mutex
+	events   *bufio.Writer
+	counts   map[string]int
+	findings []string
+	ledgers  uint32
+	struck   int
+}
+
+// running is an anchor that was started.
+type running struct {
+	app    *app
+	cancel context.CancelFunc
+	ended  chan error
+	client *http.Client
+}
+
+// newLifetime makes a network, a bank and an anchor's folder and accounts.
+func newLifetime(ctx context.Context, s *simulation) (l *lifetime, err error) {
+	l = &lifetime{sim: s, counts: map[string]int{}, turn: make(chan struct{}, 1)}
+	l.ctx, l.stop = context.WithCancel(ctx)
+	if err := l.openLogs(); err != nil {
+		return nil, err
+	}
+	l.network, err = sandbox.Open(sandbox.Config{CloseEvery: ledgerTime, StreamEvery: 3 * ledgerTime, Logger: l.log.With("room", "network")})
+	if err != nil {
+		return nil, err
+	}
+	l.weather = sandbox.NewWeather(l.network, s.seed)
+	l.client = l.net.client()
+	l.serve(hostHorizon, l.network.Handler())
+	l.serve(hostStormy, l.weather.Handler())
+	l.plain = horizon.New(horizon.Config{URLs: []string{"http://" + hostHorizon}, HTTP: l.client})
+
+	issuer, err := devFiles(s.dir)
+	if err != nil {
+		return nil, err
+	}
+	l.cfg, err = Load(l.path(configFile), []string{
+		envPrefix + "PUBLIC_URL=http://" + hostPublic, envPrefix + "ADMIN_URL=http://" + hostAdmin,
+		envPrefix + "NETWORK_HORIZON=http://" + hostHorizon,
+		// Short, so that being late or never paying does not take half a month.
+		envPrefix + "ASSETS_0_DEPOSIT_WINDOW=12h", envPrefix + "ASSETS_0_WITHDRAW_WINDOW=6h",
+	})
+	if err != nil {
+		return nil, err
+	}
+	l.bank, err = rail.OpenSimulated(l.cfg.Rail.Path, rail.SimulatedConfig{
+		Holder: l.cfg.Rail.Holder, Number: l.cfg.Rail.AccountNumber, Bank: l.cfg.Rail.BankName,
+		Currencies: currencies(l.cfg.terms), Delay: 10 * time.Minute,
+	})
+	if err != nil {
+		return nil, err
+	}
+	l.line = &bankLine{Simulated: l.bank, dice: rand.New(rand.NewPCG(s.seed, 0))}
+	l.serve(hostBank, l.bank.Handler())
+	l.balance = &balance{Config: l.cfg, Horizon: "http://" + hostHorizon, HTTP: l.client, Bank: l.bank}
+	if err := bootstrap(ctx, l.cfg, issuer, l.client, l.log); err != nil {
+		return nil, err
+	}
+	// One of the Horizons behind the anchor's load balancer lags, all the time.
+	_, err = l.weather.Set(sandbox.Fault{Name: "lags", Kind: sandbox.Lagging, Rate: 0.01, Ledgers: 3})
+	return l, err
+}
+
+// openLogs opens the event log and the anchor's.
+func (l *lifetime) openLogs() error {
+	for _, name := range []string{"events.log", "anchor.log"} {
+		f, err := os.Create(l.path(name))
+		if err != nil {
+			return err
+		}
+		l.files = append(l.files, f)
+	}
+	l.events = bufio.NewWriter(l.files[0])
+	l.log = slog.New(quiet{slog.NewTextHandler(l.files[1], nil)})
+	return nil
+}
+
+// quiet is a log without a line for each request.
+type quiet struct{ slog.Handler }
+
+func (q quiet) Handle(ctx context.Context, r slog.Record) error {
+	if r.Message == "request" {
+		return nil
+	}
+	return q.Handler.Handle(ctx, r)
+}
+
+func (q quiet) WithAttrs(attrs []slog.Attr) slog.Handler { return quiet{q.Handler.WithAttrs(attrs)} }
+func (q quiet) WithGroup(name string) slog.Handler       { return quiet{q.Handler.WithGroup(name)} }
+
+func (l *lifetime) serve(name string, h http.Handler) {
+	s := &http.Server{Handler: h, ReadHeaderTimeout: time.Minute}
+	l.servers = append(l.servers, s)
+	bound := l.net.listen(name)
+	go func() { _ = s.Serve(bound) }()
+}
+
+// halt stops the anchor, and start lets it run again once nobody wants it to
+// stand still any more.
+func (l *lifetime) halt() {
+	l.turn <- struct{}{}
+	defer func() { <-l.turn }()
+	if l.stopped++; l.stopped == 1 {
+		l.stopAnchor()
+	}
+}
+
+func (l *lifetime) start() {
+	l.turn <- struct{}{}
+	defer func() { <-l.turn }()
+	if l.stopped--; l.stopped == 0 {
+		l.startAnchor()
+	}
+}
+
+// startAnchor starts the anchor on the books that there are.
+//
+// Only the safety nets are wider than in production, as a month of looking at
+// the books every second would be all that it did: what matters must come
+// through the wake-ups.
+func (l *lifetime) startAnchor() {
+	ctx, cancel := context.WithCancel(l.ctx)
+	r := &running{cancel: cancel, ended: make(chan error, 1), client: l.net.client()}
+	a, err := newApp(ctx, l.cfg, devMode{horizon: "http://" + hostStormy, http: r.client}, l.log)
+	if err != nil {
+		cancel()
+		l.find("the anchor does not start: %v", err)
+		return
+	}
+	a.incoming.CheckEvery, a.incoming.ExpireEvery = 5*time.Minute, 5*time.Minute
+	a.payouts.Poll = 5 * time.Minute
+	a.rail.Poll, a.rail.Rail = 5*time.Minute, l.line
+	r.app = a
+	go func() { r.ended <- a.Run(ctx, l.net.listen(hostPublic), l.net.listen(hostAdmin)) }()
+	l.running = r
+	l.count("starts")
+	l.note("the anchor starts")
+}
+
+func (l *lifetime) stopAnchor() {
+	r := l.running
+	if r == nil {
+		return
+	}
+	l.running = nil
+	r.cancel()
+	if err := errors.Join(<-r.ended, r.app.Close()); err != nil && !errors.Is(err, context.Canceled) {
+		l.find("the anchor did not stop well: %v", err)
+	}
+	r.client.CloseIdleConnections()
+	l.note("the anchor stands still")
+}
+
+// end stops everything.
+func (l *lifetime) end() {
+	l.stopAnchor()
+	for _, f := range l.weather.Faults() {
+		l.struck += f.Struck
+	}
+	head, err := l.plain.LatestLedger(l.ctx)
+	if err != nil {
+		l.find("the network does not answer: %v", err)
+	}
+	l.ledgers = head.Sequence
+	l.stop()
+	l.client.CloseIdleConnections()
+	l.weather.ClearAll()
+	if err := errors.Join(l.network.Close(), l.bank.Close()); err != nil {
+		l.find("the network or the bank did not stop well: %v", err)
+	}
+	for _, s := range l.servers {
+		_ = s.Close()
+	}
+	_ = l.events.Flush()
+	for _, f := range l.files {
+		_ = f.Close()
+	}
+}
+
+// note writes a line into the event log.
+func (l *lifetime) note(format string, args ...any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.write(fmt.Sprintf(format, args...))
+}
+
+func (l *lifetime) write(text string) {
+	if l.events != nil {
+		_, _ = fmt.Fprintf(l.events, "%s %s\n", time.Now().Format("Jan 02 15:04:05.000"), text)
+	}
+}
+
+// find notes something that must not be.
+func (l *lifetime) find(format string, args ...any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	text := fmt.Sprintf(format, args...)
+	l.write("FINDING " + text)
+	l.findings = append(l.findings, fmt.Sprintf("%s: %s", time.Since(l.begins).Round(time.Second), text))
+}
+
+func (l *lifetime) count(what string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.counts[what]++
+}
+
+// check holds the books against the ledger and the bank, whatever is under way.
+func (l *lifetime) check(when string) *verdict {
+	v, err := l.balance.look(l.ctx)
+	if err != nil {
+		l.find("%s: the balance cannot be looked at: %v", when, err)
+		return &verdict{}
+	}
+	for _, f := range v.Findings {
+		l.find("%s: %s: %s", when, f.Kind, f.Text)
+	}
+	l.note("%s: %d findings, %d under way, %d wait for a person", when, len(v.Findings), v.Open, v.Parked)
+	return v
+}
+
+// finalCheck is the last one: nothing is under way, and everybody owns what they
+// were told.
+func (l *lifetime) finalCheck() {
+	if v := l.check("in the end"); v.Open > 0 {
+		l.find("in the end %d payouts and orders are still under way", v.Open)
+	}
+	for _, c := range l.everybody {
+		c.settle()
+	}
+	l.bankPaid()
+}
+
+// settle holds what the customer owns on the ledger against what they should.
+func (c *citizen) settle() {
+	if !c.exists {
+		return
+	}
+	a, err := c.plain.Account(c.ctx, c.key.Address())
+	if err != nil {
+		c.find("customer %d: %v", c.number, err)
+		return
+	}
+	if b, _ := a.Balance(c.cfg.terms[0].Asset); b.Amount != c.owns {
+		c.find("customer %d (%s) owns %s, and was told of %s", c.number, c.key.Address(), b.Amount, c.owns)
+	}
+}
+
+// bankPaid holds what the bank has paid against the withdrawals that customers
+// were told are completed: each once, and nothing else.
+func (l *lifetime) bankPaid() {
+	account, err := l.bank.Account(l.ctx, time.Time{})
+	if err != nil {
+		l.find("the bank does not answer: %v", err)
+		return
+	}
+	var told, paid int
+	for _, c := range l.everybody {
+		told += len(c.paid)
+	}
+	for _, line := range account.Lines {
+		if line.Order != "" {
+			paid++
+		}
+	}
+	if told != paid {
+		l.find("the bank has paid %d times, customers were told of %d", paid, told)
+	}
+}
