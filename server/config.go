@@ -40,6 +40,7 @@ type Config struct {
 	SEP10        SEP10Config        `toml:"sep10" envPrefix:"SEP10_"`
 	Payout       PayoutConfig       `toml:"payout" envPrefix:"PAYOUT_"`
 	Rail         RailConfig         `toml:"rail" envPrefix:"RAIL_"`
+	Unmatched    UnmatchedConfig    `toml:"unmatched" envPrefix:"UNMATCHED_"`
 	Secrets      SecretsConfig      `toml:"secrets" envPrefix:"SECRETS_"`
 	Log          LogConfig          `toml:"log" envPrefix:"LOG_"`
 	Assets       []AssetConfig      `toml:"assets" envPrefix:"ASSETS_"`
@@ -47,7 +48,9 @@ type Config struct {
 	// What the check made of the above.
 	keys  Keys
 	terms []*anchor.Terms
-	hot   []payout.Hot
+	// unmatched is what becomes of money that no rule gives to anybody.
+	unmatched anchor.Policies
+	hot       []payout.Hot
 	// warnings are oddities that do not stop the start; they are logged once.
 	warnings []string
 }
@@ -105,6 +108,39 @@ type RailConfig struct {
 	BankName      string `toml:"bank_name" env:"BANK_NAME"`
 }
 
+// UnmatchedConfig has the policy for each reason why money is not taken
+// ([anchor.Rules]), and what bounds the refunds that nobody decides.
+type UnmatchedConfig struct {
+	NoMemo           string `toml:"no_memo" env:"NO_MEMO"`
+	UnknownMemo      string `toml:"unknown_memo" env:"UNKNOWN_MEMO"`
+	WrongMemoKind    string `toml:"wrong_memo_kind" env:"WRONG_MEMO_KIND"`
+	MemoDisagrees    string `toml:"memo_disagrees" env:"MEMO_DISAGREES"`
+	WrongAsset       string `toml:"wrong_asset" env:"WRONG_ASSET"`
+	Short            string `toml:"short" env:"SHORT"`
+	Late             string `toml:"late" env:"LATE"`
+	Second           string `toml:"second" env:"SECOND"`
+	UnknownOperation string `toml:"unknown_operation" env:"UNKNOWN_OPERATION"`
+	UnknownReference string `toml:"unknown_reference" env:"UNKNOWN_REFERENCE"`
+	WrongPayer       string `toml:"wrong_payer" env:"WRONG_PAYER"`
+	Unbookable       string `toml:"unbookable" env:"UNBOOKABLE"`
+	TooSmall         string `toml:"too_small" env:"TOO_SMALL"`
+	TooLarge         string `toml:"too_large" env:"TOO_LARGE"`
+
+	RefundsPerSender *int   `toml:"refunds_per_sender" env:"REFUNDS_PER_SENDER"` // in a day
+	LumensMinimum    string `toml:"lumens_minimum" env:"LUMENS_MINIMUM"`
+}
+
+// policies are where each reason's policy stands.
+func (u *UnmatchedConfig) policies() map[string]*string {
+	return map[string]*string{
+		anchor.NoMemo: &u.NoMemo, anchor.UnknownMemo: &u.UnknownMemo, anchor.WrongMemoKind: &u.WrongMemoKind,
+		anchor.MemoDisagrees: &u.MemoDisagrees, anchor.WrongAsset: &u.WrongAsset, string(anchor.Short): &u.Short,
+		string(anchor.Late): &u.Late, string(anchor.Second): &u.Second, anchor.UnknownOperation: &u.UnknownOperation,
+		anchor.UnknownReference: &u.UnknownReference, anchor.WrongPayer: &u.WrongPayer, anchor.Unbookable: &u.Unbookable,
+		string(anchor.Small): &u.TooSmall, string(anchor.Large): &u.TooLarge,
+	}
+}
+
 // SecretsConfig holds each secret as a value or as the name of a file.
 type SecretsConfig struct {
 	EncryptionKey        Secret   `toml:"encryption_key" env:"ENCRYPTION_KEY"`
@@ -131,16 +167,18 @@ type LogConfig struct {
 
 // AssetConfig is one [[assets]] table; the check makes anchor.Terms of it.
 type AssetConfig struct {
-	Code        string     `toml:"code" env:"CODE"`
-	Issuer      string     `toml:"issuer" env:"ISSUER"`
-	OffChain    string     `toml:"off_chain" env:"OFF_CHAIN"` // SEP-38's "iso4217:USD"
-	Name        string     `toml:"name" env:"NAME"`
-	Description string     `toml:"description" env:"DESCRIPTION"`
-	Decimals    *int       `toml:"decimals" env:"DECIMALS"`
-	HotMinimum  string     `toml:"hot_minimum" env:"HOT_MINIMUM"` // on the distribution account; "" is none
-	HotMaximum  string     `toml:"hot_maximum" env:"HOT_MAXIMUM"`
-	Deposit     SideConfig `toml:"deposit" envPrefix:"DEPOSIT_"`
-	Withdraw    SideConfig `toml:"withdraw" envPrefix:"WITHDRAW_"`
+	Code          string     `toml:"code" env:"CODE"`
+	Issuer        string     `toml:"issuer" env:"ISSUER"`
+	OffChain      string     `toml:"off_chain" env:"OFF_CHAIN"` // SEP-38's "iso4217:USD"
+	Name          string     `toml:"name" env:"NAME"`
+	Description   string     `toml:"description" env:"DESCRIPTION"`
+	Decimals      *int       `toml:"decimals" env:"DECIMALS"`
+	RefundFee     string     `toml:"refund_fee" env:"REFUND_FEE"`
+	RefundMinimum string     `toml:"refund_minimum" env:"REFUND_MINIMUM"`
+	HotMinimum    string     `toml:"hot_minimum" env:"HOT_MINIMUM"` // on the distribution account; "" is none
+	HotMaximum    string     `toml:"hot_maximum" env:"HOT_MAXIMUM"`
+	Deposit       SideConfig `toml:"deposit" envPrefix:"DEPOSIT_"`
+	Withdraw      SideConfig `toml:"withdraw" envPrefix:"WITHDRAW_"`
 }
 
 // SideConfig is one direction of an asset.
@@ -203,12 +241,20 @@ func (c *Config) defaults() {
 	fill(&c.Rail.Holder, c.Organization.Name)
 	fill(&c.Rail.AccountNumber, "1002003004")
 	fill(&c.Rail.BankName, "Harbour Test Bank")
+	policies := c.Unmatched.policies()
+	for _, r := range anchor.Rules {
+		fill(policies[r.Reason], string(r.Policies[0]))
+	}
+	fill(&c.Unmatched.RefundsPerSender, new(3))
+	fill(&c.Unmatched.LumensMinimum, "1")
 	fill(&c.Log.Level, "info")
 	fill(&c.Log.Format, "auto")
 	for i := range c.Assets {
 		a := &c.Assets[i]
 		fill(&a.Name, a.Code)
 		fill(&a.Decimals, new(2))
+		fill(&a.RefundFee, "0")
+		fill(&a.RefundMinimum, "0")
 		for _, s := range []*SideConfig{&a.Deposit, &a.Withdraw} {
 			fill(&s.Enabled, new(len(s.Methods) > 0))
 			fill(&s.FeeFixed, "0")

@@ -36,6 +36,7 @@ func (k *check) config(c *Config) {
 	k.lifetimes(c)
 	k.logging(c)
 	k.rail(c)
+	k.unmatched(c)
 	k.secrets(c)
 	k.channels(c)
 	k.assets(c)
@@ -165,6 +166,39 @@ func (k *check) rail(c *Config) {
 		k.wrong("rail.kind", "the simulated bank is refused on the public network, and this version has no other")
 	}
 	c.Rail.Path = k.path(c.Rail.Path)
+}
+
+func (k *check) unmatched(c *Config) {
+	u := &c.Unmatched
+	c.unmatched = anchor.Policies{Of: map[string]anchor.Policy{}, PerSender: *u.RefundsPerSender}
+	policies := u.policies()
+	for _, r := range anchor.Rules {
+		p := anchor.Policy(*policies[r.Reason])
+		if !slices.Contains(r.Policies, p) {
+			var known []string
+			for _, p := range r.Policies {
+				known = append(known, string(p))
+			}
+			k.wrong("unmatched."+r.Reason, "%q will not do; expected %s", p, strings.Join(known, " or "))
+		}
+		c.unmatched.Of[r.Reason] = p
+	}
+	if *u.RefundsPerSender < 0 || *u.RefundsPerSender > 1000 {
+		k.wrong("unmatched.refunds_per_sender", "%d will not do; expected 0 to 1000", *u.RefundsPerSender)
+	}
+	c.unmatched.LumensMinimum = k.amount("unmatched.lumens_minimum", u.LumensMinimum, anchor.Decimals)
+}
+
+// amount reads one that is given in any case, by its default if by nothing else.
+func (k *check) amount(key, value string, decimals int) anchor.Amount {
+	a, err := anchor.ParseAmount(value)
+	switch {
+	case err != nil:
+		k.wrong(key, `%q will not do; expected a plain decimal in quotes, such as "10" or "0.50"`, value)
+	case !a.IsWhole(decimals):
+		k.wrong(key, "%s has more than the %d decimals of the asset", value, decimals)
+	}
+	return a
 }
 
 func (k *check) logging(c *Config) {
@@ -349,6 +383,7 @@ func (k *check) assets(c *Config) {
 			k.wrong(at+"decimals", "%d will not do; expected 0 to %d", t.Decimals, anchor.Decimals)
 			t.Decimals = anchor.Decimals
 		}
+		t.RefundFee, t.RefundMinimum = k.amount(at+"refund_fee", a.RefundFee, t.Decimals), k.amount(at+"refund_minimum", a.RefundMinimum, t.Decimals)
 		t.Deposit = k.side(at+"deposit.", a.Deposit, t.Decimals)
 		t.Withdraw = k.side(at+"withdraw.", a.Withdraw, t.Decimals)
 		k.prices(at, t)
@@ -408,17 +443,16 @@ var (
 func (k *check) side(at string, s SideConfig, decimals int) anchor.Side {
 	made := anchor.Side{Enabled: *s.Enabled, Window: time.Duration(s.Window)}
 	amount := func(key, value string) anchor.Amount {
-		a, err := anchor.ParseAmount(value)
 		switch {
 		case value == "" && !made.Enabled:
+			return 0
 		case value == "":
 			k.wrong(at+key, `is missing; expected an amount in quotes, such as "10"`)
-		case err != nil:
-			k.wrong(at+key, `%q will not do; expected a plain decimal in quotes, such as "10" or "0.50"`, value)
-		case key != "fee_percent" && !a.IsWhole(decimals):
-			k.wrong(at+key, "%s has more than the %d decimals of the asset", value, decimals)
+			return 0
+		case key == "fee_percent":
+			return k.amount(at+key, value, anchor.Decimals)
 		}
-		return a
+		return k.amount(at+key, value, decimals)
 	}
 	made.Min, made.Max = amount("min", s.Min), amount("max", s.Max)
 	made.Fee = anchor.Schedule{

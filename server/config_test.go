@@ -115,6 +115,10 @@ func TestExampleLoads(t *testing.T) {
 	if diff := cmp.Diff(want, c.terms); diff != "" {
 		t.Errorf("terms (-want +got):\n%s", diff)
 	}
+	if len(c.unmatched.Of) != len(anchor.Rules) || c.unmatched.Of[anchor.NoMemo] != anchor.PolicyHold ||
+		c.unmatched.Of[string(anchor.Small)] != anchor.PolicyRefund || c.unmatched.PerSender != 3 || c.unmatched.LumensMinimum != anchor.One {
+		t.Errorf("policies %+v", c.unmatched)
+	}
 	if c.keys.Encryption == nil || len(c.keys.Token) != 32 || len(c.keys.Session) != 1 || len(c.keys.Channels) != 2 {
 		t.Errorf("keys: %v %d %d %d", c.keys.Encryption, len(c.keys.Token), len(c.keys.Session), len(c.keys.Channels))
 	}
@@ -492,6 +496,14 @@ func TestProblems(t *testing.T) {
 		{name: "a direction without a method",
 			oldnew: []string{"#enabled = true", "enabled = true", "[[assets.deposit.methods]]\nid = \"bank_transfer\"", ""},
 			want:   []string{`assets[0].deposit.methods: is missing`}},
+		{name: "what becomes of money that nobody expected",
+			oldnew: []string{`#wrong_asset = "hold"`, `wrong_assets = "hold"`, `#no_memo = "hold"`, `no_memo = "keep"`, `#short = "hold"`, `short = "revive"`, `#late = "hold"`, `late = "never"`,
+				`#lumens_minimum = "1"`, `lumens_minimum = "some"`, `#refunds_per_sender = 3`, `refunds_per_sender = -1`,
+				`#refund_fee = "0"`, `refund_fee = "0.001"`, `#refund_minimum = "0"`, `refund_minimum = "1e3"`},
+			want: []string{`unmatched.wrong_assets: there is no such key; did you mean "wrong_asset"?`, `unmatched.no_memo: "keep" will not do; expected hold or refund`, `unmatched.short: "revive" will not do; expected hold or refund`,
+				`unmatched.late: "never" will not do; expected hold or refund or revive`, `unmatched.lumens_minimum: "some" will not do`,
+				`unmatched.refunds_per_sender: -1 will not do; expected 0 to 1000`,
+				`assets[0].refund_fee: 0.001 has more than the 2 decimals`, `assets[0].refund_minimum: "1e3" will not do`}},
 		{name: "no assets",
 			oldnew: []string{example(t)[strings.Index(example(t), "[[assets]]"):], ""},
 			want:   []string{`assets: is missing; expected an [[assets]] table`}},

@@ -22,6 +22,9 @@ type Payment struct {
 	// Transaction is the one it was matched to. While a Short, Second or Late one
 	// is unmatched it is the one that it was meant for.
 	Transaction string
+	// DecideAt is when the operator's policy decides about an unmatched one; zero
+	// if a person does.
+	DecideAt time.Time
 }
 
 // Match is what became of money that arrived on the ledger or at the bank.
@@ -45,6 +48,10 @@ const (
 	WrongAsset       = "wrong_asset"
 	UnknownReference = "unknown_reference"
 	UnknownOperation = "unknown_operation"
+	WrongPayer       = "wrong_payer" // a deposit paid from somebody else's account
+	// Unbookable belongs to a transaction whose rules refuse it, such as when its
+	// asset is no longer offered.
+	Unbookable = "unbookable"
 	// and the Arrivals Short, Second and Late
 )
 

@@ -27,6 +27,11 @@ type Terms struct {
 	// Account is the distribution account: it receives withdrawals and pays
 	// deposits. A G… address.
 	Account string
+	// RefundFee is kept from a refund that nobody decided, and is what staff are
+	// proposed for theirs.
+	RefundFee Amount
+	// RefundMinimum is the least amount that goes back by itself.
+	RefundMinimum Amount
 
 	Deposit  Side
 	Withdraw Side

@@ -7,19 +7,19 @@ import (
 	"windlass/server/anchor"
 )
 
-const paymentColumns = `id, seq, account, sender, asset, amount, memo_type, memo, hash, ledger, at, state, reason, transaction_id`
+const paymentColumns = `id, seq, account, sender, asset, amount, memo_type, memo, hash, ledger, at, state, reason, transaction_id, decide_at`
 
 func scanPayment(r scanner, _ *Keys) (*anchor.Payment, error) {
 	var (
-		p       anchor.Payment
-		asset   string
-		seq, at int64
+		p               anchor.Payment
+		asset           string
+		seq, at, decide int64
 	)
-	err := r.Scan(&p.ID, &seq, &p.Account, &p.From, &asset, &p.Amount, &p.Memo.Type, &p.Memo.Value, &p.Hash, &p.Ledger, &at, &p.State, &p.Reason, &p.Transaction)
+	err := r.Scan(&p.ID, &seq, &p.Account, &p.From, &asset, &p.Amount, &p.Memo.Type, &p.Memo.Value, &p.Hash, &p.Ledger, &at, &p.State, &p.Reason, &p.Transaction, &decide)
 	if err != nil {
 		return nil, err
 	}
-	p.At = instant(at)
+	p.At, p.DecideAt = instant(at), instant(decide)
 	// An operation we cannot read is recorded without an asset.
 	if asset != "" {
 		p.Asset, err = anchor.ParseAsset(asset)
@@ -34,16 +34,16 @@ func (t *Tx) CreatePayment(p *anchor.Payment) error {
 	if err != nil {
 		return &anchor.Error{Kind: anchor.Internal, Message: "payment id " + p.ID + " is not a paging token"}
 	}
-	_, err = t.exec(`INSERT INTO payments (`+paymentColumns+`) VALUES (`+placeholders(14)+`)`,
-		p.ID, seq, p.Account, p.From, p.Asset.String(), p.Amount, p.Memo.Type, p.Memo.Value, p.Hash, p.Ledger, micros(p.At), p.State, p.Reason, p.Transaction)
+	_, err = t.exec(`INSERT INTO payments (`+paymentColumns+`) VALUES (`+placeholders(15)+`)`,
+		p.ID, seq, p.Account, p.From, p.Asset.String(), p.Amount, p.Memo.Type, p.Memo.Value, p.Hash, p.Ledger, micros(p.At), p.State, p.Reason, p.Transaction, micros(p.DecideAt))
 	return err
 }
 
-// SavePayment stores what became of a payment: its state, reason and
-// transaction. Only an unmatched or refunding one can change.
+// SavePayment stores what became of a payment: its state, reason, transaction
+// and when it is decided about. Only an unmatched or refunding one can change.
 func (t *Tx) SavePayment(p *anchor.Payment) error {
-	return t.change(`UPDATE payments SET state = $1, reason = $2, transaction_id = $3 WHERE id = $4 AND state IN ('unmatched', 'refunding')`,
-		p.State, p.Reason, p.Transaction, p.ID)
+	return t.change(`UPDATE payments SET state = $1, reason = $2, transaction_id = $3, decide_at = $4 WHERE id = $5 AND state IN ('unmatched', 'refunding')`,
+		p.State, p.Reason, p.Transaction, micros(p.DecideAt), p.ID)
 }
 
 // Payment loads one payment that arrived.

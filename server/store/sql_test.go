@@ -172,6 +172,10 @@ func TestPlans(t *testing.T) {
 		{"payments", func() error { _, err := b.Payments(ctx, false, "", 5); return err }, []string{"USING INDEX payments_seq (seq<?)"}, false},
 		{"unmatched payments", func() error { _, err := b.Payments(ctx, true, "", 5); return err }, []string{"USING INDEX payments_state (state=? AND seq<?)"}, false},
 		{"a transaction's payments", func() error { _, err := b.PaymentsOfEach(ctx, []string{"x"}); return err }, []string{"USING INDEX payments_transaction (transaction_id=?)"}, true},
+		{"a sender's refunds", in(func(tx *store.Tx) error {
+			_, err := tx.CountRefund(anchor.CausePayment, "x", alice, 1, noon)
+			return err
+		}), []string{"USING COVERING INDEX automatic_refunds_sender (sender=? AND at>?)"}, false},
 		{"cursor", func() error { _, _, err := b.Cursor(ctx, "x"); return err }, []string{"(name=?)"}, false},
 		{"payouts due", func() error { _, err := b.PayoutsDue(ctx, anchor.PayoutQueued, noon, 5); return err }, []string{"USING INDEX payouts_state (state=?)"}, false},
 		{"the newest payouts", func() error { _, err := b.Payouts(ctx, "", 5); return err }, []string{"(id<?)"}, false},
