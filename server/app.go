@@ -119,7 +119,7 @@ func (a *app) protocols() (err error) {
 func (a *app) engines() {
 	cfg := a.cfg
 	a.incoming = incoming.New(incoming.Config{
-		Accounts: followed(cfg), Own: cfg.keys.channels(), Terms: cfg.terms, Statement: rail.Cursor,
+		Accounts: followed(cfg), Own: cfg.keys.channels(), Terms: cfg.terms, Policies: cfg.unmatched, Statement: rail.Cursor,
 	}, a.books, a.ledger, a.log.With("room", "incoming"))
 	a.rail = rail.New(rail.Config{Store: a.books, Terms: cfg.terms, Rail: a.bank, Logger: a.log.With("room", "rail")})
 	var cursors []string

@@ -76,6 +76,9 @@ func (t *Transaction) Assign(terms *Terms, in Amount, ref string, at, now time.T
 	return t.take(arrival, p, ref, at, now)
 }
 
+// AwaitsMoney reports whether money that comes may still become the transaction's.
+func (t *Transaction) AwaitsMoney() bool { return !t.Funded() && t.awaitsMoney() }
+
 func (t *Transaction) awaitsMoney() bool {
 	return t.status == PendingUserTransferStart || t.status == PendingExternal
 }

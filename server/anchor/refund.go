@@ -125,6 +125,15 @@ func (p *Payment) RefundTo(refundMemo Memo) (Address, Memo) {
 	return p.From, p.Memo
 }
 
+// Returnable reports whether a payment may go back without a person's word: to an
+// address that can be paid, and only if it is not itself something that came
+// back. A memo of kind return says that it is; one of kind hash may, since it can
+// name the transaction that is returned.
+func (p *Payment) Returnable() bool {
+	_, err := ParseAddress(string(p.From))
+	return err == nil && p.Memo.Type != MemoReturn && p.Memo.Type != MemoHash
+}
+
 // Refund is the intent that brings an unmatched payment back to its sender, less
 // a fee, once for ever.
 func (p *Payment) Refund(id, by string, fee Amount, now time.Time) *Payout {

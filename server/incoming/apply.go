@@ -154,7 +154,7 @@ func (f *follower) bookOne(tx *store.Tx, p horizon.Payment, paidOut, aside bool,
 	}
 	switch {
 	case aside && p.To == f.account:
-		return f.unmatched(tx, p, Refused)
+		return f.unmatched(tx, p, Refused, nil)
 	case aside:
 		return nil // it left us: there is nothing to give back, and the log has it
 	case p.To == f.account && (f.ours(p.From.Account()) || p.Type == "create_account"):
@@ -228,23 +228,43 @@ func (f *follower) fromOutside(tx *store.Tx, p horizon.Payment, now time.Time) e
 	if err != nil {
 		return err
 	}
-	if reason != "" {
-		return f.unmatched(tx, p, reason)
-	}
-	i := slices.IndexFunc(f.Terms, func(t *anchor.Terms) bool { return t.Asset == a.Asset })
-	if i < 0 {
-		return f.unmatched(tx, p, anchor.WrongAsset) // it is no longer offered
-	}
-	arrival, err := tx.Receive(a, f.Terms[i], p.Amount, p.Hash, p.At, now)
+	terms := f.termsOf(p.Asset)
 	switch {
-	case err != nil:
-		return err
-	case arrival == anchor.Short || arrival == anchor.Second || arrival == anchor.Late:
-		return f.unmatched(tx, p, string(arrival))
+	case reason != "":
+		return f.unmatched(tx, p, reason, nil)
+	case terms == nil:
+		return f.unmatched(tx, p, anchor.WrongAsset, nil) // it is no longer offered
 	}
 	r := row(p, anchor.Matched, "")
 	r.Transaction = a.ID
-	return tx.CreatePayment(r)
+	arrival, err := tx.Receive(a, terms, p.Amount, p.Hash, p.At, now)
+	switch {
+	case err != nil:
+		return err
+	case arrival == anchor.Short:
+		arrival, err = tx.AddUp(a, terms, r, now)
+	case arrival == anchor.Late && f.Policies.Of[string(anchor.Late)] == anchor.PolicyRevive:
+		arrival, err = tx.Revive(a, terms, p.Amount, p.Hash, p.At, now)
+	}
+	switch {
+	case err != nil:
+		return err
+	case !arrival.Funds():
+		return f.unmatched(tx, p, string(arrival), a)
+	}
+	if err := tx.CreatePayment(r); err != nil || arrival == anchor.Accepted || arrival == anchor.Held {
+		return err
+	}
+	return f.outside(tx, a, terms, r, arrival, now)
+}
+
+// outside gives money back that came outside the limits, where the policy is to.
+func (f *follower) outside(tx *store.Tx, a *anchor.Transaction, terms *anchor.Terms, r *anchor.Payment, arrival anchor.Arrival, now time.Time) error {
+	fee, ok, err := f.mayRefund(tx, r, string(arrival), anchor.CauseTransaction, a.ID, a.AmountIn, now)
+	if err != nil || !ok {
+		return err
+	}
+	return tx.Refund(a, terms, a.AmountIn-fee, fee, "", now)
 }
 
 // credited are the operations that can pay for a withdrawal. All others that
@@ -289,12 +309,18 @@ func memoOf(p horizon.Payment) anchor.Memo {
 	return p.Memo
 }
 
-// unmatched writes down money whose owner is not known.
-func (f *follower) unmatched(tx *store.Tx, p horizon.Payment, reason string) error {
+// unmatched writes down money that is nobody's yet. meant is the transaction that
+// it came for, if that is known.
+func (f *follower) unmatched(tx *store.Tx, p horizon.Payment, reason string, meant *anchor.Transaction) error {
 	if p.Asset == (anchor.Asset{}) {
 		p.Amount = 0
 	}
-	if err := tx.CreatePayment(row(p, anchor.Unmatched, reason)); err != nil {
+	r := row(p, anchor.Unmatched, reason)
+	r.DecideAt = f.decideAt(p, reason, meant)
+	if meant != nil {
+		r.Transaction = meant.ID
+	}
+	if err := tx.CreatePayment(r); err != nil {
 		return err
 	}
 	if p.Amount <= 0 || p.To != f.account {

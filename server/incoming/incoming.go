@@ -22,12 +22,17 @@ type Config struct {
 	// treasury. Their payments are never a customer's. Issuers are ours by Terms.
 	Own   []string
 	Terms []*anchor.Terms
+	// Policies say what becomes of money that cannot be matched.
+	Policies anchor.Policies
 
 	// CheckEvery is how often the head of the ledger is looked at besides the
 	// stream; 15 s by default. ReadUntil moves with it.
 	CheckEvery time.Duration
 	// ExpireEvery is how often overdue transactions are looked for; 2 s by default.
 	ExpireEvery time.Duration
+	// DecideEvery is how often it is looked whether a policy has to decide about
+	// unmatched money, though nobody said so; 15 s by default.
+	DecideEvery time.Duration
 	// Margin is how far past a deadline the ledger must have been read until a
 	// withdrawal expires; 1 min by default.
 	Margin time.Duration
@@ -75,6 +80,7 @@ func New(c Config, s *store.Store, h *horizon.Client, logger *slog.Logger) *Inco
 	}
 	or(&c.CheckEvery, 15*time.Second)
 	or(&c.ExpireEvery, 2*time.Second)
+	or(&c.DecideEvery, 15*time.Second)
 	or(&c.RetryAfter, time.Second)
 	or(&c.Margin, time.Minute)
 	for _, t := range c.Terms {
@@ -87,13 +93,15 @@ func New(c Config, s *store.Store, h *horizon.Client, logger *slog.Logger) *Inco
 	return in
 }
 
-// Run follows all accounts and expires what was never paid, until ctx ends.
+// Run follows all accounts, sends back what the policies send back and expires
+// what was never paid, until ctx ends.
 func (in *Incoming) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	for _, a := range in.Accounts {
 		wg.Go(func() { (&follower{Incoming: in, account: a}).run(ctx) })
 	}
 	wg.Go(func() { in.expireLoop(ctx) })
+	wg.Go(func() { in.decideLoop(ctx) })
 	wg.Wait()
 	return context.Cause(ctx)
 }

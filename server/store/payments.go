@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"strconv"
+	"time"
 
 	"windlass/server/anchor"
 )
@@ -36,6 +37,9 @@ func (t *Tx) CreatePayment(p *anchor.Payment) error {
 	}
 	_, err = t.exec(`INSERT INTO payments (`+paymentColumns+`) VALUES (`+placeholders(15)+`)`,
 		p.ID, seq, p.Account, p.From, p.Asset.String(), p.Amount, p.Memo.Type, p.Memo.Value, p.Hash, p.Ledger, micros(p.At), p.State, p.Reason, p.Transaction, micros(p.DecideAt))
+	if !p.DecideAt.IsZero() {
+		t.Notify(TopicUnmatched)
+	}
 	return err
 }
 
@@ -61,6 +65,22 @@ func (t *Tx) PaymentsOf(transaction string) ([]*anchor.Payment, error) {
 func (t *Tx) HasPayment(id string) (bool, error) {
 	all, err := list(t, scanPayment, `SELECT `+paymentColumns+` FROM payments WHERE id = $1`, id)
 	return len(all) > 0, err
+}
+
+// Undecided lists payments about which the operator's policy is due to
+// decide, in the order in which they are due.
+func (s *Store) Undecided(ctx context.Context, now time.Time, limit int) ([]*anchor.Payment, error) {
+	return list(s.reader(ctx), scanPayment, `SELECT `+paymentColumns+` FROM payments
+		WHERE decide_at <> 0 AND decide_at <= $1 ORDER BY decide_at, seq LIMIT $2`, micros(now), limit)
+}
+
+// decideNow has the policy decide about what came for a withdrawal that no longer
+// waits for money.
+func (t *Tx) decideNow(transaction string, now time.Time) error {
+	_, err := t.exec(`UPDATE payments SET decide_at = $1 WHERE transaction_id = $2 AND transaction_id <> '' AND decide_at > $1`,
+		micros(now), transaction)
+	t.Notify(TopicUnmatched)
+	return err
 }
 
 // Payments lists payments that arrived, newest first; unmatched ones only if

@@ -30,6 +30,23 @@ func (t *Tx) CountRefund(kind anchor.Cause, cause, sender string, most int, now 
 	return err == nil, err
 }
 
+// AnswersRefund reports whether a payment looks like a refund of ours that is sent
+// back: its sender got one lately that nobody had decided, of the same asset, with
+// the same memo, and no smaller. Two anchors whose policies refund each other's
+// refunds are so parted after one round.
+func (t *Tx) AnswersRefund(p *anchor.Payment, now time.Time) (bool, error) {
+	who, err := t.blind("refund senders", p.From.Account())
+	if err != nil {
+		return false, err
+	}
+	all, err := list(t, func(r scanner, _ *Keys) (id string, err error) { return id, r.Scan(&id) },
+		`SELECT payouts.id FROM automatic_refunds JOIN payouts ON payouts.cause_kind = automatic_refunds.cause_kind
+			AND payouts.cause_id = automatic_refunds.cause_id AND payouts.purpose = 'refund'
+		WHERE sender = $1 AND at > $2 AND asset = $3 AND memo_type = $4 AND memo = $5 AND amount >= $6`,
+		who, micros(now.Add(-refundsWithin)), p.Asset.String(), p.Memo.Type, p.Memo.Value, p.Amount)
+	return len(all) > 0, err
+}
+
 // blind is a value's blind index: equal values are found by it, but none can be
 // told from it, nor be guessed without the key.
 func (t *Tx) blind(name, value string) (string, error) {

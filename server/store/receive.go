@@ -35,6 +35,44 @@ func (t *Tx) Revive(a *anchor.Transaction, terms *anchor.Terms, in anchor.Amount
 	return t.received(a, terms, arrival, entry, err, at, now)
 }
 
+// AddUp is Receive for a payment that is Short by itself, together with those
+// that the same sender made for the same withdrawal before. They are taken as one
+// payment of their sum would be, or not at all: then nothing changes, and all of
+// them wait for more.
+func (t *Tx) AddUp(a *anchor.Transaction, terms *anchor.Terms, p *anchor.Payment, now time.Time) (anchor.Arrival, error) {
+	all, err := t.PaymentsOf(a.ID)
+	if err != nil {
+		return "", err
+	}
+	sum, before := p.Amount, all[:0]
+	for _, b := range all {
+		if b.State != anchor.Unmatched || b.Reason != string(anchor.Short) || b.From.Account() != p.From.Account() || b.Asset != p.Asset {
+			continue
+		}
+		if sum, err = sum.Add(b.Amount); err != nil {
+			return anchor.Short, nil //nolint:nilerr // more than Stellar can hold is not what anybody agreed to
+		}
+		before = append(before, b)
+	}
+	if len(before) == 0 {
+		return anchor.Short, nil
+	}
+	arrival, err := t.Receive(a, terms, sum, p.Hash, p.At, now)
+	if err != nil || !arrival.Funds() {
+		return arrival, err
+	}
+	for _, b := range before {
+		if err := t.Post(p.At, anchor.Found(a.ID, b.Hash, b.Asset, b.Amount, anchor.Distribution)); err != nil {
+			return "", err
+		}
+		b.State, b.DecideAt = anchor.Matched, time.Time{}
+		if err := t.SavePayment(b); err != nil {
+			return "", err
+		}
+	}
+	return arrival, nil
+}
+
 func (t *Tx) received(a *anchor.Transaction, terms *anchor.Terms, arrival anchor.Arrival, entry *anchor.Entry, err error, at, now time.Time) (anchor.Arrival, error) {
 	if err != nil || entry == nil {
 		return arrival, err
@@ -63,7 +101,7 @@ func (t *Tx) AssignPayment(p *anchor.Payment, a *anchor.Transaction, terms *anch
 	if err != nil {
 		return "", err
 	}
-	p.State, p.Transaction = anchor.Matched, a.ID
+	p.State, p.Transaction, p.DecideAt = anchor.Matched, a.ID, time.Time{}
 	return arrival, t.SavePayment(p)
 }
 

@@ -138,7 +138,7 @@ func (t *Tx) RefundPayment(p *anchor.Payment, fee anchor.Amount, by string, now 
 	if err := t.Post(now, anchor.GoesBack(p.Hash, p.Asset, p.Amount, fee)); err != nil {
 		return err
 	}
-	p.State = anchor.Refunding
+	p.State, p.DecideAt = anchor.Refunding, time.Time{}
 	if err := t.SavePayment(p); err != nil {
 		return err
 	}

@@ -172,6 +172,9 @@ func TestPlans(t *testing.T) {
 		{"payments", func() error { _, err := b.Payments(ctx, false, "", 5); return err }, []string{"USING INDEX payments_seq (seq<?)"}, false},
 		{"unmatched payments", func() error { _, err := b.Payments(ctx, true, "", 5); return err }, []string{"USING INDEX payments_state (state=? AND seq<?)"}, false},
 		{"a transaction's payments", func() error { _, err := b.PaymentsOfEach(ctx, []string{"x"}); return err }, []string{"USING INDEX payments_transaction (transaction_id=?)"}, true},
+		{"undecided payments", func() error { _, err := b.Undecided(ctx, noon, 5); return err }, []string{"USING INDEX payments_decide (decide_at<?)"}, false},
+		{"an answer to a refund", in(func(tx *store.Tx) error { _, err := tx.AnswersRefund(payment("1"), noon); return err }),
+			[]string{"automatic_refunds_sender (sender=? AND at>?)", "payouts_once (cause_kind=? AND cause_id=? AND purpose=?)"}, false},
 		{"a sender's refunds", in(func(tx *store.Tx) error {
 			_, err := tx.CountRefund(anchor.CausePayment, "x", alice, 1, noon)
 			return err

@@ -186,7 +186,8 @@ func (t *Tx) SaveTransaction(a *anchor.Transaction) error {
 type known struct {
 	status   anchor.Status
 	reviewed bool
-	steps    int // of its trail, that are written down
+	steps    int  // of its trail, that are written down
+	waiting  bool // for money
 }
 
 // remember notes that the books and the transaction agree.
@@ -194,7 +195,7 @@ func (t *Tx) remember(a *anchor.Transaction) {
 	if t.loaded == nil {
 		t.loaded = map[*anchor.Transaction]known{}
 	}
-	t.loaded[a] = known{a.Status(), a.Reviewed, len(a.Trail())}
+	t.loaded[a] = known{a.Status(), a.Reviewed, len(a.Trail()), a.AwaitsMoney()}
 }
 
 // after writes down what a saved transaction did since the books knew it,
@@ -221,6 +222,11 @@ func (t *Tx) after(a *anchor.Transaction, was known) error {
 			if err := t.enqueue(a, "callback", a.Callback, step); err != nil {
 				return err
 			}
+		}
+	}
+	if a.Kind == anchor.Withdrawal && was.waiting && !a.AwaitsMoney() {
+		if err := t.decideNow(a.ID, a.UpdatedAt); err != nil {
+			return err
 		}
 	}
 	for other := range t.loaded { // a copy of it is out of date now

@@ -342,6 +342,7 @@ func (t *Tx) Notify(topic string) { t.topics = append(t.topics, topic) }
 const (
 	TopicPayouts     = "payouts"
 	TopicBankPayouts = "bank payouts"
+	TopicUnmatched   = "unmatched payments"
 	TopicOutbox      = "outbox"
 	TopicAny         = "any transaction"
 )

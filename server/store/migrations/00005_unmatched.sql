@@ -3,7 +3,7 @@
 
 -- 0 where a person decides, as for all that arrived before there were policies.
 ALTER TABLE payments ADD COLUMN decide_at bigint NOT NULL DEFAULT 0;
-CREATE INDEX payments_decide ON payments (decide_at, seq) WHERE state = 'unmatched' AND decide_at <> 0;
+CREATE INDEX payments_decide ON payments (decide_at, seq) WHERE decide_at <> 0;
 
 -- Refunds that nobody decided: one for each cause, and few for each sender, whose
 -- name is a blind index.
