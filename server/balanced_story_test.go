@@ -63,7 +63,7 @@ func TestBalancedFinds(t *testing.T) {
 		{`DELETE FROM payments WHERE state = 'matched'`, "has no row", lost},
 		{`DELETE FROM payments WHERE state = 'unmatched'`, "has no row", lost},
 		{`UPDATE payments SET amount = amount + 1 WHERE state = 'unmatched'`, "its row says 3.0000001", unbalanced},
-		{`INSERT INTO payments SELECT '77', 77, account, sender, asset, amount, memo_type, memo, hash, ledger, at, state, reason, '' FROM payments LIMIT 1`, "not on the ledger", unbalanced},
+		{`INSERT INTO payments SELECT '77', 77, account, sender, asset, amount, memo_type, memo, hash, ledger, at, state, reason, '', 0 FROM payments LIMIT 1`, "not on the ledger", unbalanced},
 		{`UPDATE payments SET state = 'refunding' WHERE state = 'unmatched'`, "are to bring it back", lost},
 		{`UPDATE bank_lines SET state = 'refunded' WHERE state = 'unmatched'`, "are to bring it back", lost},
 		{`UPDATE bank_lines SET state = 'matched' WHERE state = 'unmatched'`, "suspense is off by", unbalanced},
