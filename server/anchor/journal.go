@@ -136,9 +136,19 @@ func (p *BankPayout) Arrived(reference string) *Entry {
 	return Move("arrived", p.transaction(), reference, p.Asset, p.Amount, InFlight, spentOn(p.Purpose))
 }
 
-// Recalled undoes Sent and Arrived: the bank had paid, and then gave it back.
-func (p *BankPayout) Recalled(reference string) *Entry {
-	return Move("recalled", p.transaction(), reference, p.Asset, p.Amount, spentOn(p.Purpose), Bank)
+// CameBack books that a line of the statement brought the order's money back,
+// less what the bank kept. to is where the line is booked: Bank, or Suspense if
+// nobody knew at first what it was. The order must still be as it was.
+func (p *BankPayout) CameBack(line string, amount Amount, to Ledger) *Entry {
+	kind, from := "recalled", spentOn(p.Purpose)
+	switch p.State {
+	case BankPaid:
+	case BankAsked:
+		kind, from = "returned", InFlight
+	case BankQueued, BankInDoubt, BankRefused, BankApproval, BankCancelled: // that it left is not booked
+		kind, from = "returned", Bank
+	}
+	return entry(kind, p.transaction(), line, Posting{from, p.Asset, -p.Amount}, Posting{to, p.Asset, amount}, Posting{Losses, p.Asset, p.Amount - amount})
 }
 
 func (p *BankPayout) transaction() string {

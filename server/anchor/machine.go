@@ -64,6 +64,7 @@ const (
 	BankTold       Event = "bank_told"       // the bank has the order to pay
 	BankSettled    Event = "bank_settled"    // the bank has paid
 	BankReturned   Event = "bank_returned"   // the bank sent the money back
+	RefundReturned Event = "refund_returned" // the bank sent a refund back that had ended it
 	PickupReady    Event = "pickup_ready"    // cash can be collected
 	PickedUp       Event = "picked_up"       // cash was collected
 	DeadlinePassed Event = "deadline_passed" // the money never came
@@ -99,6 +100,9 @@ var (
 	paidOut  = Guard{"funded and paid out", func(t *Transaction) bool { return t.Funded() && t.PaidOut() }}
 	refunded = Guard{"all that came in has gone back", func(t *Transaction) bool {
 		return t.Funded() && !t.PaidOut() && t.left() == 0 && t.refundsArrived() == t.AmountRefunded
+	}}
+	unreturned = Guard{"not all that came in has gone back", func(t *Transaction) bool {
+		return t.Funded() && !t.PaidOut() && (t.left() > 0 || t.refundsArrived() < t.AmountRefunded)
 	}}
 )
 
@@ -146,7 +150,7 @@ var Table = []Transition{
 	{PayoutApplied, onlyDeposit, []Status{PendingStellar, Failed}, paidOut, Completed, "the payment is in the ledger"},
 
 	{BankTold, onlyWithdrawal, []Status{PendingAnchor}, funded, PendingExternal, "the bank has the order"},
-	{BankSettled, onlyWithdrawal, []Status{PendingExternal, Failed}, paidOut, Completed, "the bank has paid"},
+	{BankSettled, onlyWithdrawal, []Status{PendingExternal, OnHold, Failed}, paidOut, Completed, "the bank has paid"},
 	{BankReturned, onlyWithdrawal, []Status{PendingAnchor, PendingExternal, Failed, Completed}, funded, OnHold, "the bank sent the money back; a person decides"},
 	{PickupReady, onlyWithdrawal, []Status{PendingAnchor}, funded, PendingUserTransferComplete, "the cash can be collected"},
 	{PickedUp, onlyWithdrawal, []Status{PendingUserTransferComplete}, paidOut, Completed, "the cash was collected"},
@@ -154,6 +158,7 @@ var Table = []Transition{
 	{DeadlinePassed, nil, []Status{Incomplete, PendingUser, PendingUserTransferStart, PendingExternal, PendingAnchor}, unfunded, Expired, "the money never came"},
 	{Cancelled, nil, []Status{Incomplete, PendingUser, PendingUserTransferStart, PendingAnchor}, unfunded, Expired, "the customer cancelled"},
 	{RefundDone, nil, []Status{PendingAnchor, OnHold, PendingTrust, NoMarket, TooSmall, TooLarge, Failed, PendingUserTransferComplete}, refunded, Refunded, "everything went back"},
+	{RefundReturned, onlyDeposit, []Status{Refunded}, unreturned, OnHold, "the bank sent the refund back; a person decides"},
 	{Broke, nil, []Status{Incomplete, PendingUser, PendingUserTransferStart, PendingExternal, PendingAnchor, OnHold, PendingTrust, PendingStellar, PendingUserTransferComplete, NoMarket, TooSmall, TooLarge}, Guard{}, Failed, "a person must look at it"},
 	{Retried, nil, []Status{Failed}, funded, PendingAnchor, "a person says: pay again"},
 	{Retried, nil, []Status{Failed}, agreed, PendingUserTransferStart, "a person says: wait for the money again"},

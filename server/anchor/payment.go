@@ -33,7 +33,7 @@ type Match string
 // The fates of arriving money.
 const (
 	Matched   Match = "matched"   // credited to a transaction
-	Own       Match = "own"       // between our own accounts
+	Own       Match = "own"       // ours: from our own accounts, or what the bank gave back
 	Unmatched Match = "unmatched" // a person, or a policy, must decide
 	Refunding Match = "refunding" // decided to go back; an intent or an order says how far it is
 	GoneBack  Match = "refunded"  // it went back
@@ -48,7 +48,13 @@ const (
 	WrongAsset       = "wrong_asset"
 	UnknownReference = "unknown_reference"
 	UnknownOperation = "unknown_operation"
-	WrongPayer       = "wrong_payer" // a deposit paid from somebody else's account
+	// UnknownReturn says that it brings an order's money back, the bank says, but
+	// the order was not paid, came back already, or was of another amount.
+	UnknownReturn = "unknown_return"
+	// Refused could not be booked as what it is, though the books could be
+	// written: our own fault, or somebody's malice.
+	Refused    = "refused"
+	WrongPayer = "wrong_payer" // a deposit paid from somebody else's account
 	// Unbookable belongs to a transaction whose rules refuse it, such as when its
 	// asset is no longer offered.
 	Unbookable = "unbookable"
@@ -77,10 +83,21 @@ type BankLine struct {
 	// Payer is personal data.
 	PayerName, PayerAccount string
 
-	State       Match
-	Reason      string
+	State  Match
+	Reason string // why it is, or was, unmatched
+	// Transaction is the one it was matched to. While a Short, Second or Late one
+	// is unmatched it is the one that it was meant for.
 	Transaction string
+	Order       string // the order whose money it brought back; each comes back once
+	// ConfirmedBy is the actor who said that it arrived, before the statement did.
+	ConfirmedBy string
 }
+
+// ByHand is the reason of an order that a person says the bank has paid.
+const ByHand = "by_hand"
+
+// Returned is the reason of a line that brought an order's money back.
+const Returned = "returned"
 
 // BankPayout is an order to the bank, written before the bank is asked. Its ID
 // is the bank's idempotency key. (CauseKind, CauseID, Purpose, Ordinal) is
@@ -101,6 +118,7 @@ type BankPayout struct {
 	BankID      string // the bank's name for the transfer, once it has one
 	Reason      string
 	RequestedBy string // the actor who asked for it, "" if it follows from its cause by itself
+	Retries     string // the refused order that it takes the place of, if any; each has one such at most
 	Attempts    int
 	NotBefore   time.Time
 	CreatedAt   time.Time
@@ -116,7 +134,7 @@ type BankPayoutState string
 const (
 	BankQueued  BankPayoutState = "queued"   // nothing was sent, or nobody knows: look up before asking again
 	BankAsked   BankPayoutState = "asked"    // the bank has it
-	BankPaid    BankPayoutState = "paid"     // settled
+	BankPaid    BankPayoutState = "paid"     // settled; only a line of the statement can bring it back
 	BankRefused BankPayoutState = "refused"  // returned or refused: a person decides
 	BankInDoubt BankPayoutState = "in_doubt" // it cannot be looked up: a person decides
 

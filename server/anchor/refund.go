@@ -101,6 +101,7 @@ func feeLinesOf(lines []FeeLine, back Amount) []FeeLine {
 // kept all the same.
 func (t *Transaction) RefundArrived(r Refund, now time.Time) error {
 	t.Refunds = append(t.Refunds, r)
+	t.RefundAgain()
 	if t.left() > 0 || t.refundsArrived() < t.AmountRefunded {
 		return nil // there is more to come, or to pay
 	}
@@ -109,6 +110,32 @@ func (t *Transaction) RefundArrived(r Refund, now time.Time) error {
 	}
 	t.Deadline = time.Time{}
 	return nil
+}
+
+// refundReturned is the note of a transaction whose refund did not reach its
+// sender.
+const refundReturned = "refund_returned"
+
+// RefundCameBack says that the bank refused a refund, or gave it back under the
+// name that it had for it: it is still owed, and a person decides where it goes.
+func (t *Transaction) RefundCameBack(id string, now time.Time) error {
+	t.Note = refundReturned
+	i := slices.IndexFunc(t.Refunds, func(r Refund) bool { return r.ID == id })
+	if i < 0 || id == "" {
+		return nil // it had not arrived
+	}
+	t.Refunds = slices.Delete(slices.Clone(t.Refunds), i, i+1)
+	if t.status != Refunded {
+		return nil
+	}
+	return t.fire(RefundReturned, now)
+}
+
+// RefundAgain says that a refund that came back is sent again.
+func (t *Transaction) RefundAgain() {
+	if t.Note == refundReturned {
+		t.Note = ""
+	}
 }
 
 // RefundTo is where what came in goes back to on the ledger: its sender. The

@@ -279,8 +279,13 @@ func (t *Transaction) Hold(now time.Time) error {
 }
 
 // BankGaveBack says that a withdrawal's order was refused, returned or recalled:
-// the money is here again, and a person decides.
+// the money is here again, and a person decides. One that a person holds
+// already stays so.
 func (t *Transaction) BankGaveBack(now time.Time) error {
+	if t.status == OnHold {
+		t.PaidOutAt, t.Note = time.Time{}, "returned"
+		return nil
+	}
 	err := t.fireWith(BankReturned, now, func() { t.PaidOutAt = time.Time{} })
 	if err == nil {
 		t.Note, t.Deadline = "returned", time.Time{}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"strings"
 	"time"
 
 	"windlass/server/anchor"
@@ -14,9 +16,9 @@ import (
 // was read. Its ReadUntil is what lateness is judged by.
 const Cursor = "bank"
 
-// Unbookable is why a credit stays unmatched that belongs to a transaction
-// whose rules refuse it, such as when its asset is no longer offered.
-const Unbookable = "unbookable"
+// refuseAfter is how often booking a line must fail, while the books can be
+// written otherwise, until it is put aside.
+const refuseAfter = 3
 
 // untilStep is how far ReadUntil moves before it is worth a commit of its own.
 const untilStep = 5 * time.Second
@@ -60,67 +62,140 @@ func (e *Engine) statement(ctx context.Context, after string) (Statement, error)
 
 // book commits credits and the cursor together. Where one of them spoils it,
 // they are committed one by one, so that one odd line stops no other: each line
-// is a row, so that none is booked twice. The cursor waits for the odd one.
+// is a row, so that none is booked twice. The cursor waits for the odd one until
+// it was tried often enough.
 func (e *Engine) book(ctx context.Context, credits []Credit, next anchor.Cursor) error {
 	now := time.Now()
+	var oddities []any // of lines, for the log
 	all := func(tx *store.Tx) error {
+		oddities = nil
 		for _, c := range credits {
-			if err := e.credit(tx, c, now); err != nil {
+			oddity, err := e.credit(tx, c, now)
+			if err != nil {
 				return err
+			}
+			if oddity != nil {
+				oddities = append(oddities, slog.Any(c.ID, oddity.Error()))
 			}
 		}
 		return tx.SetCursor(Cursor, next)
 	}
-	if err := e.Store.Update(ctx, store.BankRail, all); err == nil || ctx.Err() != nil {
-		return err
-	}
-	var odd []error
-	for _, c := range credits {
-		err := e.Store.Update(ctx, store.BankRail, func(tx *store.Tx) error { return e.credit(tx, c, now) })
-		if err != nil && anchor.KindOf(err) != anchor.Internal {
-			e.Logger.WarnContext(ctx, "a credit cannot be booked", "line", c.ID, "error", err)
-			err = e.Store.Update(ctx, store.BankRail, func(tx *store.Tx) error { return unmatched(tx, c, Unbookable) })
+	err := e.Store.Update(ctx, store.BankRail, all)
+	if err != nil && ctx.Err() == nil {
+		if err := e.bookEach(ctx, credits, now); err != nil {
+			return err
 		}
-		if err != nil {
-			odd = append(odd, fmt.Errorf("book line %s: %w", c.ID, err))
-		}
+		err = e.Store.Update(ctx, store.BankRail, all) // all are known by now: this moves the cursor
 	}
-	if len(odd) > 0 {
-		return errors.Join(odd...)
+	if err == nil && len(oddities) > 0 {
+		e.Logger.ErrorContext(ctx, "lines of the bank's statement need a person", oddities...)
 	}
-	return e.Store.Update(ctx, store.BankRail, all) // all are known by now: this moves the cursor
+	return err
 }
 
-// credit makes a row of a credit and gives the money to whom it belongs. A
-// credit that is known already changes nothing.
-func (e *Engine) credit(tx *store.Tx, c Credit, now time.Time) error {
-	if known, err := tx.HasBankLine(c.ID); known || err != nil {
-		return err
+// bookEach books credits one by one. What the rules refuse is unmatched; what
+// cannot be booked refuseAfter times, though the books can be written, is put
+// aside for a person, because one bad line must not stop all others.
+func (e *Engine) bookEach(ctx context.Context, credits []Credit, now time.Time) error {
+	var odd []error
+	writable := true
+	for _, c := range credits {
+		one := func(book func(tx *store.Tx) error) error { return e.Store.Update(ctx, store.BankRail, book) }
+		err := one(func(tx *store.Tx) error { _, err := e.credit(tx, c, now); return err })
+		if err != nil && anchor.KindOf(err) != anchor.Internal {
+			e.Logger.WarnContext(ctx, "a credit cannot be booked", "line", c.ID, "error", err)
+			err = one(func(tx *store.Tx) error { return tx.UnmatchedLine(lineOf(c), anchor.Unbookable) })
+		}
+		if err == nil {
+			delete(e.tried, c.ID)
+			continue
+		}
+		if writable = writable && e.canWrite(ctx); writable {
+			e.tried[c.ID]++
+		}
+		if e.tried[c.ID] >= refuseAfter {
+			aside := one(func(tx *store.Tx) error { return tx.UnmatchedLine(lineOf(c), anchor.Refused) })
+			if aside != nil {
+				aside = one(func(tx *store.Tx) error { return tx.RefuseLine(lineOf(c)) })
+			}
+			if aside == nil {
+				e.Logger.ErrorContext(ctx, "a line of the bank's statement cannot be booked, and is put aside for a person", "line", c.ID, "error", err)
+				delete(e.tried, c.ID)
+				continue
+			}
+		}
+		odd = append(odd, fmt.Errorf("book line %s: %w", c.ID, err))
 	}
-	t, err := find(tx, c.Reference)
-	if err != nil {
-		return err
+	return errors.Join(odd...)
+}
+
+// canWrite tells a bad line from a bad database.
+func (e *Engine) canWrite(ctx context.Context) bool {
+	return e.Store.Update(ctx, store.BankRail, func(tx *store.Tx) error {
+		c, _, err := tx.Cursor(Cursor)
+		if err != nil {
+			return err
+		}
+		return tx.SetCursor(Cursor, c)
+	}) == nil
+}
+
+// credit makes a row of a credit and gives the money to whom it belongs. One that
+// is known already changes nothing.
+func (e *Engine) credit(tx *store.Tx, c Credit, now time.Time) (oddity error, err error) {
+	if c.ID == "" {
+		return nil, errors.New("the statement has a credit without a name")
 	}
-	switch {
-	case t == nil:
-		return unmatched(tx, c, anchor.UnknownReference)
-	case c.Asset != t.OffChain:
-		return unmatched(tx, c, anchor.WrongAsset)
-	case e.terms[t.Asset] == nil:
-		return unmatched(tx, c, Unbookable)
-	}
-	arrival, err := tx.Receive(t, e.terms[t.Asset], c.Amount, c.ID, c.At, now)
-	if err != nil {
-		return err
-	}
-	switch arrival {
-	case anchor.Short, anchor.Second, anchor.Late:
-		return unmatched(tx, c, string(arrival))
-	case anchor.Accepted, anchor.Held, anchor.Small, anchor.Large:
+	if known, err := tx.BankLine(c.ID); err == nil {
+		return again(tx, c, known)
+	} else if anchor.KindOf(err) != anchor.NotFound {
+		return nil, err
 	}
 	line := lineOf(c)
-	line.State, line.Transaction = anchor.Matched, t.ID
-	return tx.CreateBankLine(line)
+	if c.Order != "" {
+		return tx.ReturnedLine(line, now)
+	}
+	t, err := find(tx, c.Reference)
+	switch {
+	case err != nil:
+		return nil, err
+	case t == nil:
+		return nil, tx.UnmatchedLine(line, anchor.UnknownReference)
+	case c.Asset != t.OffChain:
+		return nil, tx.UnmatchedLine(line, anchor.WrongAsset)
+	case e.terms[t.Asset] == nil:
+		return nil, tx.UnmatchedLine(line, anchor.Unbookable)
+	}
+	_, err = tx.ReceiveLine(line, t, e.terms[t.Asset], now)
+	return nil, err
+}
+
+// again is a credit that the books have. They keep what they were told first:
+// another amount under the same name is for a person.
+func again(tx *store.Tx, c Credit, known *anchor.BankLine) (oddity error, err error) {
+	told := lineOf(c)
+	if known.ConfirmedBy != "" && known.PayerAccount == "" && told.PayerAccount != "" && known.Asset == told.Asset && known.Amount == told.Amount {
+		return nil, tx.CompleteBankLine(told)
+	}
+	var differs []string // names only: the values may be personal
+	for _, f := range []struct {
+		name string
+		same bool
+	}{
+		{"asset", known.Asset == told.Asset},
+		{"amount", known.Amount == told.Amount},
+		{"time", known.At.Equal(told.At.Truncate(time.Microsecond)) || known.ConfirmedBy != ""},
+		{"reference", known.Reference == told.Reference || known.ConfirmedBy != ""},
+		{"payer", known.PayerName == told.PayerName && known.PayerAccount == told.PayerAccount || known.ConfirmedBy != ""},
+	} {
+		if !f.same {
+			differs = append(differs, f.name)
+		}
+	}
+	if len(differs) == 0 || known.Reason == anchor.Refused {
+		return nil, nil
+	}
+	return fmt.Errorf("the statement has another credit under the name of one that is booked: other %s", strings.Join(differs, ", ")), nil
 }
 
 // find is the deposit whose reference the payer quoted, nil if there is none.
@@ -134,19 +209,9 @@ func find(tx *store.Tx, text string) (*anchor.Transaction, error) {
 	return nil, nil
 }
 
-// unmatched makes a row of a credit for a person to look at.
-func unmatched(tx *store.Tx, c Credit, reason string) error {
-	line := lineOf(c)
-	line.State, line.Reason = anchor.Unmatched, reason
-	if err := tx.CreateBankLine(line); err != nil {
-		return err
-	}
-	return tx.Post(c.At, anchor.Move("unmatched", "", c.ID, c.Asset, c.Amount, anchor.Suspense, anchor.Bank))
-}
-
 func lineOf(c Credit) *anchor.BankLine {
 	return &anchor.BankLine{
 		ID: c.ID, At: c.At, Asset: c.Asset, Amount: c.Amount, Reference: c.Reference,
-		PayerName: c.PayerName, PayerAccount: c.PayerAccount,
+		PayerName: c.PayerName, PayerAccount: c.PayerAccount, Order: c.Order,
 	}
 }

@@ -36,11 +36,13 @@ type Engine struct {
 	Config
 
 	terms map[anchor.Asset]*anchor.Terms
+	// tried is how often a line could not be booked. Only who reads credits has it.
+	tried map[string]int
 }
 
 // New makes an engine; Run starts it.
 func New(c Config) *Engine {
-	e := &Engine{Config: c, terms: map[anchor.Asset]*anchor.Terms{}}
+	e := &Engine{Config: c, terms: map[anchor.Asset]*anchor.Terms{}, tried: map[string]int{}}
 	if e.Poll == 0 {
 		e.Poll = time.Second
 	}

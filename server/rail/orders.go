@@ -201,78 +201,35 @@ func (e *Engine) follow(ctx context.Context, p *anchor.BankPayout) error {
 // whatever happens here: a transaction that no longer allows the step keeps its
 // status, and the rest is booked all the same.
 func (e *Engine) record(ctx context.Context, id string, tr Transfer) error {
+	out := store.Outcome{BankID: tr.ID, At: tr.At, Reason: tr.Reason}
+	switch tr.State {
+	case Pending:
+		out.State = anchor.BankAsked
+	case Settled:
+		out.State, out.Reason = anchor.BankPaid, ""
+	case Returned:
+		out.State = anchor.BankRefused
+	case Refused:
+		out.State, out.BankID = anchor.BankRefused, ""
+	default:
+		return &anchor.Error{Message: "the bank's transfer is in an unknown state: " + string(tr.State)}
+	}
 	// The answer is known and must not be lost because we are told to stop.
 	ctx = context.WithoutCancel(ctx)
-	var refusals []error // steps that the transaction did not allow
+	var refused error
 	err := e.Store.Update(ctx, store.BankRail, func(tx *store.Tx) error {
-		refusals = nil
-		p, t, err := load(tx, id)
+		refused = nil
+		p, err := tx.BankPayout(id)
 		if err != nil || p.State != anchor.BankQueued && p.State != anchor.BankAsked {
 			return err
 		}
-		now := time.Now()
-		at := tr.At
-		if at.IsZero() {
-			at = now
-		}
-		var entries []*anchor.Entry
-		if p.State == anchor.BankQueued && tr.State != Refused {
-			p.State, p.BankID, p.Reason, p.NotBefore = anchor.BankAsked, tr.ID, "", time.Time{}
-			entries = append(entries, p.Sent(tr.ID))
-			refusals = append(refusals, told(p, t, now))
-		}
-		switch tr.State {
-		case Pending:
-		case Settled:
-			p.State = anchor.BankPaid
-			entries = append(entries, p.Arrived(tr.ID))
-		case Returned, Refused:
-			if p.State == anchor.BankAsked {
-				entries = append(entries, p.Returned(tr.ID))
-			}
-			p.State, p.Reason = anchor.BankRefused, tr.Reason
-		default:
-			return &anchor.Error{Message: "the bank's transfer is in an unknown state: " + string(tr.State)}
-		}
-		if err := tx.Post(at, entries...); err != nil {
-			return err
-		}
-		if err := tx.SaveBankPayout(p); err != nil {
-			return err
-		}
-		refused, err := follows(tx, p, t, tr, at, now)
-		refusals = append(refusals, refused)
+		refused, err = tx.RecordBankPayout(p, out, time.Now())
 		return err
 	})
-	if refusal := errors.Join(refusals...); err == nil && refusal != nil {
-		e.Logger.ErrorContext(ctx, "a transaction does not follow what the bank did with its order", "order", id, "transfer", tr.State, "error", refusal)
+	if err == nil && refused != nil {
+		e.Logger.ErrorContext(ctx, "a transaction does not follow what the bank did with its order", "order", id, "transfer", tr.State, "error", refused)
 	}
 	return err
-}
-
-// told moves a withdrawal whose order the bank has now.
-func told(p *anchor.BankPayout, t *anchor.Transaction, now time.Time) error {
-	if !p.Payout() {
-		return nil
-	}
-	return t.BankTold(now)
-}
-
-// follows does to an order's cause what the bank did with the order. refused is
-// a step that the transaction did not allow; its facts are kept all the same.
-func follows(tx *store.Tx, p *anchor.BankPayout, t *anchor.Transaction, tr Transfer, at, now time.Time) (refused, err error) {
-	switch {
-	case p.Payout() && p.State == anchor.BankPaid:
-		refused = t.PaidByBank(tr.ID, at, now)
-	case p.Payout() && p.State == anchor.BankRefused:
-		refused = t.BankGaveBack(now)
-	case p.Purpose == anchor.ForRefund && p.State == anchor.BankPaid:
-		return tx.RefundArrived(p.CauseKind, p.CauseID, tr.ID, p.Amount, p.Fee, now)
-	}
-	if t == nil {
-		return nil, nil
-	}
-	return refused, tx.SaveTransaction(t)
 }
 
 // load loads an order and, of one that pays a transaction out, the transaction.

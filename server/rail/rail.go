@@ -39,7 +39,8 @@ type Rail interface {
 
 	// Lookup finds the transfer of an order by the order's id. NotFound (see
 	// anchor.KindOf) says that the bank never took it; ErrNoLookup that this
-	// bank cannot be asked.
+	// bank cannot be asked. One that is Settled stays so: what comes back later
+	// is a Credit, since the statement is where money that moved is found.
 	Lookup(ctx context.Context, id string) (Transfer, error)
 
 	// Account reads what the bank itself says of the account: its balances, and
@@ -77,6 +78,9 @@ type Credit struct {
 	Asset     anchor.Asset
 	Amount    anchor.Amount
 	Reference string // as the payer wrote it
+	// Order is the Order that had been settled and whose money this brings back,
+	// where the bank says so.
+	Order string
 	// Payer is personal data.
 	PayerName, PayerAccount string
 }
@@ -91,7 +95,7 @@ type Account struct {
 // Line is one booking at the bank.
 type Line struct {
 	ID    string // the Credit's, or the Transfer's
-	Order string // the Order that it carries out; empty if it is none of ours
+	Order string // the Order that it carries out, or brings back; empty if it is none of ours
 	At    time.Time
 	Asset anchor.Asset
 	// Amount is negative for money that left.
@@ -127,5 +131,5 @@ const (
 	Pending  TransferState = "pending"  // the bank has the order
 	Settled  TransferState = "settled"  // paid, for good as far as the bank can tell
 	Refused  TransferState = "refused"  // never carried out
-	Returned TransferState = "returned" // carried out, and the money came back
+	Returned TransferState = "returned" // taken, and given back before it was settled
 )

@@ -2,6 +2,7 @@ package rail_test
 
 import (
 	"context"
+	"database/sql"
 	"log/slog"
 	"path/filepath"
 	"testing"
@@ -35,6 +36,7 @@ type world struct {
 	books *store.Store
 	bank  *rail.Simulated
 	path  string // of the bank's file
+	file  string // of the books
 	terms *anchor.Terms
 }
 
@@ -48,10 +50,20 @@ func newWorld(t *testing.T, delay time.Duration) *world {
 	books, err := store.Open(t.Context(), filepath.Join(dir, "books.db"), keys)
 	must(t, err)
 	t.Cleanup(func() { must(t, books.Close()) })
-	w := &world{t: t, books: books, path: filepath.Join(dir, "bank.db"), terms: newTerms()}
+	w := &world{t: t, books: books, path: filepath.Join(dir, "bank.db"), file: filepath.Join(dir, "books.db"), terms: newTerms()}
 	w.bank = openBank(t, w.path, delay)
 	t.Cleanup(func() { must(t, w.bank.Close()) })
 	return w
+}
+
+// spoil does to the books what their own rooms never would.
+func (w *world) spoil(statement string) {
+	w.t.Helper()
+	db, err := sql.Open("sqlite3", "file:"+w.file+"?_busy_timeout=10000")
+	must(w.t, err)
+	_, err = db.ExecContext(w.t.Context(), statement)
+	must(w.t, err)
+	must(w.t, db.Close())
 }
 
 func openBank(t *testing.T, path string, delay time.Duration) *rail.Simulated {

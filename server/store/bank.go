@@ -7,7 +7,7 @@ import (
 	"windlass/server/anchor"
 )
 
-const bankLineColumns = `id, at, asset, amount, reference_box, payer_box, state, reason, transaction_id`
+const bankLineColumns = `id, at, asset, amount, reference_box, payer_box, state, reason, transaction_id, order_id, confirmed_by`
 
 type payer struct{ Name, Account string }
 
@@ -19,7 +19,7 @@ func scanBankLine(r scanner, k *Keys) (*anchor.BankLine, error) {
 		refBox, payBox []byte
 		p              payer
 	)
-	err := r.Scan(&l.ID, &at, &asset, &l.Amount, &refBox, &payBox, &l.State, &l.Reason, &l.Transaction)
+	err := r.Scan(&l.ID, &at, &asset, &l.Amount, &refBox, &payBox, &l.State, &l.Reason, &l.Transaction, &l.Order, &l.ConfirmedBy)
 	if err != nil {
 		return nil, err
 	}
@@ -44,24 +44,41 @@ func scanBankLine(r scanner, k *Keys) (*anchor.BankLine, error) {
 // already is a Conflict with code "duplicate". What customers write into a
 // reference may be personal, so that it is encrypted too.
 func (t *Tx) CreateBankLine(l *anchor.BankLine) error {
-	ref, err := t.box().seal("bank_lines.reference:"+l.ID, l.Reference)
+	ref, pay, err := t.sealLine(l)
 	if err != nil {
 		return err
 	}
-	pay, err := t.box().seal("bank_lines.payer:"+l.ID, payer{l.PayerName, l.PayerAccount})
-	if err != nil {
-		return err
-	}
-	_, err = t.exec(`INSERT INTO bank_lines (`+bankLineColumns+`) VALUES (`+placeholders(9)+`)`,
-		l.ID, micros(l.At), l.Asset.String(), l.Amount, ref, pay, l.State, l.Reason, l.Transaction)
+	_, err = t.exec(`INSERT INTO bank_lines (`+bankLineColumns+`) VALUES (`+placeholders(11)+`)`,
+		l.ID, micros(l.At), l.Asset.String(), l.Amount, ref, pay, l.State, l.Reason, l.Transaction, l.Order, l.ConfirmedBy)
 	return err
 }
 
-// SaveBankLine stores what became of a credit: its state, reason and
-// transaction. Only an unmatched or refunding one can change.
+func (t *Tx) sealLine(l *anchor.BankLine) (ref, pay []byte, err error) {
+	if ref, err = t.box().seal("bank_lines.reference:"+l.ID, l.Reference); err != nil {
+		return nil, nil, err
+	}
+	pay, err = t.box().seal("bank_lines.payer:"+l.ID, payer{l.PayerName, l.PayerAccount})
+	return ref, pay, err
+}
+
+// CompleteBankLine stores who paid a credit, and what they wrote, once the
+// statement tells it of one that a person had confirmed.
+func (t *Tx) CompleteBankLine(l *anchor.BankLine) error {
+	ref, pay, err := t.sealLine(l)
+	if err != nil {
+		return err
+	}
+	return t.change(`UPDATE bank_lines SET reference_box = $1, payer_box = $2 WHERE id = $3 AND confirmed_by <> ''`,
+		ref, pay, l.ID)
+}
+
+// SaveBankLine stores what became of a credit: its state, reason, transaction
+// and order. Only an unmatched or refunding one can change, or one whose refund
+// came back.
 func (t *Tx) SaveBankLine(l *anchor.BankLine) error {
-	return t.change(`UPDATE bank_lines SET state = $1, reason = $2, transaction_id = $3 WHERE id = $4 AND state IN ('unmatched', 'refunding')`,
-		l.State, l.Reason, l.Transaction, l.ID)
+	return t.change(`UPDATE bank_lines SET state = $1, reason = $2, transaction_id = $3, order_id = $4 WHERE id = $5
+		AND (state IN ('unmatched', 'refunding') OR state = 'refunded' AND $1 = 'refunding')`,
+		l.State, l.Reason, l.Transaction, l.Order, l.ID)
 }
 
 // BankLine loads one credit.
@@ -77,7 +94,16 @@ func (t *Tx) BankLinesOf(transaction string) ([]*anchor.BankLine, error) {
 
 // HasBankLine reports whether a credit of the bank's statement is in the books.
 func (t *Tx) HasBankLine(id string) (bool, error) {
-	all, err := list(t, func(r scanner, _ *Keys) (n int, err error) { return n, r.Scan(&n) }, `SELECT 1 FROM bank_lines WHERE id = $1`, id)
+	return t.anyLine(`id = $1`, id)
+}
+
+// cameBack reports whether a line has brought the order's money back.
+func (t *Tx) cameBack(order string) (bool, error) {
+	return t.anyLine(`order_id = $1 AND order_id <> ''`, order)
+}
+
+func (t *Tx) anyLine(where string, arg string) (bool, error) {
+	all, err := list(t, func(r scanner, _ *Keys) (n int, err error) { return n, r.Scan(&n) }, `SELECT 1 FROM bank_lines WHERE `+where, arg)
 	return len(all) > 0, err
 }
 
@@ -86,7 +112,7 @@ func (s *Store) BankLines(ctx context.Context, limit int) ([]*anchor.BankLine, e
 	return list(s.reader(ctx), scanBankLine, `SELECT `+bankLineColumns+` FROM bank_lines ORDER BY at DESC, id DESC LIMIT $1`, limit)
 }
 
-const bankPayoutColumns = `id, cause_kind, cause_id, purpose, ordinal, asset, amount, fee, to_box, state, bank_id, reason, requested_by, attempts, not_before, created_at`
+const bankPayoutColumns = `id, cause_kind, cause_id, purpose, ordinal, asset, amount, fee, to_box, state, bank_id, reason, requested_by, retries, attempts, not_before, created_at`
 
 func scanBankPayout(r scanner, k *Keys) (*anchor.BankPayout, error) {
 	var (
@@ -95,7 +121,7 @@ func scanBankPayout(r scanner, k *Keys) (*anchor.BankPayout, error) {
 		box              []byte
 		notBefore, since int64
 	)
-	err := r.Scan(&p.ID, &p.CauseKind, &p.CauseID, &p.Purpose, &p.Ordinal, &asset, &p.Amount, &p.Fee, &box, &p.State, &p.BankID, &p.Reason, &p.RequestedBy,
+	err := r.Scan(&p.ID, &p.CauseKind, &p.CauseID, &p.Purpose, &p.Ordinal, &asset, &p.Amount, &p.Fee, &box, &p.State, &p.BankID, &p.Reason, &p.RequestedBy, &p.Retries,
 		&p.Attempts, &notBefore, &since)
 	if err != nil {
 		return nil, err
@@ -109,14 +135,15 @@ func scanBankPayout(r scanner, k *Keys) (*anchor.BankPayout, error) {
 
 // CreateBankPayout stores an order to the bank before the bank is asked, and
 // wakes the rail. A second one for the same cause, purpose and ordinal is
-// a Conflict with code "duplicate".
+// a Conflict with code "duplicate", and so is a second one in place of the same
+// refused order.
 func (t *Tx) CreateBankPayout(p *anchor.BankPayout) error {
 	box, err := t.box().seal("bank_payouts:"+p.ID, p.To)
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(`INSERT INTO bank_payouts (`+bankPayoutColumns+`) VALUES (`+placeholders(16)+`)`,
-		p.ID, p.CauseKind, p.CauseID, p.Purpose, p.Ordinal, p.Asset.String(), p.Amount, p.Fee, box, p.State, p.BankID, p.Reason, p.RequestedBy,
+	_, err = t.exec(`INSERT INTO bank_payouts (`+bankPayoutColumns+`) VALUES (`+placeholders(17)+`)`,
+		p.ID, p.CauseKind, p.CauseID, p.Purpose, p.Ordinal, p.Asset.String(), p.Amount, p.Fee, box, p.State, p.BankID, p.Reason, p.RequestedBy, p.Retries,
 		p.Attempts, micros(p.NotBefore), micros(p.CreatedAt))
 	t.Notify(TopicBankPayouts)
 	return err

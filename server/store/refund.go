@@ -107,7 +107,7 @@ func (t *Tx) refundAtBank(a *anchor.Transaction, amount, fee anchor.Amount, by s
 		return err
 	}
 	came = slices.DeleteFunc(came, func(l *anchor.BankLine) bool { return l.State != anchor.Matched })
-	if len(came) == 0 {
+	if len(came) == 0 || came[len(came)-1].PayerAccount == "" {
 		return &anchor.Error{Kind: anchor.Conflict, Code: "sender_unknown", Message: "no line of the bank's statement says where the money came from"}
 	}
 	ordinal, err := t.BankPayoutsOf(anchor.CauseTransaction, a.ID, anchor.ForRefund)

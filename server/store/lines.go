@@ -1,0 +1,113 @@
+package store
+
+import (
+	"time"
+
+	"windlass/server/anchor"
+)
+
+// ReceiveLine books a credit that is for a deposit: as Receive does, with its
+// row. What stays unmatched keeps the deposit it was meant for.
+func (t *Tx) ReceiveLine(l *anchor.BankLine, a *anchor.Transaction, terms *anchor.Terms, now time.Time) (anchor.Arrival, error) {
+	arrival, err := t.Receive(a, terms, l.Amount, l.ID, l.At, now)
+	if err != nil {
+		return "", err
+	}
+	l.Transaction = a.ID
+	if !arrival.Funds() {
+		return arrival, t.UnmatchedLine(l, string(arrival))
+	}
+	l.State = anchor.Matched
+	return arrival, t.CreateBankLine(l)
+}
+
+// UnmatchedLine books a credit that a person, or a policy, must decide about.
+func (t *Tx) UnmatchedLine(l *anchor.BankLine, reason string) error {
+	if l.Amount <= 0 {
+		return &anchor.Error{Message: "the statement has a credit of " + l.Amount.String()}
+	}
+	l.State, l.Reason = anchor.Unmatched, reason
+	if err := t.CreateBankLine(l); err != nil {
+		return err
+	}
+	return t.Post(l.At, anchor.Move("unmatched", "", l.ID, l.Asset, l.Amount, anchor.Suspense, anchor.Bank))
+}
+
+// RefuseLine makes a row of a credit that no journal can hold, such as one in
+// unknown money: without an amount or postings. A person must look at it, and
+// reconcile names it.
+func (t *Tx) RefuseLine(l *anchor.BankLine) error {
+	l.State, l.Reason, l.Amount, l.Transaction, l.Order = anchor.Unmatched, anchor.Refused, 0, "", ""
+	return t.CreateBankLine(l)
+}
+
+// ReturnedLine books a credit that brings the money of an order back, as the bank
+// says: l.Order. One that does not fit stays unmatched. refused is a step that
+// the order's cause did not allow.
+func (t *Tx) ReturnedLine(l *anchor.BankLine, now time.Time) (refused, err error) {
+	p, err := t.BankPayout(l.Order)
+	if err != nil && anchor.KindOf(err) != anchor.NotFound {
+		return nil, err
+	}
+	again, known := false, err == nil
+	if known {
+		if again, err = t.cameBack(p.ID); err != nil {
+			return nil, err
+		}
+	}
+	// What nobody was asked for cannot come back, nor what was refused before it
+	// left.
+	if !known || again || p.Asset != l.Asset || p.Amount != l.Amount || p.Attempts == 0 || p.State == anchor.BankRefused && p.BankID == "" {
+		l.Order = ""
+		return nil, t.UnmatchedLine(l, anchor.UnknownReturn)
+	}
+	l.State, l.Reason = anchor.Own, anchor.Returned
+	if p.CauseKind == anchor.CauseTransaction {
+		l.Transaction = p.CauseID
+	}
+	if err := t.CreateBankLine(l); err != nil || p.State == anchor.BankRefused { // refused: the bank has said so before
+		return nil, err
+	}
+	return t.cameBackBy(p, l.ID, l.Amount, anchor.Returned, anchor.Bank, now)
+}
+
+// ConfirmBankFunds is the word of a person, or of the anchor's own systems, that
+// a credit has arrived for a deposit: its ID is the bank's own, which the
+// statement will tell it by, its At the value time. Who paid may be left out,
+// and is learned from the statement. It is received as any credit is.
+//
+// The same word again answers with the line as it is now; the same id with
+// anything else is refused. by is the actor.
+func (t *Tx) ConfirmBankFunds(l anchor.BankLine, a *anchor.Transaction, terms *anchor.Terms, by string, now time.Time) (*anchor.BankLine, error) {
+	switch {
+	case a.Kind != anchor.Deposit:
+		return nil, &anchor.Error{Kind: anchor.Conflict, Code: "does_not_fit", Field: "transaction", Message: "a withdrawal gets no money from the bank"}
+	case l.ID == "" || len(l.ID) > 255:
+		return nil, &anchor.Error{Kind: anchor.Invalid, Code: "bank_id_missing", Field: "bank_id", Message: "say under which name the bank's statement has the credit, in at most 255 bytes"}
+	case l.Amount <= 0 || !l.Amount.IsWhole(terms.Decimals):
+		return nil, &anchor.Error{Kind: anchor.Invalid, Code: "amount_malformed", Field: "amount", Message: "the amount must be more than nothing, in whole units of what the bank moves"}
+	case l.At.IsZero() || l.At.After(now):
+		return nil, &anchor.Error{Kind: anchor.Invalid, Code: "time_malformed", Field: "at", Message: "say when the bank credited it; the future will not do"}
+	}
+	l.At, l.Asset, l.ConfirmedBy = l.At.UTC().Truncate(time.Microsecond), a.OffChain, by
+	l.State, l.Reason, l.Transaction, l.Order = "", "", "", ""
+	known, err := t.BankLine(l.ID)
+	switch {
+	case err == nil && confirms(&l, known, a.ID):
+		return known, nil
+	case err == nil:
+		return nil, &anchor.Error{Kind: anchor.Conflict, Code: "bank_id_used", Field: "bank_id", Message: "the books have another credit under this name"}
+	case anchor.KindOf(err) != anchor.NotFound:
+		return nil, err
+	}
+	_, err = t.ReceiveLine(&l, a, terms, now)
+	return &l, err
+}
+
+// confirms reports whether a person's word says the same as the books. Of a line
+// that the statement told, only the statement knows the value time for sure.
+func confirms(l, known *anchor.BankLine, transaction string) bool {
+	return known.Asset == l.Asset && known.Amount == l.Amount && known.Transaction == transaction &&
+		(known.ConfirmedBy == "" || known.At.Equal(l.At)) &&
+		(l.PayerName == "" || l.PayerName == known.PayerName) && (l.PayerAccount == "" || l.PayerAccount == known.PayerAccount)
+}
