@@ -190,7 +190,7 @@ func (b *balance) ask(ctx context.Context, path string, answer any) error {
 // intent's, and each intent has exactly one, or none yet.
 func (l *look) moneyOut(ctx context.Context) error {
 	ours := l.ours()
-	byHash := by(l.envelopes, "hash")
+	byHash, explained := by(l.envelopes, "hash"), by(l.outgoing, "id")
 	times := map[string]int{} // that an intent was carried out
 	applied := map[string]map[string]bool{}
 	for _, o := range l.history.sorted() {
@@ -199,6 +199,12 @@ func (l *look) moneyOut(ctx context.Context) error {
 			continue
 		}
 		e := byHash[o.inner()]
+		if as := explained[o.ID]; e == nil && as.text("explained") != "" { // a person has looked into it
+			if id := as.text("payout_id"); id != "" {
+				times[id]++
+			}
+			continue
+		}
 		if e == nil {
 			fresh, err := l.signedSince(ctx, o)
 			if err != nil {

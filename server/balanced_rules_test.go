@@ -203,8 +203,9 @@ func signed(n int64) string {
 	return anchor.Amount(n).String()
 }
 
-// ownerless looks at money whose owner is not known: it is in suspense, or on its
-// way back, once, or gone back.
+// ownerless looks at money whose owner is not known: it is in suspense (as is,
+// with the other sign, what left us and nobody has explained), or on its way
+// back, once, or gone back.
 func (l *look) ownerless(context.Context) error {
 	suspense, refunds := map[string]int64{}, map[string]int64{}
 	for _, r := range slices.Concat(l.payments, l.bankLines) {
@@ -234,10 +235,19 @@ func (l *look) ownerless(context.Context) error {
 		switch r.text("state") {
 		case "unmatched":
 			suspense[asset] += r.num("amount")
+		case "refunded":
+			for _, p := range paid {
+				l.Returned[anchor.Address(r.text("sender")).Account()] += anchor.Amount(p.num("amount"))
+			}
 		case "refunding":
 			for _, p := range live {
 				refunds[asset] += p.num("amount")
 			}
+		}
+	}
+	for _, r := range l.outgoing {
+		if r.text("explained") == "" {
+			suspense[r.text("asset")] -= r.num("amount")
 		}
 	}
 	for what, has := range l.sums {

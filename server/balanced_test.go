@@ -66,6 +66,8 @@ type verdict struct {
 	// Open counts intents and orders that still wait for something to happen by
 	// itself, Parked those that wait for a person.
 	Open, Parked int
+	// Returned is what went back to each account that had paid and was not known.
+	Returned map[string]anchor.Amount
 }
 
 // A finding is something that must not be.
@@ -102,7 +104,7 @@ func (b *balance) look(ctx context.Context) (_ *verdict, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	l := &look{balance: b, verdict: &verdict{}, db: db, taken: time.Now()}
+	l := &look{balance: b, verdict: &verdict{Returned: map[string]anchor.Amount{}}, db: db, taken: time.Now()}
 	if err := l.readBooks(ctx, db); err != nil {
 		return nil, fmt.Errorf("read the books: %w", err)
 	}
@@ -133,7 +135,7 @@ type look struct {
 	taken time.Time
 	bank  rail.Rail
 
-	txs, payouts, envelopes, payments, bankLines, orders []row
+	txs, payouts, envelopes, payments, bankLines, orders, outgoing []row
 
 	payout, envelope, tx map[string]row      // by id
 	carried              map[string][]string // intents, by envelope
@@ -189,6 +191,7 @@ func (l *look) readBooks(ctx context.Context, db *sql.DB) (err error) {
 	l.payments = read(`SELECT * FROM payments ORDER BY seq`)
 	l.bankLines = read(`SELECT * FROM bank_lines ORDER BY at, id`)
 	l.orders = read(`SELECT * FROM bank_payouts ORDER BY id`)
+	l.outgoing = read(`SELECT * FROM outgoing ORDER BY seq`)
 	l.tx, l.payout, l.envelope = by(l.txs, "id"), by(l.payouts, "id"), by(l.envelopes, "id")
 	l.trail = groupBy(read(`SELECT * FROM audit ORDER BY id`), "transaction_id")
 	l.outbox = groupBy(read(`SELECT * FROM outbox ORDER BY id`), "transaction_id")

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -31,17 +32,22 @@ func TestChaos(t *testing.T) {
 	t.Parallel()
 	kills, seed := chaosSetting(t, "KILLS", 26), chaosSetting(t, "SEED", 1)
 	const perLife = 50
+	lives := (kills + perLife - 1) / perLife
 	began := time.Now()
 	var all tally
-	for n := 0; n < kills && !t.Failed(); n += perLife {
-		life := uint64(seed + n/perLife)
+	for n := 0; n < lives && !t.Failed(); n++ {
+		life := uint64(seed + n)
 		t.Run(fmt.Sprintf("seed %d", life), func(t *testing.T) {
-			lived := newLife(t, life, min(perLife, kills-n)).live()
-			all.add(lived)
-			t.Logf("%s, in %s", lived, time.Since(began).Round(time.Second))
+			l := newLife(t, life, (kills+n)/lives)
+			defer func() { // however it ends
+				lived := l.sum()
+				all.add(lived)
+				t.Logf("%s, in %s", lived, time.Since(began).Round(time.Second))
+			}()
+			l.live()
 		})
 	}
-	t.Logf("seeds %d to %d: %s, in %s", seed, seed+(kills-1)/perLife, all, time.Since(began).Round(time.Second))
+	t.Logf("seeds %d to %d: %s, in %s", seed, seed+lives-1, all, time.Since(began).Round(time.Second))
 	if path := os.Getenv("CHAOS_REPORT"); path != "" {
 		if err := os.WriteFile(path, []byte(all.String()+"\n"), 0o600); err != nil {
 			t.Error(err)
@@ -124,11 +130,13 @@ type life struct {
 	gate    *gate
 	balance *balance
 	killed  int
+	verdict *verdict // the last one
 
-	mu      sync.Mutex
-	anchor  *program
 	network *program
 	events  *os.File
+
+	mu     sync.Mutex
+	anchor *program
 
 	customers []*customer
 }
@@ -139,7 +147,7 @@ func newLife(t *testing.T, seed uint64, kills int) *life {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &life{t: t, dir: dir, seed: seed, kills: kills, rng: rand.New(rand.NewPCG(seed, 0)), ports: map[string]int{}}
+	l := &life{t: t, dir: dir, seed: seed, kills: kills, verdict: &verdict{}, rng: rand.New(rand.NewPCG(seed, 0)), ports: map[string]int{}}
 	l.events = l.file("events.log")
 	t.Cleanup(func() {
 		if !t.Failed() && os.Getenv("CHAOS_KEEP") == "" {
@@ -213,9 +221,7 @@ func (l *life) startNetwork() {
 		}
 		return call(l.t, http.MethodGet, l.horizon+"/", nil, nil, nil) == http.StatusOK
 	})
-	l.mu.Lock()
 	l.network = p
-	l.mu.Unlock()
 }
 
 // prepare makes the keys, the configuration and the anchor's accounts, but no
@@ -241,6 +247,9 @@ func (l *life) startAnchor(dies string) *program {
 		"WINDLASS_NETWORK_HORIZON=" + l.gate.url, "WINDLASS_PUBLIC_URL=" + l.at("public"), "WINDLASS_ADMIN_URL=" + l.at("admin"),
 		fmt.Sprintf("WINDLASS_LISTEN_PUBLIC=127.0.0.1:%d", l.ports["public"]), fmt.Sprintf("WINDLASS_LISTEN_ADMIN=127.0.0.1:%d", l.ports["admin"]),
 		diesAt + "=" + dies,
+		// What nobody asked for goes back by itself, as often as it comes.
+		"WINDLASS_UNMATCHED_NO_MEMO=refund", "WINDLASS_UNMATCHED_SECOND=refund", "WINDLASS_UNMATCHED_UNKNOWN_REFERENCE=refund",
+		"WINDLASS_UNMATCHED_REFUNDS_PER_SENDER=1000",
 	}
 	p := l.start("anchor.log", environ, "serve", "--config", filepath.Join(l.dir, configFile))
 	l.mu.Lock()
@@ -258,14 +267,17 @@ func (l *life) killAnchor() {
 }
 
 // live is the whole life.
-func (l *life) live() tally {
+func (l *life) live() {
 	l.t.Helper()
 	l.birth()
-	ctx, cancel := context.WithCancel(l.t.Context())
-	defer cancel()
-	closing := make(chan struct{}) // customers begin nothing new
-	l.open(min(3*l.kills, 120))
 	var customers sync.WaitGroup
+	ctx, cancel := context.WithCancel(l.t.Context())
+	defer func() { // however it ends
+		cancel()
+		customers.Wait()
+	}()
+	closing := make(chan struct{}) // customers begin nothing new
+	l.open(min(3*l.kills, 150))
 	for _, c := range l.customers {
 		customers.Go(func() { c.live(ctx, closing) })
 	}
@@ -275,18 +287,18 @@ func (l *life) live() tally {
 	close(closing)
 	l.weather(false)
 	p := l.startAnchor("")
-	l.quiet(ctx, cancel, &customers)
+	l.quiet(cancel, &customers)
 	for _, c := range l.customers {
 		c.audit()
 	}
 	if code := p.stop(l.t); code != 0 {
 		l.t.Errorf("the anchor ended with %d", code)
 	}
-	return l.sum(balanced(l.t, l.balance))
+	l.verdict = balanced(l.t, l.balance)
 }
 
 // quiet waits until nothing moves any more.
-func (l *life) quiet(ctx context.Context, cancel func(), customers *sync.WaitGroup) {
+func (l *life) quiet(cancel func(), customers *sync.WaitGroup) {
 	l.t.Helper()
 	done := make(chan struct{})
 	go func() { customers.Wait(); close(done) }()
@@ -296,22 +308,23 @@ func (l *life) quiet(ctx context.Context, cancel func(), customers *sync.WaitGro
 		l.t.Errorf("after %s customers still wait", patience)
 		cancel()
 		<-done
+		return
 	}
-	var v *verdict
 	eventually(l.t, "nothing is open any more", func() bool {
-		var err error
-		if v, err = l.balance.look(ctx); err != nil {
+		v, err := l.balance.look(l.t.Context())
+		if err != nil {
 			l.t.Fatal(err)
 		}
+		l.verdict = v
 		return v.Open == 0
 	})
 }
 
-// sum counts what has happened.
-func (l *life) sum(v *verdict) tally {
+// sum counts what has happened, as far as it was looked at.
+func (l *life) sum() tally {
 	a := tally{
-		kills: l.killed, deposits: v.Deposits, withdrawals: v.Withdrawals, refunds: v.Refunds,
-		lost: v.count(lost), doubled: v.count(doubled), unbalanced: v.count(unbalanced),
+		kills: l.killed, deposits: l.verdict.Deposits, withdrawals: l.verdict.Withdrawals, refunds: l.verdict.Refunds,
+		lost: l.verdict.count(lost), doubled: l.verdict.count(doubled), unbalanced: l.verdict.count(unbalanced),
 	}
 	for _, c := range l.customers {
 		a.lost += c.lost
@@ -351,6 +364,9 @@ func (l *life) end(p *program, after time.Duration) {
 	case <-time.After(after):
 		p.kill()
 	}
+	if code := p.cmd.ProcessState.ExitCode(); code > 0 {
+		l.t.Fatalf("the anchor was not killed, but ended with %d", code)
+	}
 	l.killed++
 }
 
@@ -364,14 +380,21 @@ func (l *life) once() {
 	const long = 2 * time.Second // to wait for a moment that may not come
 	way := l.rng.IntN(100)
 	switch {
-	case way < 12: // while it starts
+	case way < 10: // while it starts
 		d := within(150 * time.Millisecond)
 		l.end(l.startAnchor(""), d)
 		l.note("killed %s after the start", d)
-	case way < 32:
+	case way < 28:
 		d := within(long)
 		l.end(l.startAnchor(""), d)
 		l.note("killed %s after the start", d)
+	case way < 32:
+		d, then := within(long), within(100*time.Millisecond)
+		p := l.startAnchor("")
+		wait(l.t.Context(), d)
+		_ = p.cmd.Process.Signal(syscall.SIGTERM)
+		l.end(p, then)
+		l.note("killed while it stops, %s after the start", d)
 	case way < 65:
 		dies := []string{"committed", "committed", "committing"}[l.rng.IntN(3)] + " " + strconv.Itoa(1+l.rng.IntN(60))
 		l.end(l.startAnchor(dies), long)
@@ -384,28 +407,8 @@ func (l *life) once() {
 		l.end(p, long)
 		l.gate.disarm()
 		l.note("killed %s submission %d: %t", when, n, *shot)
-	default:
-		p := l.startAnchor("")
-		first, then := within(long/2), within(long/2)
-		wait(l.t.Context(), first)
-		l.mu.Lock()
-		network := l.network
-		l.mu.Unlock()
-		network.kill()
-		l.killed++
-		l.note("killed the network after %s", first)
-		if l.rng.IntN(2) == 0 {
-			wait(l.t.Context(), then)
-		}
-		l.startNetwork()
-		l.weather(true)
-		if l.killed < l.kills {
-			d := within(long)
-			l.end(p, d)
-			l.note("killed %s after the network came back", d)
-		} else {
-			p.kill()
-		}
+	case l.kills-l.killed >= 2:
+		l.killNetwork(within(long/2), within(long/2))
 	}
 	if l.killed%12 == 0 { // money in the middle of its way is balanced too
 		v, err := l.balance.look(l.t.Context())
@@ -415,8 +418,31 @@ func (l *life) once() {
 		case len(v.Findings) > 0:
 			l.t.Errorf("after %d kills: %v", l.killed, v.Findings)
 		}
+		if err == nil {
+			l.verdict = v
+		}
 		l.note("looked: %+v", v)
 	}
+}
+
+// killNetwork kills the network under a running anchor, or both at once, and
+// starts it again.
+func (l *life) killNetwork(after, down time.Duration) {
+	l.t.Helper()
+	p := l.startAnchor("")
+	wait(l.t.Context(), after)
+	both := l.rng.IntN(2) == 0
+	l.network.kill()
+	if both {
+		p.kill()
+	}
+	l.killed++
+	l.note("killed the network after %s; the anchor too: %t", after, both)
+	wait(l.t.Context(), down)
+	l.startNetwork()
+	l.weather(true)
+	l.end(p, down)
+	l.note("the network came back after %s", down)
 }
 
 func wait(ctx context.Context, d time.Duration) {

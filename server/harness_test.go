@@ -204,6 +204,9 @@ type polled struct {
 	WithdrawAnchorAccount string `json:"withdraw_anchor_account"`
 	WithdrawMemo          string `json:"withdraw_memo"`
 	MoreInfoURL           string `json:"more_info_url"`
+	Refunds               struct {
+		Payments []struct{ Amount string } `json:"payments"`
+	} `json:"refunds"`
 }
 
 // newWallet makes an account with a trustline and signs in.
