@@ -339,13 +339,18 @@ func (l *look) bankOut(ctx context.Context) error {
 			l.find(unbalanced, "the bank has paid %s %s for the order %s of %s %s", -line.Amount, line.Asset, line.Order, anchor.Amount(o.num("amount")), o.text("asset"))
 		}
 	}
+	for _, r := range l.bankLines { // what the bank gave back, as far as the books have read it
+		if id := r.text("order_id"); id != "" {
+			times[id]--
+		}
+	}
 	paid := map[string]int{}
 	for _, o := range l.orders {
 		n := times[o.text("id")]
 		switch {
 		case n > 1:
 			l.find(doubled, "the bank has paid order %s %d times", o.text("id"), n)
-		case n == 0 && o.is("state", "paid"):
+		case n < 1 && o.is("state", "paid"):
 			l.find(lost, "order %s is paid in the books and not at the bank", o.text("id"))
 		case n == 1 && o.is("state", "refused", "returned", "cancelled", "approval"):
 			l.find(doubled, "order %s is %s in the books and paid at the bank", o.text("id"), o.text("state"))
@@ -380,12 +385,13 @@ func (l *look) bankIn(ctx context.Context) error {
 		case !has && unread[line.ID]: // it will be
 		case !has:
 			l.find(lost, "the bank's credit %s of %s was read and has no row", line.ID, line.Amount)
+		case r.is("reason", anchor.Refused) && r.num("amount") == 0: // no journal can hold it
 		case anchor.Amount(r.num("amount")) != line.Amount || r.text("asset") != line.Asset.String():
 			l.find(unbalanced, "the bank's credit %s is %s %s, its row says %s %s", line.ID, line.Amount, line.Asset, anchor.Amount(r.num("amount")), r.text("asset"))
 		}
 	}
 	for _, r := range l.bankLines {
-		if !seen[r.text("id")] {
+		if !seen[r.text("id")] && r.text("confirmed_by") == "" {
 			l.find(unbalanced, "bank line %s is in the books and not at the bank", r.text("id"))
 		}
 		l.matched("bank line", r)

@@ -112,7 +112,7 @@ func (l *look) paidForIt(t row) {
 		switch {
 		case p.is("purpose", "refund") && p.is("state", "paid"):
 			back += p.num("amount")
-		case p.is("purpose", "refund") && !p.is("state", "cancelled"):
+		case p.is("purpose", "refund") && !p.is("state", "cancelled") && !l.replaced[p.text("id")]:
 			toGo += p.num("amount")
 		case p.is("purpose", "payout") && p.is("state", "paid"):
 			paid += p.num("amount")
@@ -215,7 +215,7 @@ func (l *look) ownerless(context.Context) error {
 			switch {
 			case p.is("state", "paid"):
 				paid = append(paid, p)
-			case !p.is("state", "cancelled"):
+			case !p.is("state", "cancelled") && !l.replaced[p.text("id")]:
 				live = append(live, p)
 			}
 		}

@@ -143,6 +143,7 @@ type look struct {
 	trail, outbox        map[string][]row    // by transaction
 	sums                 map[sumOf]int64     // of the journal
 	paidFor              map[string][]row    // intents and orders, by what they are for
+	replaced             map[string]bool     // refused orders that another took the place of
 	credited             map[string]int64    // what came in, by transaction
 }
 
@@ -207,7 +208,10 @@ func (l *look) readBooks(ctx context.Context, db *sql.DB) (err error) {
 	for _, r := range read(`SELECT entry_id, asset, SUM(amount) AS amount FROM postings GROUP BY entry_id, asset HAVING SUM(amount) <> 0`) {
 		l.find(unbalanced, "journal entry %d sums to %d %s", r.num("entry_id"), r.num("amount"), r.text("asset"))
 	}
-	l.paidFor, l.credited = map[string][]row{}, map[string]int64{}
+	l.paidFor, l.credited, l.replaced = map[string][]row{}, map[string]int64{}, map[string]bool{}
+	for _, o := range l.orders {
+		l.replaced[o.text("retries")] = true
+	}
 	for _, r := range slices.Concat(l.payouts, l.orders) {
 		l.paidFor[r.text("cause_id")] = append(l.paidFor[r.text("cause_id")], r)
 		switch {

@@ -167,16 +167,21 @@ func newLife(t *testing.T, seed uint64, kills int) *life {
 	return l
 }
 
-// freePort is one that nobody has just now.
+// freePort is one that nobody has just now, and nobody is given by chance while
+// whoever listens there is dead: it lies below those that systems give away.
 func freePort(t *testing.T) int {
 	t.Helper()
-	var lc net.ListenConfig
-	n, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for {
+		port := 10_000 + rand.IntN(20_000)
+		n, err := new(net.ListenConfig).Listen(t.Context(), "tcp", loopback(uint16(port)))
+		if err != nil {
+			continue
+		}
+		if err := n.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return port
 	}
-	defer func() { _ = n.Close() }()
-	return n.Addr().(*net.TCPAddr).Port //nolint:errcheck // it listens on TCP
 }
 
 func (l *life) at(name string) string { return "http://localhost:" + strconv.Itoa(l.ports[name]) }
