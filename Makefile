@@ -101,7 +101,7 @@ lint: $(golangci_lint) $(npm) ## the linters of .golangci.yml, and the web app's
 	npm --prefix frontend run lint --if-present
 
 .PHONY: bench
-bench: $(web) ## measure the poll that wallets live on; writes docs/benchmarks.md
+bench: $(web) ## measure the poll that wallets live on, and a backlog of payouts; writes docs/benchmarks.md
 	$(GO) test -tags bench -run '^TestBench' -count 1 -v -timeout 30m ./server
 
 .PHONY: simulate

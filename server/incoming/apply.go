@@ -130,10 +130,10 @@ func (f *follower) book(ctx context.Context, page []horizon.Payment, aside bool)
 // known. One that it took for impossible it never books: that in the ledger is
 // the one thing that must not pass in silence.
 func (f *follower) isEnvelope(ctx context.Context, inner string) (bool, error) {
-	e, err := f.store.EnvelopeByHash(ctx, inner)
+	state, err := f.store.EnvelopeState(ctx, inner)
 	switch {
 	case err == nil:
-		return e.State != anchor.EnvelopeImpossible, nil
+		return state != anchor.EnvelopeImpossible, nil
 	case anchor.KindOf(err) == anchor.NotFound:
 		return false, nil
 	}

@@ -2,7 +2,6 @@ package payout
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"windlass/server/anchor"
@@ -72,7 +71,7 @@ func (e *Engine) fit(ctx context.Context, batch []*anchor.Payout) ([]*anchor.Pay
 	obstacles, errs := make([]string, len(batch)), make([]error, len(batch))
 	ready := make([]bool, len(batch))
 	e.each(len(batch), func(i int) {
-		if ready[i], errs[i] = e.ready(ctx, batch[i]); ready[i] && errs[i] == nil {
+		if ready[i], errs[i] = e.ready(ctx, batch[i]); ready[i] && errs[i] == nil && !e.lookout.knows(batch[i].ID) {
 			obstacles[i], errs[i] = e.obstacle(ctx, batch[i])
 		}
 	})
@@ -102,18 +101,7 @@ func (e *Engine) fit(ctx context.Context, batch []*anchor.Payout) ([]*anchor.Pay
 }
 
 // each runs fn for 0 to n-1, some at once.
-func (e *Engine) each(n int, fn func(int)) {
-	var wg sync.WaitGroup
-	slots := make(chan struct{}, checksAtOnce)
-	for i := range n {
-		slots <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-slots }()
-			fn(i)
-		})
-	}
-	wg.Wait()
-}
+func (e *Engine) each(n int, fn func(int)) { together(n, checksAtOnce, fn) }
 
 // ready reports whether the books still want the intent paid now.
 func (e *Engine) ready(ctx context.Context, p *anchor.Payout) (bool, error) {

@@ -80,8 +80,10 @@ func signsFor(a *horizon.Account) bool {
 // second time, and costs a fee. Each attempt ends with proof that it has applied
 // or never can, so that even that is rare.
 func (e *Engine) makeChannels(ctx context.Context, ids []string) time.Duration {
-	e.making.Lock()
-	defer e.making.Unlock()
+	if e.making.take(ctx) != nil {
+		return 0
+	}
+	defer e.making.give()
 	missing, err := e.missing(ctx, ids)
 	if err == nil && len(missing) > 0 {
 		e.logger.InfoContext(ctx, "channel accounts are made", "channels", missing)

@@ -62,11 +62,11 @@ func TestChannelsAreMade(t *testing.T) {
 		return true
 	}))
 	for i := range int32(2) {
-		_, stop := w.engine(func(c *payout.Config) { c.Lifetime = 5 })
+		_, stop := w.engine(func(c *payout.Config) { c.Lifetime = 30 })
 		w.until("making them was tried", func() bool { return submitted.Load() > i })
 		stop()
 	}
-	e, _ := w.engine(func(c *payout.Config) { c.Lifetime = 5 })
+	e, _ := w.engine(func(c *payout.Config) { c.Lifetime = 30 })
 	w.until("all are there", func() bool { return w.exist() == 21 })
 	fee, err := w.plain.Account(t.Context(), w.fee.Address())
 	must(t, err)
@@ -113,7 +113,7 @@ func TestAChannelThatIsNotOurs(t *testing.T) {
 	must(t, w.books.Update(t.Context(), store.Ledger, func(tx *store.Tx) error {
 		return tx.SetCursor("read", anchor.Cursor{Value: "0", Ledger: 1 << 30})
 	}))
-	e, _ := w.engine(func(c *payout.Config) { c.Lifetime, c.Cursors = 2, []string{"read"} })
+	e, _ := w.engine(func(c *payout.Config) { c.Lifetime, c.Cursors = 20, []string{"read"} })
 	ids := w.deposits(to[0])
 	w.untilStatus(anchor.Completed, ids...)
 	w.until("it is an alarm", func() bool {

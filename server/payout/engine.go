@@ -64,10 +64,11 @@ type Engine struct {
 	sources  map[string]*keypair.Full
 	channels map[string]*keypair.Full
 
-	fees   feeWatch
-	funds  funds
-	making sync.Mutex // one transaction of the fee account at a time
-	doubt  doubt
+	fees    feeWatch
+	funds   funds
+	making  turn // one transaction of the fee account at a time
+	doubt   doubt
+	lookout lookout
 
 	mu     sync.Mutex
 	alarms map[string]Alarm
@@ -93,8 +94,9 @@ func New(c Config, s *store.Store, h *horizon.Client, logger *slog.Logger) *Engi
 	for _, k := range c.Channels {
 		e.channels[k.Address()] = k
 	}
-	e.fees.asking, e.funds.deciding = make(turn, 1), make(turn, 1)
-	e.funds.reserved = map[purse]anchor.Amount{}
+	e.funds.reserved, e.funds.ever = map[purse]anchor.Amount{}, map[purse]anchor.Amount{}
+	e.lookout.wake, e.lookout.seen = make(chan struct{}, 1), map[string]time.Time{}
+	e.fees.asking, e.making = make(turn, 1), make(turn, 1)
 	return e
 }
 
@@ -141,6 +143,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	e.doubt.rise()
 	workers.Go(func() { e.waitingLoop(ctx) })
 	workers.Go(func() { e.hotLoop(ctx) })
+	workers.Go(func() { e.lookAheadLoop(ctx) })
 
 	tick := time.NewTicker(e.Poll)
 	defer tick.Stop()
@@ -235,6 +238,7 @@ func (e *Engine) pay(ctx context.Context, channel string, batch []*anchor.Payout
 	case err == nil && env == nil:
 		return 0
 	case err == nil:
+		e.lookout.soon()
 		return e.settle(ctx, env, batch)
 	case ctx.Err() != nil || errors.Is(err, errNothingNew):
 		return 0

@@ -260,9 +260,9 @@ type purse struct {
 
 // funds keeps account of what live envelopes will take from a purse.
 type funds struct {
-	deciding turn // one batch at a time
 	mu       sync.Mutex
 	reserved map[purse]anchor.Amount
+	ever     map[purse]anchor.Amount // all that was reserved since the start; it may wrap around
 }
 
 func (f *funds) reserve(batch []*anchor.Payout) { f.add(batch, 1) }
@@ -271,15 +271,26 @@ func (f *funds) release(batch []*anchor.Payout) { f.add(batch, -1) }
 func (f *funds) add(batch []*anchor.Payout, sign anchor.Amount) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.addLocked(batch, sign)
+}
+
+func (f *funds) addLocked(batch []*anchor.Payout, sign anchor.Amount) {
 	for _, p := range batch {
-		f.reserved[purse{p.Source, p.Asset}] += sign * p.Amount
+		of := purse{p.Source, p.Asset}
+		f.reserved[of] += sign * p.Amount
+		if sign > 0 {
+			f.ever[of] += p.Amount
+		}
 	}
 }
 
-func (f *funds) of(p purse) anchor.Amount {
+// standing is a moment of the funds.
+type standing struct{ reserved, ever anchor.Amount }
+
+func (f *funds) of(p purse) standing {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.reserved[p]
+	return standing{f.reserved[p], f.ever[p]}
 }
 
 // afford returns the intents that the source can pay besides all that is on its
@@ -287,16 +298,13 @@ func (f *funds) of(p purse) anchor.Amount {
 // alarm if nothing on its way explains it.
 //
 // What is on its way is read before the balance: an envelope that applies in
-// between is then counted twice, never not at all.
+// between is then counted twice, never not at all. What other batches reserve
+// while the balance is asked for is counted too, and nothing that they release.
 func (e *Engine) afford(ctx context.Context, batch []*anchor.Payout) ([]*anchor.Payout, error) {
-	if err := e.funds.deciding.take(ctx); err != nil {
-		return nil, err
-	}
-	defer e.funds.deciding.give()
 	source := batch[0].Source
-	onTheWay := map[anchor.Asset]anchor.Amount{}
+	before := map[anchor.Asset]standing{}
 	for _, p := range batch {
-		onTheWay[p.Asset] = e.funds.of(purse{source, p.Asset})
+		before[p.Asset] = e.funds.of(purse{source, p.Asset})
 	}
 	a, err := e.ledger.Account(ctx, source)
 	if err != nil {
@@ -305,23 +313,7 @@ func (e *Engine) afford(ctx context.Context, batch []*anchor.Payout) ([]*anchor.
 		}
 		return nil, err
 	}
-	left, short := map[anchor.Asset]anchor.Amount{}, map[anchor.Asset]bool{}
-	for asset, reserved := range onTheWay {
-		b, _ := a.Balance(asset)
-		left[asset] = b.Amount - b.SellingLiabilities - reserved
-		if asset.Issuer == source {
-			left[asset] = anchor.MaxAmount // an issuer never runs out
-		}
-	}
-	var good []*anchor.Payout
-	for _, p := range batch {
-		if p.Amount > left[p.Asset] {
-			short[p.Asset] = true
-			continue
-		}
-		left[p.Asset] -= p.Amount
-		good = append(good, p)
-	}
+	good, onTheWay, short := e.allot(a, before, batch)
 	for asset, reserved := range onTheWay {
 		key := "low_funds " + source + " " + asset.String()
 		switch {
@@ -335,10 +327,38 @@ func (e *Engine) afford(ctx context.Context, batch []*anchor.Payout) ([]*anchor.
 	for _, p := range batch {
 		if short[p.Asset] && !slices.Contains(good, p) {
 			if err := e.postpone(ctx, p, 5*e.Retry); err != nil {
+				e.funds.release(good)
 				return nil, err
 			}
 		}
 	}
-	e.funds.reserve(good)
 	return good, nil
+}
+
+// allot reserves for the intents that the balances of a can pay, one batch at a
+// time.
+func (e *Engine) allot(a *horizon.Account, before map[anchor.Asset]standing, batch []*anchor.Payout) (good []*anchor.Payout, onTheWay map[anchor.Asset]anchor.Amount, short map[anchor.Asset]bool) {
+	f := &e.funds
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	onTheWay, short = map[anchor.Asset]anchor.Amount{}, map[anchor.Asset]bool{}
+	left := map[anchor.Asset]anchor.Amount{}
+	for asset, was := range before {
+		onTheWay[asset] = was.reserved + f.ever[purse{a.ID, asset}] - was.ever
+		b, _ := a.Balance(asset)
+		left[asset] = b.Amount - b.SellingLiabilities - onTheWay[asset]
+		if asset.Issuer == a.ID {
+			left[asset] = anchor.MaxAmount // an issuer never runs out
+		}
+	}
+	for _, p := range batch {
+		if p.Amount > left[p.Asset] {
+			short[p.Asset] = true
+			continue
+		}
+		left[p.Asset] -= p.Amount
+		good = append(good, p)
+	}
+	f.addLocked(good, 1)
+	return good, onTheWay, short
 }

@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"time"
+
+	"windlass/server/anchor"
 )
 
 // ChannelSequence reads the highest sequence number of a channel that the books
@@ -24,4 +26,11 @@ func (t *Tx) AcceptChannel(channel string, sequence int64, now time.Time) error 
 	_, err := t.exec(`INSERT INTO channels (account, sequence, accepted_at) VALUES ($1, $2, $3)
 		ON CONFLICT (account) DO UPDATE SET sequence = excluded.sequence, accepted_at = excluded.accepted_at`, channel, sequence, micros(now))
 	return err
+}
+
+// EnvelopeState reads what became of the envelope with that inner hash, without
+// the rest of it; none is NotFound.
+func (s *Store) EnvelopeState(ctx context.Context, hash string) (anchor.EnvelopeState, error) {
+	return one(s.reader(ctx), "envelope", func(r scanner, _ *Keys) (state anchor.EnvelopeState, err error) { return state, r.Scan(&state) },
+		`SELECT state FROM envelopes WHERE hash = $1`, hash)
 }
