@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"windlass/server/anchor"
@@ -45,6 +46,8 @@ func (s *server) present(ctx context.Context, err error) *gqlerror.Error {
 	shown := *graphql.DefaultErrorPresenter(ctx, err)
 	e, known := errors.AsType[*anchor.Error](err)
 	switch {
+	case known && e.Field == "" && len(shown.Path) > 1 && strings.HasPrefix(e.Code, "amount_"):
+		e = argument(e, shown.Path)
 	case known:
 	case shown.Message == "introspection disabled":
 		e = &anchor.Error{Kind: anchor.Forbidden, Message: "introspection is off here; schema.graphqls describes this API"}
@@ -61,7 +64,23 @@ func (s *server) present(ctx context.Context, err error) *gqlerror.Error {
 		}
 	}
 	shown.Err, shown.Message, shown.Extensions = nil, sentence(langOf(ctx), e), visitOf(ctx).extensions(e)
+	if s.Staff && e.Kind != anchor.Internal && e.Message != "" {
+		shown.Message = e.Message // the catalogue speaks to customers
+	}
 	return &shown
+}
+
+// argument names the argument whose amount could not be read. All that goes in
+// or comes out is "amount" to the domain.
+func argument(e *anchor.Error, path ast.Path) *anchor.Error {
+	named := *e
+	if name, ok := path[len(path)-1].(ast.PathName); ok {
+		named.Field = string(name)
+	}
+	if strings.HasPrefix(named.Field, "amount") {
+		named.Field = "amount"
+	}
+	return &named
 }
 
 // extensions are what programs read of an error.

@@ -32,10 +32,15 @@ type Config = graphql.Config[ResolverRoot, DirectiveRoot, ComplexityRoot]
 
 type ResolverRoot interface {
 	Asset() AssetResolver
+	AuditEntry() AuditEntryResolver
+	Balance() BalanceResolver
+	BankLine() BankLineResolver
+	BankPayout() BankPayoutResolver
 	FeeLine() FeeLineResolver
 	JournalEntry() JournalEntryResolver
 	Method() MethodResolver
 	Mutation() MutationResolver
+	Outgoing() OutgoingResolver
 	Payment() PaymentResolver
 	Payout() PayoutResolver
 	Posting() PostingResolver
@@ -57,6 +62,61 @@ type ComplexityRoot struct {
 		ID       func(childComplexity int) int
 		Issuer   func(childComplexity int) int
 		OnLedger func(childComplexity int) int
+	}
+
+	AuditEntry struct {
+		Actor       func(childComplexity int) int
+		At          func(childComplexity int) int
+		Event       func(childComplexity int) int
+		From        func(childComplexity int) int
+		ID          func(childComplexity int) int
+		Note        func(childComplexity int) int
+		Subject     func(childComplexity int) int
+		To          func(childComplexity int) int
+		Transaction func(childComplexity int) int
+	}
+
+	Balance struct {
+		Account func(childComplexity int) int
+		Amount  func(childComplexity int) int
+		Asset   func(childComplexity int) int
+	}
+
+	BankLine struct {
+		Actions      func(childComplexity int) int
+		Amount       func(childComplexity int) int
+		Asset        func(childComplexity int) int
+		At           func(childComplexity int) int
+		ID           func(childComplexity int) int
+		PayerAccount func(childComplexity int) int
+		PayerName    func(childComplexity int) int
+		Reason       func(childComplexity int) int
+		Reference    func(childComplexity int) int
+		Refund       func(childComplexity int) int
+		State        func(childComplexity int) int
+		Transaction  func(childComplexity int) int
+	}
+
+	BankPayout struct {
+		Amount      func(childComplexity int) int
+		Asset       func(childComplexity int) int
+		Attempts    func(childComplexity int) int
+		BankID      func(childComplexity int) int
+		CreatedAt   func(childComplexity int) int
+		Fee         func(childComplexity int) int
+		ID          func(childComplexity int) int
+		Line        func(childComplexity int) int
+		Purpose     func(childComplexity int) int
+		Reason      func(childComplexity int) int
+		RequestedBy func(childComplexity int) int
+		State       func(childComplexity int) int
+		To          func(childComplexity int) int
+		Transaction func(childComplexity int) int
+	}
+
+	Detail struct {
+		Name  func(childComplexity int) int
+		Value func(childComplexity int) int
 	}
 
 	Fee struct {
@@ -93,16 +153,53 @@ type ComplexityRoot struct {
 	}
 
 	Mutation struct {
-		Agree        func(childComplexity int, transaction string, amountOut anchor.Amount) int
-		Answer       func(childComplexity int, transaction string, answers []*Answer) int
-		Cancel       func(childComplexity int, transaction string) int
-		ChooseMethod func(childComplexity int, transaction string, method string, answers []*Answer) int
-		MarkSent     func(childComplexity int, transaction string) int
-		SetAmount    func(childComplexity int, transaction string, amountIn anchor.Amount) int
-		SetLanguage  func(childComplexity int, transaction string, lang string) int
+		Agree             func(childComplexity int, transaction string, amountOut anchor.Amount) int
+		Answer            func(childComplexity int, transaction string, answers []*Answer) int
+		AssignBankLine    func(childComplexity int, line string, transaction string, key string, note *string) int
+		AssignPayment     func(childComplexity int, payment string, transaction string, key string, note *string) int
+		Cancel            func(childComplexity int, transaction string) int
+		ChooseMethod      func(childComplexity int, transaction string, method string, answers []*Answer) int
+		Expire            func(childComplexity int, transaction string, key string, note *string) int
+		ExplainOutgoing   func(childComplexity int, operation string, as anchor.Explanation, payout *string, key string, note *string) int
+		Hold              func(childComplexity int, transaction string, key string, note *string) int
+		MarkSent          func(childComplexity int, transaction string) int
+		PausePayouts      func(childComplexity int, key string, note *string) int
+		RefundBankLine    func(childComplexity int, line string, fee *anchor.Amount, key string, note *string) int
+		RefundPayment     func(childComplexity int, payment string, fee *anchor.Amount, key string, note *string) int
+		RefundTransaction func(childComplexity int, transaction string, amount *anchor.Amount, fee *anchor.Amount, key string, note *string) int
+		Release           func(childComplexity int, transaction string, key string, note *string) int
+		ResumePayouts     func(childComplexity int, pause string, key string, note *string) int
+		Retry             func(childComplexity int, transaction string, key string, note *string) int
+		SetAmount         func(childComplexity int, transaction string, amountIn anchor.Amount) int
+		SetLanguage       func(childComplexity int, transaction string, lang string) int
+	}
+
+	Outgoing struct {
+		Account     func(childComplexity int) int
+		Actions     func(childComplexity int) int
+		Amount      func(childComplexity int) int
+		Asset       func(childComplexity int) int
+		At          func(childComplexity int) int
+		Destination func(childComplexity int) int
+		Explained   func(childComplexity int) int
+		ExplainedAt func(childComplexity int) int
+		ExplainedBy func(childComplexity int) int
+		Hash        func(childComplexity int) int
+		ID          func(childComplexity int) int
+		Ledger      func(childComplexity int) int
+		Memo        func(childComplexity int) int
+		Payout      func(childComplexity int) int
+	}
+
+	Pause struct {
+		Actor  func(childComplexity int) int
+		Key    func(childComplexity int) int
+		Reason func(childComplexity int) int
+		Since  func(childComplexity int) int
 	}
 
 	Payment struct {
+		Actions     func(childComplexity int) int
 		Amount      func(childComplexity int) int
 		Asset       func(childComplexity int) int
 		At          func(childComplexity int) int
@@ -111,7 +208,9 @@ type ComplexityRoot struct {
 		ID          func(childComplexity int) int
 		Ledger      func(childComplexity int) int
 		Memo        func(childComplexity int) int
+		PolicyAt    func(childComplexity int) int
 		Reason      func(childComplexity int) int
+		Refund      func(childComplexity int) int
 		State       func(childComplexity int) int
 		Transaction func(childComplexity int) int
 	}
@@ -122,10 +221,13 @@ type ComplexityRoot struct {
 		Attempts    func(childComplexity int) int
 		CreatedAt   func(childComplexity int) int
 		Destination func(childComplexity int) int
+		Fee         func(childComplexity int) int
 		Hash        func(childComplexity int) int
 		ID          func(childComplexity int) int
+		Payment     func(childComplexity int) int
 		Purpose     func(childComplexity int) int
 		Reason      func(childComplexity int) int
+		RequestedBy func(childComplexity int) int
 		State       func(childComplexity int) int
 		Transaction func(childComplexity int) int
 	}
@@ -143,8 +245,14 @@ type ComplexityRoot struct {
 	}
 
 	Query struct {
+		Audit        func(childComplexity int, transaction *string, subject *string, first int, after *string) int
+		Balances     func(childComplexity int) int
+		BankLines    func(childComplexity int, unmatched *bool, first int, after *string) int
+		BankPayouts  func(childComplexity int, state *anchor.BankPayoutState, first int, after *string) int
+		Outgoing     func(childComplexity int, unexplained *bool, first int, after *string) int
+		Pauses       func(childComplexity int) int
 		Payments     func(childComplexity int, unmatched *bool, first int, after *string) int
-		Payouts      func(childComplexity int, first int, after *string) int
+		Payouts      func(childComplexity int, state *anchor.PayoutState, first int, after *string) int
 		Price        func(childComplexity int, transaction string, amountIn anchor.Amount) int
 		Transaction  func(childComplexity int, id string) int
 		Transactions func(childComplexity int, filter *TransactionFilter, first int, after *string) int
@@ -160,13 +268,27 @@ type ComplexityRoot struct {
 		Value        func(childComplexity int) int
 	}
 
+	Refund struct {
+		Amount func(childComplexity int) int
+		Fee    func(childComplexity int) int
+		ID     func(childComplexity int) int
+	}
+
 	StaffView struct {
-		ClientDomain func(childComplexity int) int
-		CustomerID   func(childComplexity int) int
-		Journal      func(childComplexity int) int
-		Owner        func(childComplexity int) int
-		Payments     func(childComplexity int) int
-		Payouts      func(childComplexity int) int
+		Actions        func(childComplexity int) int
+		AmountRefunded func(childComplexity int) int
+		Audit          func(childComplexity int) int
+		BankLines      func(childComplexity int) int
+		BankPayouts    func(childComplexity int) int
+		ClientDomain   func(childComplexity int) int
+		CustomerID     func(childComplexity int) int
+		Journal        func(childComplexity int) int
+		Owner          func(childComplexity int) int
+		Payments       func(childComplexity int) int
+		Payouts        func(childComplexity int) int
+		RefundFee      func(childComplexity int) int
+		Refundable     func(childComplexity int) int
+		Refunds        func(childComplexity int) int
 	}
 
 	Step struct {
@@ -243,6 +365,45 @@ type AssetResolver interface {
 	Issuer(ctx context.Context, obj *anchor.Asset) (*string, error)
 	Decimals(ctx context.Context, obj *anchor.Asset) (int, error)
 }
+type AuditEntryResolver interface {
+	ID(ctx context.Context, obj *store.AuditEntry) (string, error)
+
+	Actor(ctx context.Context, obj *store.AuditEntry) (string, error)
+
+	Transaction(ctx context.Context, obj *store.AuditEntry) (*string, error)
+	Subject(ctx context.Context, obj *store.AuditEntry) (*string, error)
+	From(ctx context.Context, obj *store.AuditEntry) (*anchor.Status, error)
+	To(ctx context.Context, obj *store.AuditEntry) (*anchor.Status, error)
+	Note(ctx context.Context, obj *store.AuditEntry) (*string, error)
+}
+type BalanceResolver interface {
+	Account(ctx context.Context, obj *store.Balance) (string, error)
+}
+type BankLineResolver interface {
+	Asset(ctx context.Context, obj *anchor.BankLine) (*anchor.Asset, error)
+
+	Reference(ctx context.Context, obj *anchor.BankLine) (*string, error)
+	PayerName(ctx context.Context, obj *anchor.BankLine) (*string, error)
+	PayerAccount(ctx context.Context, obj *anchor.BankLine) (*string, error)
+
+	Reason(ctx context.Context, obj *anchor.BankLine) (*string, error)
+	Transaction(ctx context.Context, obj *anchor.BankLine) (*string, error)
+	Refund(ctx context.Context, obj *anchor.BankLine) (*anchor.BankPayout, error)
+	Actions(ctx context.Context, obj *anchor.BankLine) ([]Action, error)
+}
+type BankPayoutResolver interface {
+	Purpose(ctx context.Context, obj *anchor.BankPayout) (string, error)
+
+	To(ctx context.Context, obj *anchor.BankPayout) ([]*Detail, error)
+
+	Reason(ctx context.Context, obj *anchor.BankPayout) (*string, error)
+	BankID(ctx context.Context, obj *anchor.BankPayout) (*string, error)
+
+	RequestedBy(ctx context.Context, obj *anchor.BankPayout) (*string, error)
+
+	Transaction(ctx context.Context, obj *anchor.BankPayout) (*string, error)
+	Line(ctx context.Context, obj *anchor.BankPayout) (*string, error)
+}
 type FeeLineResolver interface {
 	Label(ctx context.Context, obj *anchor.FeeLine) (string, error)
 }
@@ -261,23 +422,54 @@ type MutationResolver interface {
 	MarkSent(ctx context.Context, transaction string) (*anchor.Transaction, error)
 	Cancel(ctx context.Context, transaction string) (*anchor.Transaction, error)
 	SetLanguage(ctx context.Context, transaction string, lang string) (*anchor.Transaction, error)
+	AssignPayment(ctx context.Context, payment string, transaction string, key string, note *string) (*anchor.Transaction, error)
+	AssignBankLine(ctx context.Context, line string, transaction string, key string, note *string) (*anchor.Transaction, error)
+	RefundTransaction(ctx context.Context, transaction string, amount *anchor.Amount, fee *anchor.Amount, key string, note *string) (*anchor.Transaction, error)
+	RefundPayment(ctx context.Context, payment string, fee *anchor.Amount, key string, note *string) (*anchor.Payment, error)
+	RefundBankLine(ctx context.Context, line string, fee *anchor.Amount, key string, note *string) (*anchor.BankLine, error)
+	Hold(ctx context.Context, transaction string, key string, note *string) (*anchor.Transaction, error)
+	Release(ctx context.Context, transaction string, key string, note *string) (*anchor.Transaction, error)
+	Retry(ctx context.Context, transaction string, key string, note *string) (*anchor.Transaction, error)
+	Expire(ctx context.Context, transaction string, key string, note *string) (*anchor.Transaction, error)
+	PausePayouts(ctx context.Context, key string, note *string) ([]*anchor.Pause, error)
+	ResumePayouts(ctx context.Context, pause string, key string, note *string) ([]*anchor.Pause, error)
+	ExplainOutgoing(ctx context.Context, operation string, as anchor.Explanation, payout *string, key string, note *string) (*anchor.Outgoing, error)
+}
+type OutgoingResolver interface {
+	Asset(ctx context.Context, obj *anchor.Outgoing) (*anchor.Asset, error)
+
+	Memo(ctx context.Context, obj *anchor.Outgoing) (*string, error)
+
+	Explained(ctx context.Context, obj *anchor.Outgoing) (*anchor.Explanation, error)
+	Payout(ctx context.Context, obj *anchor.Outgoing) (*string, error)
+	ExplainedBy(ctx context.Context, obj *anchor.Outgoing) (*string, error)
+	ExplainedAt(ctx context.Context, obj *anchor.Outgoing) (*time.Time, error)
+	Actions(ctx context.Context, obj *anchor.Outgoing) ([]Action, error)
 }
 type PaymentResolver interface {
 	From(ctx context.Context, obj *anchor.Payment) (string, error)
+	Asset(ctx context.Context, obj *anchor.Payment) (*anchor.Asset, error)
 
 	Memo(ctx context.Context, obj *anchor.Payment) (*string, error)
 
-	State(ctx context.Context, obj *anchor.Payment) (string, error)
 	Reason(ctx context.Context, obj *anchor.Payment) (*string, error)
 	Transaction(ctx context.Context, obj *anchor.Payment) (*string, error)
+	PolicyAt(ctx context.Context, obj *anchor.Payment) (*time.Time, error)
+	Refund(ctx context.Context, obj *anchor.Payment) (*anchor.Payout, error)
+	Actions(ctx context.Context, obj *anchor.Payment) ([]Action, error)
 }
 type PayoutResolver interface {
+	Purpose(ctx context.Context, obj *anchor.Payout) (string, error)
+
 	Destination(ctx context.Context, obj *anchor.Payout) (string, error)
-	State(ctx context.Context, obj *anchor.Payout) (string, error)
+
 	Reason(ctx context.Context, obj *anchor.Payout) (*string, error)
+
+	RequestedBy(ctx context.Context, obj *anchor.Payout) (*string, error)
 
 	Hash(ctx context.Context, obj *anchor.Payout) (*string, error)
 	Transaction(ctx context.Context, obj *anchor.Payout) (*string, error)
+	Payment(ctx context.Context, obj *anchor.Payout) (*string, error)
 }
 type PostingResolver interface {
 	Account(ctx context.Context, obj *anchor.Posting) (string, error)
@@ -286,16 +478,30 @@ type QueryResolver interface {
 	Transaction(ctx context.Context, id string) (*anchor.Transaction, error)
 	Price(ctx context.Context, transaction string, amountIn anchor.Amount) (*Price, error)
 	Transactions(ctx context.Context, filter *TransactionFilter, first int, after *string) (*TransactionPage, error)
-	Payouts(ctx context.Context, first int, after *string) ([]*anchor.Payout, error)
+	Payouts(ctx context.Context, state *anchor.PayoutState, first int, after *string) ([]*anchor.Payout, error)
+	BankPayouts(ctx context.Context, state *anchor.BankPayoutState, first int, after *string) ([]*anchor.BankPayout, error)
 	Payments(ctx context.Context, unmatched *bool, first int, after *string) ([]*anchor.Payment, error)
+	BankLines(ctx context.Context, unmatched *bool, first int, after *string) ([]*anchor.BankLine, error)
+	Outgoing(ctx context.Context, unexplained *bool, first int, after *string) ([]*anchor.Outgoing, error)
+	Pauses(ctx context.Context) ([]*anchor.Pause, error)
+	Balances(ctx context.Context) ([]*store.Balance, error)
+	Audit(ctx context.Context, transaction *string, subject *string, first int, after *string) ([]*store.AuditEntry, error)
 }
 type StaffViewResolver interface {
 	Owner(ctx context.Context, obj *StaffView) (string, error)
 	ClientDomain(ctx context.Context, obj *StaffView) (*string, error)
 	CustomerID(ctx context.Context, obj *StaffView) (*string, error)
+	Actions(ctx context.Context, obj *StaffView) ([]Action, error)
+	AmountRefunded(ctx context.Context, obj *StaffView) (anchor.Amount, error)
+	RefundFee(ctx context.Context, obj *StaffView) (anchor.Amount, error)
+	Refundable(ctx context.Context, obj *StaffView) (anchor.Amount, error)
+	Refunds(ctx context.Context, obj *StaffView) ([]*anchor.Refund, error)
 	Payouts(ctx context.Context, obj *StaffView) ([]*anchor.Payout, error)
+	BankPayouts(ctx context.Context, obj *StaffView) ([]*anchor.BankPayout, error)
 	Payments(ctx context.Context, obj *StaffView) ([]*anchor.Payment, error)
+	BankLines(ctx context.Context, obj *StaffView) ([]*anchor.BankLine, error)
 	Journal(ctx context.Context, obj *StaffView) ([]*store.JournalEntry, error)
+	Audit(ctx context.Context, obj *StaffView) ([]*store.AuditEntry, error)
 }
 type StepResolver interface {
 	Event(ctx context.Context, obj *store.TimelineEntry) (string, error)
@@ -386,6 +592,251 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Asset.OnLedger(childComplexity), true
+
+	case "AuditEntry.actor":
+		if e.ComplexityRoot.AuditEntry.Actor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.Actor(childComplexity), true
+	case "AuditEntry.at":
+		if e.ComplexityRoot.AuditEntry.At == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.At(childComplexity), true
+	case "AuditEntry.event":
+		if e.ComplexityRoot.AuditEntry.Event == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.Event(childComplexity), true
+	case "AuditEntry.from":
+		if e.ComplexityRoot.AuditEntry.From == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.From(childComplexity), true
+	case "AuditEntry.id":
+		if e.ComplexityRoot.AuditEntry.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.ID(childComplexity), true
+	case "AuditEntry.note":
+		if e.ComplexityRoot.AuditEntry.Note == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.Note(childComplexity), true
+	case "AuditEntry.subject":
+		if e.ComplexityRoot.AuditEntry.Subject == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.Subject(childComplexity), true
+	case "AuditEntry.to":
+		if e.ComplexityRoot.AuditEntry.To == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.To(childComplexity), true
+	case "AuditEntry.transaction":
+		if e.ComplexityRoot.AuditEntry.Transaction == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.Transaction(childComplexity), true
+
+	case "Balance.account":
+		if e.ComplexityRoot.Balance.Account == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Balance.Account(childComplexity), true
+	case "Balance.amount":
+		if e.ComplexityRoot.Balance.Amount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Balance.Amount(childComplexity), true
+	case "Balance.asset":
+		if e.ComplexityRoot.Balance.Asset == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Balance.Asset(childComplexity), true
+
+	case "BankLine.actions":
+		if e.ComplexityRoot.BankLine.Actions == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankLine.Actions(childComplexity), true
+	case "BankLine.amount":
+		if e.ComplexityRoot.BankLine.Amount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankLine.Amount(childComplexity), true
+	case "BankLine.asset":
+		if e.ComplexityRoot.BankLine.Asset == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankLine.Asset(childComplexity), true
+	case "BankLine.at":
+		if e.ComplexityRoot.BankLine.At == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankLine.At(childComplexity), true
+	case "BankLine.id":
+		if e.ComplexityRoot.BankLine.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankLine.ID(childComplexity), true
+	case "BankLine.payerAccount":
+		if e.ComplexityRoot.BankLine.PayerAccount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankLine.PayerAccount(childComplexity), true
+	case "BankLine.payerName":
+		if e.ComplexityRoot.BankLine.PayerName == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankLine.PayerName(childComplexity), true
+	case "BankLine.reason":
+		if e.ComplexityRoot.BankLine.Reason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankLine.Reason(childComplexity), true
+	case "BankLine.reference":
+		if e.ComplexityRoot.BankLine.Reference == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankLine.Reference(childComplexity), true
+	case "BankLine.refund":
+		if e.ComplexityRoot.BankLine.Refund == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankLine.Refund(childComplexity), true
+	case "BankLine.state":
+		if e.ComplexityRoot.BankLine.State == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankLine.State(childComplexity), true
+	case "BankLine.transaction":
+		if e.ComplexityRoot.BankLine.Transaction == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankLine.Transaction(childComplexity), true
+
+	case "BankPayout.amount":
+		if e.ComplexityRoot.BankPayout.Amount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankPayout.Amount(childComplexity), true
+	case "BankPayout.asset":
+		if e.ComplexityRoot.BankPayout.Asset == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankPayout.Asset(childComplexity), true
+	case "BankPayout.attempts":
+		if e.ComplexityRoot.BankPayout.Attempts == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankPayout.Attempts(childComplexity), true
+	case "BankPayout.bankId":
+		if e.ComplexityRoot.BankPayout.BankID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankPayout.BankID(childComplexity), true
+	case "BankPayout.createdAt":
+		if e.ComplexityRoot.BankPayout.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankPayout.CreatedAt(childComplexity), true
+	case "BankPayout.fee":
+		if e.ComplexityRoot.BankPayout.Fee == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankPayout.Fee(childComplexity), true
+	case "BankPayout.id":
+		if e.ComplexityRoot.BankPayout.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankPayout.ID(childComplexity), true
+	case "BankPayout.line":
+		if e.ComplexityRoot.BankPayout.Line == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankPayout.Line(childComplexity), true
+	case "BankPayout.purpose":
+		if e.ComplexityRoot.BankPayout.Purpose == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankPayout.Purpose(childComplexity), true
+	case "BankPayout.reason":
+		if e.ComplexityRoot.BankPayout.Reason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankPayout.Reason(childComplexity), true
+	case "BankPayout.requestedBy":
+		if e.ComplexityRoot.BankPayout.RequestedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankPayout.RequestedBy(childComplexity), true
+	case "BankPayout.state":
+		if e.ComplexityRoot.BankPayout.State == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankPayout.State(childComplexity), true
+	case "BankPayout.to":
+		if e.ComplexityRoot.BankPayout.To == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankPayout.To(childComplexity), true
+	case "BankPayout.transaction":
+		if e.ComplexityRoot.BankPayout.Transaction == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankPayout.Transaction(childComplexity), true
+
+	case "Detail.name":
+		if e.ComplexityRoot.Detail.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Detail.Name(childComplexity), true
+	case "Detail.value":
+		if e.ComplexityRoot.Detail.Value == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Detail.Value(childComplexity), true
 
 	case "Fee.asset":
 		if e.ComplexityRoot.Fee.Asset == nil {
@@ -522,6 +973,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.Answer(childComplexity, args["transaction"].(string), args["answers"].([]*Answer)), true
+	case "Mutation.assignBankLine":
+		if e.ComplexityRoot.Mutation.AssignBankLine == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_assignBankLine_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.AssignBankLine(childComplexity, args["line"].(string), args["transaction"].(string), args["key"].(string), args["note"].(*string)), true
+	case "Mutation.assignPayment":
+		if e.ComplexityRoot.Mutation.AssignPayment == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_assignPayment_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.AssignPayment(childComplexity, args["payment"].(string), args["transaction"].(string), args["key"].(string), args["note"].(*string)), true
 	case "Mutation.cancel":
 		if e.ComplexityRoot.Mutation.Cancel == nil {
 			break
@@ -544,6 +1017,39 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ChooseMethod(childComplexity, args["transaction"].(string), args["method"].(string), args["answers"].([]*Answer)), true
+	case "Mutation.expire":
+		if e.ComplexityRoot.Mutation.Expire == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_expire_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.Expire(childComplexity, args["transaction"].(string), args["key"].(string), args["note"].(*string)), true
+	case "Mutation.explainOutgoing":
+		if e.ComplexityRoot.Mutation.ExplainOutgoing == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_explainOutgoing_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ExplainOutgoing(childComplexity, args["operation"].(string), args["as"].(anchor.Explanation), args["payout"].(*string), args["key"].(string), args["note"].(*string)), true
+	case "Mutation.hold":
+		if e.ComplexityRoot.Mutation.Hold == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_hold_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.Hold(childComplexity, args["transaction"].(string), args["key"].(string), args["note"].(*string)), true
 	case "Mutation.markSent":
 		if e.ComplexityRoot.Mutation.MarkSent == nil {
 			break
@@ -555,6 +1061,83 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.MarkSent(childComplexity, args["transaction"].(string)), true
+	case "Mutation.pausePayouts":
+		if e.ComplexityRoot.Mutation.PausePayouts == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_pausePayouts_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.PausePayouts(childComplexity, args["key"].(string), args["note"].(*string)), true
+	case "Mutation.refundBankLine":
+		if e.ComplexityRoot.Mutation.RefundBankLine == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_refundBankLine_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RefundBankLine(childComplexity, args["line"].(string), args["fee"].(*anchor.Amount), args["key"].(string), args["note"].(*string)), true
+	case "Mutation.refundPayment":
+		if e.ComplexityRoot.Mutation.RefundPayment == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_refundPayment_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RefundPayment(childComplexity, args["payment"].(string), args["fee"].(*anchor.Amount), args["key"].(string), args["note"].(*string)), true
+	case "Mutation.refundTransaction":
+		if e.ComplexityRoot.Mutation.RefundTransaction == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_refundTransaction_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RefundTransaction(childComplexity, args["transaction"].(string), args["amount"].(*anchor.Amount), args["fee"].(*anchor.Amount), args["key"].(string), args["note"].(*string)), true
+	case "Mutation.release":
+		if e.ComplexityRoot.Mutation.Release == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_release_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.Release(childComplexity, args["transaction"].(string), args["key"].(string), args["note"].(*string)), true
+	case "Mutation.resumePayouts":
+		if e.ComplexityRoot.Mutation.ResumePayouts == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_resumePayouts_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ResumePayouts(childComplexity, args["pause"].(string), args["key"].(string), args["note"].(*string)), true
+	case "Mutation.retry":
+		if e.ComplexityRoot.Mutation.Retry == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_retry_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.Retry(childComplexity, args["transaction"].(string), args["key"].(string), args["note"].(*string)), true
 	case "Mutation.setAmount":
 		if e.ComplexityRoot.Mutation.SetAmount == nil {
 			break
@@ -578,6 +1161,122 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Mutation.SetLanguage(childComplexity, args["transaction"].(string), args["lang"].(string)), true
 
+	case "Outgoing.account":
+		if e.ComplexityRoot.Outgoing.Account == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Outgoing.Account(childComplexity), true
+	case "Outgoing.actions":
+		if e.ComplexityRoot.Outgoing.Actions == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Outgoing.Actions(childComplexity), true
+	case "Outgoing.amount":
+		if e.ComplexityRoot.Outgoing.Amount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Outgoing.Amount(childComplexity), true
+	case "Outgoing.asset":
+		if e.ComplexityRoot.Outgoing.Asset == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Outgoing.Asset(childComplexity), true
+	case "Outgoing.at":
+		if e.ComplexityRoot.Outgoing.At == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Outgoing.At(childComplexity), true
+	case "Outgoing.destination":
+		if e.ComplexityRoot.Outgoing.Destination == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Outgoing.Destination(childComplexity), true
+	case "Outgoing.explained":
+		if e.ComplexityRoot.Outgoing.Explained == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Outgoing.Explained(childComplexity), true
+	case "Outgoing.explainedAt":
+		if e.ComplexityRoot.Outgoing.ExplainedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Outgoing.ExplainedAt(childComplexity), true
+	case "Outgoing.explainedBy":
+		if e.ComplexityRoot.Outgoing.ExplainedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Outgoing.ExplainedBy(childComplexity), true
+	case "Outgoing.hash":
+		if e.ComplexityRoot.Outgoing.Hash == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Outgoing.Hash(childComplexity), true
+	case "Outgoing.id":
+		if e.ComplexityRoot.Outgoing.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Outgoing.ID(childComplexity), true
+	case "Outgoing.ledger":
+		if e.ComplexityRoot.Outgoing.Ledger == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Outgoing.Ledger(childComplexity), true
+	case "Outgoing.memo":
+		if e.ComplexityRoot.Outgoing.Memo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Outgoing.Memo(childComplexity), true
+	case "Outgoing.payout":
+		if e.ComplexityRoot.Outgoing.Payout == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Outgoing.Payout(childComplexity), true
+
+	case "Pause.actor":
+		if e.ComplexityRoot.Pause.Actor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Pause.Actor(childComplexity), true
+	case "Pause.key":
+		if e.ComplexityRoot.Pause.Key == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Pause.Key(childComplexity), true
+	case "Pause.reason":
+		if e.ComplexityRoot.Pause.Reason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Pause.Reason(childComplexity), true
+	case "Pause.since":
+		if e.ComplexityRoot.Pause.Since == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Pause.Since(childComplexity), true
+
+	case "Payment.actions":
+		if e.ComplexityRoot.Payment.Actions == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Payment.Actions(childComplexity), true
 	case "Payment.amount":
 		if e.ComplexityRoot.Payment.Amount == nil {
 			break
@@ -626,12 +1325,24 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Payment.Memo(childComplexity), true
+	case "Payment.policyAt":
+		if e.ComplexityRoot.Payment.PolicyAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Payment.PolicyAt(childComplexity), true
 	case "Payment.reason":
 		if e.ComplexityRoot.Payment.Reason == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Payment.Reason(childComplexity), true
+	case "Payment.refund":
+		if e.ComplexityRoot.Payment.Refund == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Payment.Refund(childComplexity), true
 	case "Payment.state":
 		if e.ComplexityRoot.Payment.State == nil {
 			break
@@ -675,6 +1386,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Payout.Destination(childComplexity), true
+	case "Payout.fee":
+		if e.ComplexityRoot.Payout.Fee == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Payout.Fee(childComplexity), true
 	case "Payout.hash":
 		if e.ComplexityRoot.Payout.Hash == nil {
 			break
@@ -687,6 +1404,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Payout.ID(childComplexity), true
+	case "Payout.payment":
+		if e.ComplexityRoot.Payout.Payment == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Payout.Payment(childComplexity), true
 	case "Payout.purpose":
 		if e.ComplexityRoot.Payout.Purpose == nil {
 			break
@@ -699,6 +1422,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Payout.Reason(childComplexity), true
+	case "Payout.requestedBy":
+		if e.ComplexityRoot.Payout.RequestedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Payout.RequestedBy(childComplexity), true
 	case "Payout.state":
 		if e.ComplexityRoot.Payout.State == nil {
 			break
@@ -750,6 +1479,63 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Price.Fee(childComplexity), true
 
+	case "Query.audit":
+		if e.ComplexityRoot.Query.Audit == nil {
+			break
+		}
+
+		args, err := ec.field_Query_audit_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Audit(childComplexity, args["transaction"].(*string), args["subject"].(*string), args["first"].(int), args["after"].(*string)), true
+	case "Query.balances":
+		if e.ComplexityRoot.Query.Balances == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Query.Balances(childComplexity), true
+	case "Query.bankLines":
+		if e.ComplexityRoot.Query.BankLines == nil {
+			break
+		}
+
+		args, err := ec.field_Query_bankLines_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.BankLines(childComplexity, args["unmatched"].(*bool), args["first"].(int), args["after"].(*string)), true
+	case "Query.bankPayouts":
+		if e.ComplexityRoot.Query.BankPayouts == nil {
+			break
+		}
+
+		args, err := ec.field_Query_bankPayouts_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.BankPayouts(childComplexity, args["state"].(*anchor.BankPayoutState), args["first"].(int), args["after"].(*string)), true
+
+	case "Query.outgoing":
+		if e.ComplexityRoot.Query.Outgoing == nil {
+			break
+		}
+
+		args, err := ec.field_Query_outgoing_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Outgoing(childComplexity, args["unexplained"].(*bool), args["first"].(int), args["after"].(*string)), true
+	case "Query.pauses":
+		if e.ComplexityRoot.Query.Pauses == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Query.Pauses(childComplexity), true
 	case "Query.payments":
 		if e.ComplexityRoot.Query.Payments == nil {
 			break
@@ -771,7 +1557,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.Payouts(childComplexity, args["first"].(int), args["after"].(*string)), true
+		return e.ComplexityRoot.Query.Payouts(childComplexity, args["state"].(*anchor.PayoutState), args["first"].(int), args["after"].(*string)), true
 	case "Query.price":
 		if e.ComplexityRoot.Query.Price == nil {
 			break
@@ -849,6 +1635,55 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Question.Value(childComplexity), true
 
+	case "Refund.amount":
+		if e.ComplexityRoot.Refund.Amount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Refund.Amount(childComplexity), true
+	case "Refund.fee":
+		if e.ComplexityRoot.Refund.Fee == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Refund.Fee(childComplexity), true
+	case "Refund.id":
+		if e.ComplexityRoot.Refund.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Refund.ID(childComplexity), true
+
+	case "StaffView.actions":
+		if e.ComplexityRoot.StaffView.Actions == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StaffView.Actions(childComplexity), true
+	case "StaffView.amountRefunded":
+		if e.ComplexityRoot.StaffView.AmountRefunded == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StaffView.AmountRefunded(childComplexity), true
+	case "StaffView.audit":
+		if e.ComplexityRoot.StaffView.Audit == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StaffView.Audit(childComplexity), true
+	case "StaffView.bankLines":
+		if e.ComplexityRoot.StaffView.BankLines == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StaffView.BankLines(childComplexity), true
+	case "StaffView.bankPayouts":
+		if e.ComplexityRoot.StaffView.BankPayouts == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StaffView.BankPayouts(childComplexity), true
 	case "StaffView.clientDomain":
 		if e.ComplexityRoot.StaffView.ClientDomain == nil {
 			break
@@ -885,6 +1720,24 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.StaffView.Payouts(childComplexity), true
+	case "StaffView.refundFee":
+		if e.ComplexityRoot.StaffView.RefundFee == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StaffView.RefundFee(childComplexity), true
+	case "StaffView.refundable":
+		if e.ComplexityRoot.StaffView.Refundable == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StaffView.Refundable(childComplexity), true
+	case "StaffView.refunds":
+		if e.ComplexityRoot.StaffView.Refunds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StaffView.Refunds(childComplexity), true
 
 	case "Step.actor":
 		if e.ComplexityRoot.Step.Actor == nil {
@@ -1298,6 +2151,23 @@ var sources = []*ast.Source{
 # CONFLICT, UNAVAILABLE, INTERNAL), reason (a stable word such as
 # "amount_below_minimum"), field (the input at fault) and requestId. The message
 # is a sentence in the customer's language.
+#
+# What staff ask for has a key of the caller's choice, 1 to 100 visible ASCII
+# characters: a UUID, a ticket's number. It is done once for its key. The same
+# mutation with the same arguments under the same key, by whomever, is not done
+# again, and answers the object as it is by then: so whoever is not sure whether
+# an answer was lost asks again. Another mutation or other arguments under a used
+# key are refused with CONFLICT key_reused. A refusal uses no key up. Keys are
+# remembered for 30 days.
+#
+# All that staff do is in the audit trail, with the name of the mutation as event
+# and "staff:NAME" as actor. note says why: at most 500 characters, kept
+# encrypted.
+#
+# Refusals that any of staff's mutations may meet: NOT_FOUND not_found; INVALID
+# key_malformed, note_malformed or amount_malformed; CONFLICT key_reused,
+# changed_meanwhile, or state_refused where the state machine
+# (docs/state-machine.md) does not allow it. Others are named where they belong.
 
 "Who may use a root field."
 directive @allow(roles: [Role!]!) on FIELD_DEFINITION
@@ -1354,11 +2224,29 @@ type Query {
   "Transactions, newest first."
   transactions(filter: TransactionFilter, first: Int! = 20, after: String): TransactionPage! @allow(roles: [STAFF])
 
-  "Payments that leave on the ledger, newest first."
-  payouts(first: Int! = 20, after: String): [Payout!]! @allow(roles: [STAFF])
+  "Payments that leave on the ledger, newest first; after is a payout's id."
+  payouts(state: PayoutState, first: Int! = 20, after: String): [Payout!]! @allow(roles: [STAFF])
 
-  "Payments that arrived on the anchor's accounts, newest first."
+  "Orders to the bank, newest first; after is an order's id."
+  bankPayouts(state: BankPayoutState, first: Int! = 20, after: String): [BankPayout!]! @allow(roles: [STAFF])
+
+  "Payments that arrived on the anchor's accounts, newest first; unmatched ones only, if so asked. after is a payment's id."
   payments(unmatched: Boolean, first: Int! = 20, after: String): [Payment!]! @allow(roles: [STAFF])
+
+  "Credits of the bank's statement, newest first; unmatched ones only, if so asked. after is a line's id."
+  bankLines(unmatched: Boolean, first: Int! = 20, after: String): [BankLine!]! @allow(roles: [STAFF])
+
+  "Operations that took something from an account of the anchor's and that the books did not know, newest first; only those that nobody has explained, if so asked. after is an operation's id. Payouts pause while there is one to explain."
+  outgoing(unexplained: Boolean, first: Int! = 20, after: String): [Outgoing!]! @allow(roles: [STAFF])
+
+  "Why nothing new is paid for now, oldest first; empty if payouts go on."
+  pauses: [Pause!]! @allow(roles: [STAFF])
+
+  "The sums of the journal's accounts. What the anchor holds is positive; what it owes or has earned is negative. They add up to nothing for each asset."
+  balances: [Balance!]! @allow(roles: [STAFF])
+
+  "The audit trail, newest first: of one transaction, of one subject (\"payment:ID\"), or all. after is an entry's id."
+  audit(transaction: ID, subject: String, first: Int! = 20, after: String): [AuditEntry!]! @allow(roles: [STAFF])
 }
 
 type Mutation {
@@ -1382,6 +2270,75 @@ type Mutation {
 
   "Choose the language of the page and of the transaction's messages."
   setLanguage(transaction: ID!, lang: String!): Transaction! @allow(roles: [CUSTOMER])
+
+  """
+  Give an unmatched payment to the withdrawal that it is for, at today's price.
+  Within the limits the withdrawal is then paid out; outside of them it becomes
+  too_small or too_large, and is to be refunded. Refused: not_unmatched (another
+  fate was decided), does_not_fit (a deposit, or another asset), amount_unknown,
+  not_waiting (the withdrawal is funded or ended; one that expired may still get
+  it), not_offered.
+  """
+  assignPayment(payment: ID!, transaction: ID!, key: ID!, note: String): Transaction! @allow(roles: [STAFF])
+
+  "Give an unmatched credit of the bank's statement to the deposit that it is for. All else as assignPayment."
+  assignBankLine(line: ID!, transaction: ID!, key: ID!, note: String): Transaction! @allow(roles: [STAFF])
+
+  """
+  Send back what came in for a transaction, to whoever paid: on the ledger for a
+  withdrawal, by the bank for a deposit. amount is what the sender gets and fee
+  what is kept for it, both in the asset that came in; without an amount all that
+  can go back goes, less the fee; without a fee it is the asset's refund_fee. A part of it reduces the payout. A full refund
+  gives the anchor's fee back too, and ends in status refunded when it has
+  arrived; after a payout at most the fee can go back. Refused: not_funded,
+  refund_malformed, refund_too_large, refund_leaves_nothing, amount_too_precise,
+  nothing_to_refund, sender_unknown, and payout_under_way while a payout may be
+  paid at this moment.
+  """
+  refundTransaction(transaction: ID!, amount: Amount, fee: Amount, key: ID!, note: String): Transaction! @allow(roles: [STAFF])
+
+  """
+  Send an unmatched payment back to its sender, less a fee, once for ever. Without
+  a fee it is the asset's refund_fee.
+  Refused: not_unmatched, refund_malformed, refund_too_large (the fee would eat
+  it), amount_unknown.
+  """
+  refundPayment(payment: ID!, fee: Amount, key: ID!, note: String): Payment! @allow(roles: [STAFF])
+
+  "Send an unmatched credit of the bank's statement back to its payer, less a fee, once for ever. Refused as refundPayment, and with sender_unknown where the statement names no account."
+  refundBankLine(line: ID!, fee: Amount, key: ID!, note: String): BankLine! @allow(roles: [STAFF])
+
+  "Stop a transaction whose money is here, for review. Nothing of it is paid until release; it can be refunded."
+  hold(transaction: ID!, key: ID!, note: String): Transaction! @allow(roles: [STAFF])
+
+  "Let a transaction that is on hold go on: it is paid. Refused: order_in_doubt and paid_already, where the bank's part must be settled first; not_offered."
+  release(transaction: ID!, key: ID!, note: String): Transaction! @allow(roles: [STAFF])
+
+  "Do again what failed (status error): a funded transaction is paid, by the payout that there is or the next one; any other waits for its customer again. Refused as release."
+  retry(transaction: ID!, key: ID!, note: String): Transaction! @allow(roles: [STAFF])
+
+  "End a transaction for which no money has come, before its deadline. Money that comes all the same is late, and can be assigned or refunded."
+  expire(transaction: ID!, key: ID!, note: String): Transaction! @allow(roles: [STAFF])
+
+  "Stop all that is new from being paid, on the ledger and at the bank, until resumePayouts. What is on its way is followed to its end. Answers all pauses."
+  pausePayouts(key: ID!, note: String): [Pause!]! @allow(roles: [STAFF])
+
+  """
+  End a pause: that of staff, or another by its key. Answers the pauses that are
+  left. Refused: NOT_FOUND not_found if there is none, unexplained while an
+  operation waits for explainOutgoing.
+  """
+  resumePayouts(pause: ID! = "staff", key: ID!, note: String): [Pause!]! @allow(roles: [STAFF])
+
+  """
+  Say what an operation was that took something from an account of the anchor's:
+  a payout that these books still have open (with its id, and the same source,
+  destination, asset and amount; it counts as paid by this operation), the
+  operator's own movement, or a loss. With the last one payouts go on. Refused:
+  explained, payout_not_open, payout_differs; INVALID
+  payout_missing or payout_needless.
+  """
+  explainOutgoing(operation: ID!, as: Explanation!, payout: ID, key: ID!, note: String): Outgoing! @allow(roles: [STAFF])
 }
 
 type Subscription {
@@ -1454,9 +2411,46 @@ type StaffView {
   owner: String!
   clientDomain: String
   customerId: ID
+  "What the transaction's status allows to ask for now. It may still be refused, because of a payout that is under way."
+  actions: [Action!]!
+  "What came in and was decided to go back, and what was kept for that, in the asset that came in."
+  amountRefunded: Amount!
+  refundFee: Amount!
+  "The most that can go back now, a fee for it included."
+  refundable: Amount!
+  "The refunds that have arrived. Those under way are among payouts and bankPayouts, with purpose refund."
+  refunds: [Refund!]!
   payouts: [Payout!]!
+  bankPayouts: [BankPayout!]!
+  "Payments matched to it, and unmatched ones that were meant for it."
   payments: [Payment!]!
+  bankLines: [BankLine!]!
   journal: [JournalEntry!]!
+  "Its steps, and what staff did besides, oldest first."
+  audit: [AuditEntry!]!
+}
+
+"What staff may ask for: the name of a mutation."
+enum Action {
+  assignPayment
+  assignBankLine
+  refundTransaction
+  refundPayment
+  refundBankLine
+  hold
+  release
+  retry
+  expire
+  explainOutgoing
+}
+
+"A payment that brought money back to whoever had paid."
+type Refund {
+  "The hash on the ledger, or the bank's name for its transfer."
+  id: ID!
+  "What the sender got, and what was kept for it."
+  amount: Amount!
+  fee: Amount!
 }
 
 type Asset {
@@ -1570,37 +2564,229 @@ type TransactionPage {
   endCursor: String
 }
 
+"Where a payment that leaves on the ledger is."
+enum PayoutState {
+  "Waits for an envelope."
+  queued
+  "In a signed envelope, whose fate is not known yet."
+  in_envelope
+  "In the ledger."
+  paid
+  "The destination cannot take it yet."
+  waiting
+  "A person must decide."
+  parked
+  "Above a limit: waits for a second person."
+  approval
+  "Never to be paid: a refund took its place."
+  cancelled
+}
+
 "A payment that leaves on the ledger."
 type Payout {
   id: ID!
+  "payout, refund, create (lumens that make an account), top_up (lumens for a trustline's reserve) or authorize (pays nothing)."
   purpose: String!
   asset: Asset!
   amount: Amount!
+  "Of a refund: what was kept for it."
+  fee: Amount!
   destination: String!
-  state: String!
+  state: PayoutState!
+  "Why it is parked, or waits."
   reason: String
+  "How many envelopes it was in."
   attempts: Int!
+  "The actor who asked for it; null if it follows from its cause by itself."
+  requestedBy: String
   createdAt: Time!
   "The hash of the ledger transaction that carries or carried it."
   hash: String
+  "What it is for: a transaction, or a payment that goes back."
   transaction: ID
+  payment: ID
+}
+
+"Where an order to the bank is."
+enum BankPayoutState {
+  "The bank was not asked, or nobody knows: it is looked up first."
+  queued
+  "The bank has it."
+  asked
+  "Settled."
+  paid
+  "Refused or returned by the bank: a person decides."
+  refused
+  "It cannot be looked up: a person decides."
+  in_doubt
+  "Above a limit: waits for a second person."
+  approval
+  "Never to be asked for: a refund took its place."
+  cancelled
+}
+
+"An order to the bank to pay."
+type BankPayout {
+  "Also the bank's idempotency key."
+  id: ID!
+  "payout or refund."
+  purpose: String!
+  asset: Asset!
+  amount: Amount!
+  "Of a refund: what was kept for it."
+  fee: Amount!
+  "Where the money goes, by SEP-9 names."
+  to: [Detail!]!
+  state: BankPayoutState!
+  "Why it was refused, or is in doubt, in the bank's words or in ours."
+  reason: String
+  "The bank's name for the transfer, once it has one."
+  bankId: String
+  attempts: Int!
+  "The actor who asked for it; null if it follows from its cause by itself."
+  requestedBy: String
+  createdAt: Time!
+  "What it is for: a transaction, or a line of the statement that goes back."
+  transaction: ID
+  line: ID
+}
+
+"One detail of a person or an account, named as SEP-9 names it."
+type Detail {
+  name: ID!
+  value: String!
+}
+
+"What became of money that arrived."
+enum Match {
+  "Credited to a transaction."
+  matched
+  "Between the anchor's own accounts."
+  own
+  "Somebody must decide: assign it or refund it."
+  unmatched
+  "Decided to go back; its refund says how far it is."
+  refunding
+  "It went back."
+  refunded
 }
 
 "A payment that arrived."
 type Payment {
   id: ID!
   from: String!
-  asset: Asset!
+  "Null for an operation that could not be read."
+  asset: Asset
+  "What arrived."
   amount: Amount!
   memo: String
   hash: String!
   ledger: Int!
   at: Time!
-  "matched, own or unmatched."
-  state: String!
-  "Why it is unmatched."
+  state: Match!
+  "Why it is, or was, unmatched: no_memo, unknown_memo, wrong_memo_kind, memo_disagrees, wrong_asset, unknown_operation, refused, short, second or late."
   reason: String
+  "The transaction it was matched to; of an unmatched one, which it was meant for, if that is known."
   transaction: ID
+  "When the operator's policy decides about it; null where a person does."
+  policyAt: Time
+  "What brings it back, if that was decided; by the operator's policy where requestedBy is null."
+  refund: Payout
+  "What may be asked for now."
+  actions: [Action!]!
+}
+
+"A credit of the bank's statement."
+type BankLine {
+  "The bank's own id."
+  id: ID!
+  at: Time!
+  "Null for a currency that the anchor does not know."
+  asset: Asset
+  amount: Amount!
+  "As the payer wrote it."
+  reference: String
+  payerName: String
+  payerAccount: String
+  state: Match!
+  "Why it is, or was, unmatched: unknown_reference, wrong_payer, wrong_asset, unbookable, short, second or late."
+  reason: String
+  "The transaction it was matched to; of an unmatched one, which it was meant for, if that is known."
+  transaction: ID
+  "What brings it back, if that was decided."
+  refund: BankPayout
+  "What may be asked for now."
+  actions: [Action!]!
+}
+
+"One operation that took something from an account of the anchor's, and that the books did not know as theirs."
+type Outgoing {
+  "Horizon's id of the operation."
+  id: ID!
+  "The anchor's account."
+  account: String!
+  destination: String!
+  "Null if it could not be read; then the amount is 0."
+  asset: Asset
+  amount: Amount!
+  memo: String
+  hash: String!
+  ledger: Int!
+  at: Time!
+  "Null while it is not explained."
+  explained: Explanation
+  "The payout that it paid."
+  payout: ID
+  "The actor who explained it, and when."
+  explainedBy: String
+  explainedAt: Time
+  "What may be asked for now."
+  actions: [Action!]!
+}
+
+"What an operation that the books did not know has turned out to be."
+enum Explanation {
+  "It paid a payout that these books still had to pay."
+  payout
+  "The operator's own movement."
+  own
+  "It is gone."
+  loss
+}
+
+"A reason why nothing new is paid."
+type Pause {
+  "staff, outgoing, or the program's own word."
+  key: ID!
+  reason: String!
+  "Who asked for it."
+  actor: String!
+  since: Time!
+}
+
+"The sum of one account of the journal in one asset."
+type Balance {
+  account: String!
+  asset: Asset!
+  amount: Amount!
+}
+
+"An entry of the audit trail: a step of a transaction, or what somebody did besides."
+type AuditEntry {
+  id: ID!
+  at: Time!
+  "customer, wallet, ledger, bank, payout, clock, operator, or \"staff:NAME\"."
+  actor: String!
+  "The state machine's event, or the name of a mutation."
+  event: String!
+  transaction: ID
+  "What it was about besides: \"payment:ID\", \"line:ID\", \"payout:ID\", \"order:ID\", \"operation:ID\" or \"pause:KEY\"."
+  subject: String
+  "Null for what is no step."
+  from: Status
+  to: Status
+  "What was written beside it."
+  note: String
 }
 
 type JournalEntry {
@@ -1637,6 +2823,116 @@ func (ec *executionContext) childFields_Asset(ctx context.Context, field graphql
 		return ec.fieldContext_Asset_onLedger(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Asset", field.Name)
+}
+
+func (ec *executionContext) childFields_AuditEntry(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_AuditEntry_id(ctx, field)
+	case "at":
+		return ec.fieldContext_AuditEntry_at(ctx, field)
+	case "actor":
+		return ec.fieldContext_AuditEntry_actor(ctx, field)
+	case "event":
+		return ec.fieldContext_AuditEntry_event(ctx, field)
+	case "transaction":
+		return ec.fieldContext_AuditEntry_transaction(ctx, field)
+	case "subject":
+		return ec.fieldContext_AuditEntry_subject(ctx, field)
+	case "from":
+		return ec.fieldContext_AuditEntry_from(ctx, field)
+	case "to":
+		return ec.fieldContext_AuditEntry_to(ctx, field)
+	case "note":
+		return ec.fieldContext_AuditEntry_note(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AuditEntry", field.Name)
+}
+
+func (ec *executionContext) childFields_Balance(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "account":
+		return ec.fieldContext_Balance_account(ctx, field)
+	case "asset":
+		return ec.fieldContext_Balance_asset(ctx, field)
+	case "amount":
+		return ec.fieldContext_Balance_amount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Balance", field.Name)
+}
+
+func (ec *executionContext) childFields_BankLine(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_BankLine_id(ctx, field)
+	case "at":
+		return ec.fieldContext_BankLine_at(ctx, field)
+	case "asset":
+		return ec.fieldContext_BankLine_asset(ctx, field)
+	case "amount":
+		return ec.fieldContext_BankLine_amount(ctx, field)
+	case "reference":
+		return ec.fieldContext_BankLine_reference(ctx, field)
+	case "payerName":
+		return ec.fieldContext_BankLine_payerName(ctx, field)
+	case "payerAccount":
+		return ec.fieldContext_BankLine_payerAccount(ctx, field)
+	case "state":
+		return ec.fieldContext_BankLine_state(ctx, field)
+	case "reason":
+		return ec.fieldContext_BankLine_reason(ctx, field)
+	case "transaction":
+		return ec.fieldContext_BankLine_transaction(ctx, field)
+	case "refund":
+		return ec.fieldContext_BankLine_refund(ctx, field)
+	case "actions":
+		return ec.fieldContext_BankLine_actions(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BankLine", field.Name)
+}
+
+func (ec *executionContext) childFields_BankPayout(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_BankPayout_id(ctx, field)
+	case "purpose":
+		return ec.fieldContext_BankPayout_purpose(ctx, field)
+	case "asset":
+		return ec.fieldContext_BankPayout_asset(ctx, field)
+	case "amount":
+		return ec.fieldContext_BankPayout_amount(ctx, field)
+	case "fee":
+		return ec.fieldContext_BankPayout_fee(ctx, field)
+	case "to":
+		return ec.fieldContext_BankPayout_to(ctx, field)
+	case "state":
+		return ec.fieldContext_BankPayout_state(ctx, field)
+	case "reason":
+		return ec.fieldContext_BankPayout_reason(ctx, field)
+	case "bankId":
+		return ec.fieldContext_BankPayout_bankId(ctx, field)
+	case "attempts":
+		return ec.fieldContext_BankPayout_attempts(ctx, field)
+	case "requestedBy":
+		return ec.fieldContext_BankPayout_requestedBy(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_BankPayout_createdAt(ctx, field)
+	case "transaction":
+		return ec.fieldContext_BankPayout_transaction(ctx, field)
+	case "line":
+		return ec.fieldContext_BankPayout_line(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BankPayout", field.Name)
+}
+
+func (ec *executionContext) childFields_Detail(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_Detail_name(ctx, field)
+	case "value":
+		return ec.fieldContext_Detail_value(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Detail", field.Name)
 }
 
 func (ec *executionContext) childFields_Fee(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -1705,6 +3001,54 @@ func (ec *executionContext) childFields_Method(ctx context.Context, field graphq
 	return nil, fmt.Errorf("no field named %q was found under type Method", field.Name)
 }
 
+func (ec *executionContext) childFields_Outgoing(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Outgoing_id(ctx, field)
+	case "account":
+		return ec.fieldContext_Outgoing_account(ctx, field)
+	case "destination":
+		return ec.fieldContext_Outgoing_destination(ctx, field)
+	case "asset":
+		return ec.fieldContext_Outgoing_asset(ctx, field)
+	case "amount":
+		return ec.fieldContext_Outgoing_amount(ctx, field)
+	case "memo":
+		return ec.fieldContext_Outgoing_memo(ctx, field)
+	case "hash":
+		return ec.fieldContext_Outgoing_hash(ctx, field)
+	case "ledger":
+		return ec.fieldContext_Outgoing_ledger(ctx, field)
+	case "at":
+		return ec.fieldContext_Outgoing_at(ctx, field)
+	case "explained":
+		return ec.fieldContext_Outgoing_explained(ctx, field)
+	case "payout":
+		return ec.fieldContext_Outgoing_payout(ctx, field)
+	case "explainedBy":
+		return ec.fieldContext_Outgoing_explainedBy(ctx, field)
+	case "explainedAt":
+		return ec.fieldContext_Outgoing_explainedAt(ctx, field)
+	case "actions":
+		return ec.fieldContext_Outgoing_actions(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Outgoing", field.Name)
+}
+
+func (ec *executionContext) childFields_Pause(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "key":
+		return ec.fieldContext_Pause_key(ctx, field)
+	case "reason":
+		return ec.fieldContext_Pause_reason(ctx, field)
+	case "actor":
+		return ec.fieldContext_Pause_actor(ctx, field)
+	case "since":
+		return ec.fieldContext_Pause_since(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Pause", field.Name)
+}
+
 func (ec *executionContext) childFields_Payment(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -1729,6 +3073,12 @@ func (ec *executionContext) childFields_Payment(ctx context.Context, field graph
 		return ec.fieldContext_Payment_reason(ctx, field)
 	case "transaction":
 		return ec.fieldContext_Payment_transaction(ctx, field)
+	case "policyAt":
+		return ec.fieldContext_Payment_policyAt(ctx, field)
+	case "refund":
+		return ec.fieldContext_Payment_refund(ctx, field)
+	case "actions":
+		return ec.fieldContext_Payment_actions(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Payment", field.Name)
 }
@@ -1743,6 +3093,8 @@ func (ec *executionContext) childFields_Payout(ctx context.Context, field graphq
 		return ec.fieldContext_Payout_asset(ctx, field)
 	case "amount":
 		return ec.fieldContext_Payout_amount(ctx, field)
+	case "fee":
+		return ec.fieldContext_Payout_fee(ctx, field)
 	case "destination":
 		return ec.fieldContext_Payout_destination(ctx, field)
 	case "state":
@@ -1751,12 +3103,16 @@ func (ec *executionContext) childFields_Payout(ctx context.Context, field graphq
 		return ec.fieldContext_Payout_reason(ctx, field)
 	case "attempts":
 		return ec.fieldContext_Payout_attempts(ctx, field)
+	case "requestedBy":
+		return ec.fieldContext_Payout_requestedBy(ctx, field)
 	case "createdAt":
 		return ec.fieldContext_Payout_createdAt(ctx, field)
 	case "hash":
 		return ec.fieldContext_Payout_hash(ctx, field)
 	case "transaction":
 		return ec.fieldContext_Payout_transaction(ctx, field)
+	case "payment":
+		return ec.fieldContext_Payout_payment(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Payout", field.Name)
 }
@@ -1805,6 +3161,18 @@ func (ec *executionContext) childFields_Question(ctx context.Context, field grap
 	return nil, fmt.Errorf("no field named %q was found under type Question", field.Name)
 }
 
+func (ec *executionContext) childFields_Refund(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Refund_id(ctx, field)
+	case "amount":
+		return ec.fieldContext_Refund_amount(ctx, field)
+	case "fee":
+		return ec.fieldContext_Refund_fee(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Refund", field.Name)
+}
+
 func (ec *executionContext) childFields_StaffView(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "owner":
@@ -1813,12 +3181,28 @@ func (ec *executionContext) childFields_StaffView(ctx context.Context, field gra
 		return ec.fieldContext_StaffView_clientDomain(ctx, field)
 	case "customerId":
 		return ec.fieldContext_StaffView_customerId(ctx, field)
+	case "actions":
+		return ec.fieldContext_StaffView_actions(ctx, field)
+	case "amountRefunded":
+		return ec.fieldContext_StaffView_amountRefunded(ctx, field)
+	case "refundFee":
+		return ec.fieldContext_StaffView_refundFee(ctx, field)
+	case "refundable":
+		return ec.fieldContext_StaffView_refundable(ctx, field)
+	case "refunds":
+		return ec.fieldContext_StaffView_refunds(ctx, field)
 	case "payouts":
 		return ec.fieldContext_StaffView_payouts(ctx, field)
+	case "bankPayouts":
+		return ec.fieldContext_StaffView_bankPayouts(ctx, field)
 	case "payments":
 		return ec.fieldContext_StaffView_payments(ctx, field)
+	case "bankLines":
+		return ec.fieldContext_StaffView_bankLines(ctx, field)
 	case "journal":
 		return ec.fieldContext_StaffView_journal(ctx, field)
+	case "audit":
+		return ec.fieldContext_StaffView_audit(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type StaffView", field.Name)
 }
@@ -2115,6 +3499,82 @@ func (ec *executionContext) field_Mutation_answer_args(ctx context.Context, rawA
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_assignBankLine_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "line",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["line"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "transaction",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["transaction"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "key",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["key"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "note",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["note"] = arg3
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_assignPayment_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "payment",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["payment"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "transaction",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["transaction"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "key",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["key"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "note",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["note"] = arg3
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_cancel_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -2159,6 +3619,112 @@ func (ec *executionContext) field_Mutation_chooseMethod_args(ctx context.Context
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_expire_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "transaction",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["transaction"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "key",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["key"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "note",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["note"] = arg2
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_explainOutgoing_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "operation",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["operation"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "as",
+		func(ctx context.Context, v any) (anchor.Explanation, error) {
+			return ec.unmarshalNExplanation2windlassᚋserverᚋanchorᚐExplanation(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["as"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "payout",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOID2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["payout"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "key",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["key"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "note",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["note"] = arg4
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_hold_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "transaction",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["transaction"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "key",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["key"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "note",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["note"] = arg2
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_markSent_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -2170,6 +3736,240 @@ func (ec *executionContext) field_Mutation_markSent_args(ctx context.Context, ra
 		return nil, err
 	}
 	args["transaction"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_pausePayouts_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "key",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["key"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "note",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["note"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_refundBankLine_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "line",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["line"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "fee",
+		func(ctx context.Context, v any) (*anchor.Amount, error) {
+			return ec.unmarshalOAmount2ᚖwindlassᚋserverᚋanchorᚐAmount(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["fee"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "key",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["key"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "note",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["note"] = arg3
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_refundPayment_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "payment",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["payment"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "fee",
+		func(ctx context.Context, v any) (*anchor.Amount, error) {
+			return ec.unmarshalOAmount2ᚖwindlassᚋserverᚋanchorᚐAmount(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["fee"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "key",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["key"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "note",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["note"] = arg3
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_refundTransaction_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "transaction",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["transaction"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "amount",
+		func(ctx context.Context, v any) (*anchor.Amount, error) {
+			return ec.unmarshalOAmount2ᚖwindlassᚋserverᚋanchorᚐAmount(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["amount"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "fee",
+		func(ctx context.Context, v any) (*anchor.Amount, error) {
+			return ec.unmarshalOAmount2ᚖwindlassᚋserverᚋanchorᚐAmount(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["fee"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "key",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["key"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "note",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["note"] = arg4
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_release_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "transaction",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["transaction"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "key",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["key"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "note",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["note"] = arg2
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_resumePayouts_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "pause",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["pause"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "key",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["key"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "note",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["note"] = arg2
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_retry_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "transaction",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["transaction"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "key",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["key"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "note",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["note"] = arg2
 	return args, nil
 }
 
@@ -2231,6 +4031,134 @@ func (ec *executionContext) field_Query___type_args(ctx context.Context, rawArgs
 	return args, nil
 }
 
+func (ec *executionContext) field_Query_audit_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "transaction",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOID2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["transaction"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "subject",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["subject"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg3
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_bankLines_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "unmatched",
+		func(ctx context.Context, v any) (*bool, error) {
+			return ec.unmarshalOBoolean2ᚖbool(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["unmatched"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg2
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_bankPayouts_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "state",
+		func(ctx context.Context, v any) (*anchor.BankPayoutState, error) {
+			return ec.unmarshalOBankPayoutState2ᚖwindlassᚋserverᚋanchorᚐBankPayoutState(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["state"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg2
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_outgoing_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "unexplained",
+		func(ctx context.Context, v any) (*bool, error) {
+			return ec.unmarshalOBoolean2ᚖbool(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["unexplained"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg2
+	return args, nil
+}
+
 func (ec *executionContext) field_Query_payments_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -2264,22 +4192,30 @@ func (ec *executionContext) field_Query_payments_args(ctx context.Context, rawAr
 func (ec *executionContext) field_Query_payouts_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "state",
+		func(ctx context.Context, v any) (*anchor.PayoutState, error) {
+			return ec.unmarshalOPayoutState2ᚖwindlassᚋserverᚋanchorᚐPayoutState(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["state"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
 		func(ctx context.Context, v any) (int, error) {
 			return ec.unmarshalNInt2int(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["first"] = arg0
-	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+	args["first"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "after",
 		func(ctx context.Context, v any) (*string, error) {
 			return ec.unmarshalOString2ᚖstring(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["after"] = arg1
+	args["after"] = arg2
 	return args, nil
 }
 
@@ -2536,6 +4472,971 @@ func (ec *executionContext) _Asset_onLedger(ctx context.Context, field graphql.C
 }
 func (ec *executionContext) fieldContext_Asset_onLedger(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Asset", field, true, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _AuditEntry_id(ctx context.Context, field graphql.CollectedField, obj *store.AuditEntry) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AuditEntry_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.AuditEntry().ID(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AuditEntry_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AuditEntry", field, true, true, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _AuditEntry_at(ctx context.Context, field graphql.CollectedField, obj *store.AuditEntry) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AuditEntry_at(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.At, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AuditEntry_at(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AuditEntry", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _AuditEntry_actor(ctx context.Context, field graphql.CollectedField, obj *store.AuditEntry) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AuditEntry_actor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.AuditEntry().Actor(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AuditEntry_actor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AuditEntry", field, true, true, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _AuditEntry_event(ctx context.Context, field graphql.CollectedField, obj *store.AuditEntry) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AuditEntry_event(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Event, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AuditEntry_event(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AuditEntry", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _AuditEntry_transaction(ctx context.Context, field graphql.CollectedField, obj *store.AuditEntry) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AuditEntry_transaction(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.AuditEntry().Transaction(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOID2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AuditEntry_transaction(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AuditEntry", field, true, true, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _AuditEntry_subject(ctx context.Context, field graphql.CollectedField, obj *store.AuditEntry) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AuditEntry_subject(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.AuditEntry().Subject(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AuditEntry_subject(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AuditEntry", field, true, true, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _AuditEntry_from(ctx context.Context, field graphql.CollectedField, obj *store.AuditEntry) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AuditEntry_from(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.AuditEntry().From(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *anchor.Status) graphql.Marshaler {
+			return ec.marshalOStatus2ᚖwindlassᚋserverᚋanchorᚐStatus(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AuditEntry_from(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AuditEntry", field, true, true, errors.New("field of type Status does not have child fields"))
+}
+
+func (ec *executionContext) _AuditEntry_to(ctx context.Context, field graphql.CollectedField, obj *store.AuditEntry) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AuditEntry_to(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.AuditEntry().To(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *anchor.Status) graphql.Marshaler {
+			return ec.marshalOStatus2ᚖwindlassᚋserverᚋanchorᚐStatus(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AuditEntry_to(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AuditEntry", field, true, true, errors.New("field of type Status does not have child fields"))
+}
+
+func (ec *executionContext) _AuditEntry_note(ctx context.Context, field graphql.CollectedField, obj *store.AuditEntry) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AuditEntry_note(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.AuditEntry().Note(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AuditEntry_note(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AuditEntry", field, true, true, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Balance_account(ctx context.Context, field graphql.CollectedField, obj *store.Balance) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Balance_account(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Balance().Account(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Balance_account(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Balance", field, true, true, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Balance_asset(ctx context.Context, field graphql.CollectedField, obj *store.Balance) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Balance_asset(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Asset, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v anchor.Asset) graphql.Marshaler {
+			return ec.marshalNAsset2windlassᚋserverᚋanchorᚐAsset(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Balance_asset(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Balance",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Asset(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Balance_amount(ctx context.Context, field graphql.CollectedField, obj *store.Balance) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Balance_amount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Amount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v anchor.Amount) graphql.Marshaler {
+			return ec.marshalNAmount2windlassᚋserverᚋanchorᚐAmount(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Balance_amount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Balance", field, false, false, errors.New("field of type Amount does not have child fields"))
+}
+
+func (ec *executionContext) _BankLine_id(ctx context.Context, field graphql.CollectedField, obj *anchor.BankLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BankLine_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BankLine_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BankLine", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _BankLine_at(ctx context.Context, field graphql.CollectedField, obj *anchor.BankLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BankLine_at(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.At, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BankLine_at(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BankLine", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _BankLine_asset(ctx context.Context, field graphql.CollectedField, obj *anchor.BankLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BankLine_asset(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.BankLine().Asset(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *anchor.Asset) graphql.Marshaler {
+			return ec.marshalOAsset2ᚖwindlassᚋserverᚋanchorᚐAsset(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BankLine_asset(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BankLine",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Asset(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BankLine_amount(ctx context.Context, field graphql.CollectedField, obj *anchor.BankLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BankLine_amount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Amount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v anchor.Amount) graphql.Marshaler {
+			return ec.marshalNAmount2windlassᚋserverᚋanchorᚐAmount(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BankLine_amount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BankLine", field, false, false, errors.New("field of type Amount does not have child fields"))
+}
+
+func (ec *executionContext) _BankLine_reference(ctx context.Context, field graphql.CollectedField, obj *anchor.BankLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BankLine_reference(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.BankLine().Reference(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BankLine_reference(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BankLine", field, true, true, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _BankLine_payerName(ctx context.Context, field graphql.CollectedField, obj *anchor.BankLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BankLine_payerName(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.BankLine().PayerName(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BankLine_payerName(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BankLine", field, true, true, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _BankLine_payerAccount(ctx context.Context, field graphql.CollectedField, obj *anchor.BankLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BankLine_payerAccount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.BankLine().PayerAccount(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BankLine_payerAccount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BankLine", field, true, true, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _BankLine_state(ctx context.Context, field graphql.CollectedField, obj *anchor.BankLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BankLine_state(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.State, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v anchor.Match) graphql.Marshaler {
+			return ec.marshalNMatch2windlassᚋserverᚋanchorᚐMatch(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BankLine_state(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BankLine", field, false, false, errors.New("field of type Match does not have child fields"))
+}
+
+func (ec *executionContext) _BankLine_reason(ctx context.Context, field graphql.CollectedField, obj *anchor.BankLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BankLine_reason(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.BankLine().Reason(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BankLine_reason(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BankLine", field, true, true, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _BankLine_transaction(ctx context.Context, field graphql.CollectedField, obj *anchor.BankLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BankLine_transaction(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.BankLine().Transaction(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOID2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BankLine_transaction(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BankLine", field, true, true, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _BankLine_refund(ctx context.Context, field graphql.CollectedField, obj *anchor.BankLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BankLine_refund(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.BankLine().Refund(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *anchor.BankPayout) graphql.Marshaler {
+			return ec.marshalOBankPayout2ᚖwindlassᚋserverᚋanchorᚐBankPayout(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BankLine_refund(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BankLine",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BankPayout(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BankLine_actions(ctx context.Context, field graphql.CollectedField, obj *anchor.BankLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BankLine_actions(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.BankLine().Actions(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []Action) graphql.Marshaler {
+			return ec.marshalNAction2ᚕwindlassᚋgraphᚐActionᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BankLine_actions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BankLine", field, true, true, errors.New("field of type Action does not have child fields"))
+}
+
+func (ec *executionContext) _BankPayout_id(ctx context.Context, field graphql.CollectedField, obj *anchor.BankPayout) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BankPayout_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BankPayout_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BankPayout", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _BankPayout_purpose(ctx context.Context, field graphql.CollectedField, obj *anchor.BankPayout) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BankPayout_purpose(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.BankPayout().Purpose(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BankPayout_purpose(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BankPayout", field, true, true, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _BankPayout_asset(ctx context.Context, field graphql.CollectedField, obj *anchor.BankPayout) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BankPayout_asset(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Asset, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v anchor.Asset) graphql.Marshaler {
+			return ec.marshalNAsset2windlassᚋserverᚋanchorᚐAsset(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BankPayout_asset(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BankPayout",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Asset(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BankPayout_amount(ctx context.Context, field graphql.CollectedField, obj *anchor.BankPayout) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BankPayout_amount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Amount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v anchor.Amount) graphql.Marshaler {
+			return ec.marshalNAmount2windlassᚋserverᚋanchorᚐAmount(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BankPayout_amount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BankPayout", field, false, false, errors.New("field of type Amount does not have child fields"))
+}
+
+func (ec *executionContext) _BankPayout_fee(ctx context.Context, field graphql.CollectedField, obj *anchor.BankPayout) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BankPayout_fee(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Fee, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v anchor.Amount) graphql.Marshaler {
+			return ec.marshalNAmount2windlassᚋserverᚋanchorᚐAmount(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BankPayout_fee(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BankPayout", field, false, false, errors.New("field of type Amount does not have child fields"))
+}
+
+func (ec *executionContext) _BankPayout_to(ctx context.Context, field graphql.CollectedField, obj *anchor.BankPayout) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BankPayout_to(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.BankPayout().To(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*Detail) graphql.Marshaler {
+			return ec.marshalNDetail2ᚕᚖwindlassᚋgraphᚐDetailᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BankPayout_to(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BankPayout",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Detail(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BankPayout_state(ctx context.Context, field graphql.CollectedField, obj *anchor.BankPayout) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BankPayout_state(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.State, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v anchor.BankPayoutState) graphql.Marshaler {
+			return ec.marshalNBankPayoutState2windlassᚋserverᚋanchorᚐBankPayoutState(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BankPayout_state(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BankPayout", field, false, false, errors.New("field of type BankPayoutState does not have child fields"))
+}
+
+func (ec *executionContext) _BankPayout_reason(ctx context.Context, field graphql.CollectedField, obj *anchor.BankPayout) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BankPayout_reason(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.BankPayout().Reason(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BankPayout_reason(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BankPayout", field, true, true, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _BankPayout_bankId(ctx context.Context, field graphql.CollectedField, obj *anchor.BankPayout) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BankPayout_bankId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.BankPayout().BankID(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BankPayout_bankId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BankPayout", field, true, true, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _BankPayout_attempts(ctx context.Context, field graphql.CollectedField, obj *anchor.BankPayout) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BankPayout_attempts(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Attempts, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BankPayout_attempts(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BankPayout", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _BankPayout_requestedBy(ctx context.Context, field graphql.CollectedField, obj *anchor.BankPayout) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BankPayout_requestedBy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.BankPayout().RequestedBy(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BankPayout_requestedBy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BankPayout", field, true, true, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _BankPayout_createdAt(ctx context.Context, field graphql.CollectedField, obj *anchor.BankPayout) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BankPayout_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BankPayout_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BankPayout", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _BankPayout_transaction(ctx context.Context, field graphql.CollectedField, obj *anchor.BankPayout) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BankPayout_transaction(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.BankPayout().Transaction(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOID2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BankPayout_transaction(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BankPayout", field, true, true, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _BankPayout_line(ctx context.Context, field graphql.CollectedField, obj *anchor.BankPayout) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BankPayout_line(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.BankPayout().Line(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOID2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BankPayout_line(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BankPayout", field, true, true, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _Detail_name(ctx context.Context, field graphql.CollectedField, obj *Detail) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Detail_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Detail_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Detail", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _Detail_value(ctx context.Context, field graphql.CollectedField, obj *Detail) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Detail_value(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Value, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Detail_value(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Detail", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
 func (ec *executionContext) _Fee_total(ctx context.Context, field graphql.CollectedField, obj *Fee) (ret graphql.Marshaler) {
@@ -3422,6 +6323,1173 @@ func (ec *executionContext) fieldContext_Mutation_setLanguage(ctx context.Contex
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_assignPayment(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_assignPayment(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().AssignPayment(ctx, fc.Args["payment"].(string), fc.Args["transaction"].(string), fc.Args["key"].(string), fc.Args["note"].(*string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				roles, err := ec.unmarshalNRole2ᚕwindlassᚋserverᚋsessionᚐRoleᚄ(ctx, []any{"STAFF"})
+				if err != nil {
+					var zeroVal *anchor.Transaction
+					return zeroVal, err
+				}
+				if ec.Directives.Allow == nil {
+					var zeroVal *anchor.Transaction
+					return zeroVal, errors.New("directive allow is not implemented")
+				}
+				return ec.Directives.Allow(ctx, nil, directive0, roles)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *anchor.Transaction) graphql.Marshaler {
+			return ec.marshalNTransaction2ᚖwindlassᚋserverᚋanchorᚐTransaction(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_assignPayment(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Transaction(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_assignPayment_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_assignBankLine(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_assignBankLine(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().AssignBankLine(ctx, fc.Args["line"].(string), fc.Args["transaction"].(string), fc.Args["key"].(string), fc.Args["note"].(*string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				roles, err := ec.unmarshalNRole2ᚕwindlassᚋserverᚋsessionᚐRoleᚄ(ctx, []any{"STAFF"})
+				if err != nil {
+					var zeroVal *anchor.Transaction
+					return zeroVal, err
+				}
+				if ec.Directives.Allow == nil {
+					var zeroVal *anchor.Transaction
+					return zeroVal, errors.New("directive allow is not implemented")
+				}
+				return ec.Directives.Allow(ctx, nil, directive0, roles)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *anchor.Transaction) graphql.Marshaler {
+			return ec.marshalNTransaction2ᚖwindlassᚋserverᚋanchorᚐTransaction(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_assignBankLine(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Transaction(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_assignBankLine_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_refundTransaction(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_refundTransaction(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RefundTransaction(ctx, fc.Args["transaction"].(string), fc.Args["amount"].(*anchor.Amount), fc.Args["fee"].(*anchor.Amount), fc.Args["key"].(string), fc.Args["note"].(*string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				roles, err := ec.unmarshalNRole2ᚕwindlassᚋserverᚋsessionᚐRoleᚄ(ctx, []any{"STAFF"})
+				if err != nil {
+					var zeroVal *anchor.Transaction
+					return zeroVal, err
+				}
+				if ec.Directives.Allow == nil {
+					var zeroVal *anchor.Transaction
+					return zeroVal, errors.New("directive allow is not implemented")
+				}
+				return ec.Directives.Allow(ctx, nil, directive0, roles)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *anchor.Transaction) graphql.Marshaler {
+			return ec.marshalNTransaction2ᚖwindlassᚋserverᚋanchorᚐTransaction(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_refundTransaction(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Transaction(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_refundTransaction_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_refundPayment(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_refundPayment(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RefundPayment(ctx, fc.Args["payment"].(string), fc.Args["fee"].(*anchor.Amount), fc.Args["key"].(string), fc.Args["note"].(*string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				roles, err := ec.unmarshalNRole2ᚕwindlassᚋserverᚋsessionᚐRoleᚄ(ctx, []any{"STAFF"})
+				if err != nil {
+					var zeroVal *anchor.Payment
+					return zeroVal, err
+				}
+				if ec.Directives.Allow == nil {
+					var zeroVal *anchor.Payment
+					return zeroVal, errors.New("directive allow is not implemented")
+				}
+				return ec.Directives.Allow(ctx, nil, directive0, roles)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *anchor.Payment) graphql.Marshaler {
+			return ec.marshalNPayment2ᚖwindlassᚋserverᚋanchorᚐPayment(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_refundPayment(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Payment(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_refundPayment_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_refundBankLine(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_refundBankLine(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RefundBankLine(ctx, fc.Args["line"].(string), fc.Args["fee"].(*anchor.Amount), fc.Args["key"].(string), fc.Args["note"].(*string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				roles, err := ec.unmarshalNRole2ᚕwindlassᚋserverᚋsessionᚐRoleᚄ(ctx, []any{"STAFF"})
+				if err != nil {
+					var zeroVal *anchor.BankLine
+					return zeroVal, err
+				}
+				if ec.Directives.Allow == nil {
+					var zeroVal *anchor.BankLine
+					return zeroVal, errors.New("directive allow is not implemented")
+				}
+				return ec.Directives.Allow(ctx, nil, directive0, roles)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *anchor.BankLine) graphql.Marshaler {
+			return ec.marshalNBankLine2ᚖwindlassᚋserverᚋanchorᚐBankLine(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_refundBankLine(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BankLine(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_refundBankLine_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_hold(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_hold(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().Hold(ctx, fc.Args["transaction"].(string), fc.Args["key"].(string), fc.Args["note"].(*string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				roles, err := ec.unmarshalNRole2ᚕwindlassᚋserverᚋsessionᚐRoleᚄ(ctx, []any{"STAFF"})
+				if err != nil {
+					var zeroVal *anchor.Transaction
+					return zeroVal, err
+				}
+				if ec.Directives.Allow == nil {
+					var zeroVal *anchor.Transaction
+					return zeroVal, errors.New("directive allow is not implemented")
+				}
+				return ec.Directives.Allow(ctx, nil, directive0, roles)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *anchor.Transaction) graphql.Marshaler {
+			return ec.marshalNTransaction2ᚖwindlassᚋserverᚋanchorᚐTransaction(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_hold(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Transaction(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_hold_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_release(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_release(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().Release(ctx, fc.Args["transaction"].(string), fc.Args["key"].(string), fc.Args["note"].(*string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				roles, err := ec.unmarshalNRole2ᚕwindlassᚋserverᚋsessionᚐRoleᚄ(ctx, []any{"STAFF"})
+				if err != nil {
+					var zeroVal *anchor.Transaction
+					return zeroVal, err
+				}
+				if ec.Directives.Allow == nil {
+					var zeroVal *anchor.Transaction
+					return zeroVal, errors.New("directive allow is not implemented")
+				}
+				return ec.Directives.Allow(ctx, nil, directive0, roles)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *anchor.Transaction) graphql.Marshaler {
+			return ec.marshalNTransaction2ᚖwindlassᚋserverᚋanchorᚐTransaction(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_release(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Transaction(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_release_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_retry(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_retry(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().Retry(ctx, fc.Args["transaction"].(string), fc.Args["key"].(string), fc.Args["note"].(*string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				roles, err := ec.unmarshalNRole2ᚕwindlassᚋserverᚋsessionᚐRoleᚄ(ctx, []any{"STAFF"})
+				if err != nil {
+					var zeroVal *anchor.Transaction
+					return zeroVal, err
+				}
+				if ec.Directives.Allow == nil {
+					var zeroVal *anchor.Transaction
+					return zeroVal, errors.New("directive allow is not implemented")
+				}
+				return ec.Directives.Allow(ctx, nil, directive0, roles)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *anchor.Transaction) graphql.Marshaler {
+			return ec.marshalNTransaction2ᚖwindlassᚋserverᚋanchorᚐTransaction(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_retry(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Transaction(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_retry_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_expire(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_expire(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().Expire(ctx, fc.Args["transaction"].(string), fc.Args["key"].(string), fc.Args["note"].(*string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				roles, err := ec.unmarshalNRole2ᚕwindlassᚋserverᚋsessionᚐRoleᚄ(ctx, []any{"STAFF"})
+				if err != nil {
+					var zeroVal *anchor.Transaction
+					return zeroVal, err
+				}
+				if ec.Directives.Allow == nil {
+					var zeroVal *anchor.Transaction
+					return zeroVal, errors.New("directive allow is not implemented")
+				}
+				return ec.Directives.Allow(ctx, nil, directive0, roles)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *anchor.Transaction) graphql.Marshaler {
+			return ec.marshalNTransaction2ᚖwindlassᚋserverᚋanchorᚐTransaction(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_expire(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Transaction(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_expire_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_pausePayouts(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_pausePayouts(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().PausePayouts(ctx, fc.Args["key"].(string), fc.Args["note"].(*string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				roles, err := ec.unmarshalNRole2ᚕwindlassᚋserverᚋsessionᚐRoleᚄ(ctx, []any{"STAFF"})
+				if err != nil {
+					var zeroVal []*anchor.Pause
+					return zeroVal, err
+				}
+				if ec.Directives.Allow == nil {
+					var zeroVal []*anchor.Pause
+					return zeroVal, errors.New("directive allow is not implemented")
+				}
+				return ec.Directives.Allow(ctx, nil, directive0, roles)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v []*anchor.Pause) graphql.Marshaler {
+			return ec.marshalNPause2ᚕᚖwindlassᚋserverᚋanchorᚐPauseᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_pausePayouts(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Pause(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_pausePayouts_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_resumePayouts(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_resumePayouts(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ResumePayouts(ctx, fc.Args["pause"].(string), fc.Args["key"].(string), fc.Args["note"].(*string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				roles, err := ec.unmarshalNRole2ᚕwindlassᚋserverᚋsessionᚐRoleᚄ(ctx, []any{"STAFF"})
+				if err != nil {
+					var zeroVal []*anchor.Pause
+					return zeroVal, err
+				}
+				if ec.Directives.Allow == nil {
+					var zeroVal []*anchor.Pause
+					return zeroVal, errors.New("directive allow is not implemented")
+				}
+				return ec.Directives.Allow(ctx, nil, directive0, roles)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v []*anchor.Pause) graphql.Marshaler {
+			return ec.marshalNPause2ᚕᚖwindlassᚋserverᚋanchorᚐPauseᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_resumePayouts(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Pause(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_resumePayouts_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_explainOutgoing(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_explainOutgoing(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ExplainOutgoing(ctx, fc.Args["operation"].(string), fc.Args["as"].(anchor.Explanation), fc.Args["payout"].(*string), fc.Args["key"].(string), fc.Args["note"].(*string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				roles, err := ec.unmarshalNRole2ᚕwindlassᚋserverᚋsessionᚐRoleᚄ(ctx, []any{"STAFF"})
+				if err != nil {
+					var zeroVal *anchor.Outgoing
+					return zeroVal, err
+				}
+				if ec.Directives.Allow == nil {
+					var zeroVal *anchor.Outgoing
+					return zeroVal, errors.New("directive allow is not implemented")
+				}
+				return ec.Directives.Allow(ctx, nil, directive0, roles)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *anchor.Outgoing) graphql.Marshaler {
+			return ec.marshalNOutgoing2ᚖwindlassᚋserverᚋanchorᚐOutgoing(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_explainOutgoing(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Outgoing(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_explainOutgoing_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Outgoing_id(ctx context.Context, field graphql.CollectedField, obj *anchor.Outgoing) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Outgoing_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Outgoing_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Outgoing", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _Outgoing_account(ctx context.Context, field graphql.CollectedField, obj *anchor.Outgoing) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Outgoing_account(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Account, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Outgoing_account(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Outgoing", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Outgoing_destination(ctx context.Context, field graphql.CollectedField, obj *anchor.Outgoing) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Outgoing_destination(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Destination, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Outgoing_destination(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Outgoing", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Outgoing_asset(ctx context.Context, field graphql.CollectedField, obj *anchor.Outgoing) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Outgoing_asset(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Outgoing().Asset(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *anchor.Asset) graphql.Marshaler {
+			return ec.marshalOAsset2ᚖwindlassᚋserverᚋanchorᚐAsset(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Outgoing_asset(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Outgoing",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Asset(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Outgoing_amount(ctx context.Context, field graphql.CollectedField, obj *anchor.Outgoing) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Outgoing_amount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Amount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v anchor.Amount) graphql.Marshaler {
+			return ec.marshalNAmount2windlassᚋserverᚋanchorᚐAmount(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Outgoing_amount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Outgoing", field, false, false, errors.New("field of type Amount does not have child fields"))
+}
+
+func (ec *executionContext) _Outgoing_memo(ctx context.Context, field graphql.CollectedField, obj *anchor.Outgoing) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Outgoing_memo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Outgoing().Memo(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Outgoing_memo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Outgoing", field, true, true, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Outgoing_hash(ctx context.Context, field graphql.CollectedField, obj *anchor.Outgoing) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Outgoing_hash(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Hash, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Outgoing_hash(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Outgoing", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Outgoing_ledger(ctx context.Context, field graphql.CollectedField, obj *anchor.Outgoing) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Outgoing_ledger(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Ledger, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v uint32) graphql.Marshaler {
+			return ec.marshalNInt2uint32(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Outgoing_ledger(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Outgoing", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _Outgoing_at(ctx context.Context, field graphql.CollectedField, obj *anchor.Outgoing) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Outgoing_at(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.At, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Outgoing_at(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Outgoing", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _Outgoing_explained(ctx context.Context, field graphql.CollectedField, obj *anchor.Outgoing) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Outgoing_explained(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Outgoing().Explained(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *anchor.Explanation) graphql.Marshaler {
+			return ec.marshalOExplanation2ᚖwindlassᚋserverᚋanchorᚐExplanation(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Outgoing_explained(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Outgoing", field, true, true, errors.New("field of type Explanation does not have child fields"))
+}
+
+func (ec *executionContext) _Outgoing_payout(ctx context.Context, field graphql.CollectedField, obj *anchor.Outgoing) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Outgoing_payout(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Outgoing().Payout(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOID2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Outgoing_payout(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Outgoing", field, true, true, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _Outgoing_explainedBy(ctx context.Context, field graphql.CollectedField, obj *anchor.Outgoing) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Outgoing_explainedBy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Outgoing().ExplainedBy(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Outgoing_explainedBy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Outgoing", field, true, true, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Outgoing_explainedAt(ctx context.Context, field graphql.CollectedField, obj *anchor.Outgoing) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Outgoing_explainedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Outgoing().ExplainedAt(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Outgoing_explainedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Outgoing", field, true, true, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _Outgoing_actions(ctx context.Context, field graphql.CollectedField, obj *anchor.Outgoing) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Outgoing_actions(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Outgoing().Actions(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []Action) graphql.Marshaler {
+			return ec.marshalNAction2ᚕwindlassᚋgraphᚐActionᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Outgoing_actions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Outgoing", field, true, true, errors.New("field of type Action does not have child fields"))
+}
+
+func (ec *executionContext) _Pause_key(ctx context.Context, field graphql.CollectedField, obj *anchor.Pause) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Pause_key(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Key, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Pause_key(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Pause", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _Pause_reason(ctx context.Context, field graphql.CollectedField, obj *anchor.Pause) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Pause_reason(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Reason, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Pause_reason(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Pause", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Pause_actor(ctx context.Context, field graphql.CollectedField, obj *anchor.Pause) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Pause_actor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Actor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Pause_actor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Pause", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Pause_since(ctx context.Context, field graphql.CollectedField, obj *anchor.Pause) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Pause_since(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Since, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Pause_since(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Pause", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
 func (ec *executionContext) _Payment_id(ctx context.Context, field graphql.CollectedField, obj *anchor.Payment) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -3477,22 +7545,22 @@ func (ec *executionContext) _Payment_asset(ctx context.Context, field graphql.Co
 			return ec.fieldContext_Payment_asset(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Asset, nil
+			return ec.Resolvers.Payment().Asset(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v anchor.Asset) graphql.Marshaler {
-			return ec.marshalNAsset2windlassᚋserverᚋanchorᚐAsset(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *anchor.Asset) graphql.Marshaler {
+			return ec.marshalOAsset2ᚖwindlassᚋserverᚋanchorᚐAsset(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Payment_asset(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Payment",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Asset(ctx, field)
 		},
@@ -3624,18 +7692,18 @@ func (ec *executionContext) _Payment_state(ctx context.Context, field graphql.Co
 			return ec.fieldContext_Payment_state(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.Payment().State(ctx, obj)
+			return obj.State, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v anchor.Match) graphql.Marshaler {
+			return ec.marshalNMatch2windlassᚋserverᚋanchorᚐMatch(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_Payment_state(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Payment", field, true, true, errors.New("field of type String does not have child fields"))
+	return graphql.NewScalarFieldContext("Payment", field, false, false, errors.New("field of type Match does not have child fields"))
 }
 
 func (ec *executionContext) _Payment_reason(ctx context.Context, field graphql.CollectedField, obj *anchor.Payment) (ret graphql.Marshaler) {
@@ -3684,6 +7752,84 @@ func (ec *executionContext) fieldContext_Payment_transaction(_ context.Context, 
 	return graphql.NewScalarFieldContext("Payment", field, true, true, errors.New("field of type ID does not have child fields"))
 }
 
+func (ec *executionContext) _Payment_policyAt(ctx context.Context, field graphql.CollectedField, obj *anchor.Payment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Payment_policyAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Payment().PolicyAt(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Payment_policyAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Payment", field, true, true, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _Payment_refund(ctx context.Context, field graphql.CollectedField, obj *anchor.Payment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Payment_refund(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Payment().Refund(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *anchor.Payout) graphql.Marshaler {
+			return ec.marshalOPayout2ᚖwindlassᚋserverᚋanchorᚐPayout(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Payment_refund(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Payment",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Payout(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Payment_actions(ctx context.Context, field graphql.CollectedField, obj *anchor.Payment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Payment_actions(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Payment().Actions(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []Action) graphql.Marshaler {
+			return ec.marshalNAction2ᚕwindlassᚋgraphᚐActionᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Payment_actions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Payment", field, true, true, errors.New("field of type Action does not have child fields"))
+}
+
 func (ec *executionContext) _Payout_id(ctx context.Context, field graphql.CollectedField, obj *anchor.Payout) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -3716,7 +7862,7 @@ func (ec *executionContext) _Payout_purpose(ctx context.Context, field graphql.C
 			return ec.fieldContext_Payout_purpose(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Purpose, nil
+			return ec.Resolvers.Payout().Purpose(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -3727,7 +7873,7 @@ func (ec *executionContext) _Payout_purpose(ctx context.Context, field graphql.C
 	)
 }
 func (ec *executionContext) fieldContext_Payout_purpose(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Payout", field, false, false, errors.New("field of type String does not have child fields"))
+	return graphql.NewScalarFieldContext("Payout", field, true, true, errors.New("field of type String does not have child fields"))
 }
 
 func (ec *executionContext) _Payout_asset(ctx context.Context, field graphql.CollectedField, obj *anchor.Payout) (ret graphql.Marshaler) {
@@ -3785,6 +7931,29 @@ func (ec *executionContext) fieldContext_Payout_amount(_ context.Context, field 
 	return graphql.NewScalarFieldContext("Payout", field, false, false, errors.New("field of type Amount does not have child fields"))
 }
 
+func (ec *executionContext) _Payout_fee(ctx context.Context, field graphql.CollectedField, obj *anchor.Payout) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Payout_fee(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Fee, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v anchor.Amount) graphql.Marshaler {
+			return ec.marshalNAmount2windlassᚋserverᚋanchorᚐAmount(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Payout_fee(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Payout", field, false, false, errors.New("field of type Amount does not have child fields"))
+}
+
 func (ec *executionContext) _Payout_destination(ctx context.Context, field graphql.CollectedField, obj *anchor.Payout) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -3817,18 +7986,18 @@ func (ec *executionContext) _Payout_state(ctx context.Context, field graphql.Col
 			return ec.fieldContext_Payout_state(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.Payout().State(ctx, obj)
+			return obj.State, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v anchor.PayoutState) graphql.Marshaler {
+			return ec.marshalNPayoutState2windlassᚋserverᚋanchorᚐPayoutState(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_Payout_state(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Payout", field, true, true, errors.New("field of type String does not have child fields"))
+	return graphql.NewScalarFieldContext("Payout", field, false, false, errors.New("field of type PayoutState does not have child fields"))
 }
 
 func (ec *executionContext) _Payout_reason(ctx context.Context, field graphql.CollectedField, obj *anchor.Payout) (ret graphql.Marshaler) {
@@ -3875,6 +8044,29 @@ func (ec *executionContext) _Payout_attempts(ctx context.Context, field graphql.
 }
 func (ec *executionContext) fieldContext_Payout_attempts(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Payout", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _Payout_requestedBy(ctx context.Context, field graphql.CollectedField, obj *anchor.Payout) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Payout_requestedBy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Payout().RequestedBy(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Payout_requestedBy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Payout", field, true, true, errors.New("field of type String does not have child fields"))
 }
 
 func (ec *executionContext) _Payout_createdAt(ctx context.Context, field graphql.CollectedField, obj *anchor.Payout) (ret graphql.Marshaler) {
@@ -3943,6 +8135,29 @@ func (ec *executionContext) _Payout_transaction(ctx context.Context, field graph
 	)
 }
 func (ec *executionContext) fieldContext_Payout_transaction(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Payout", field, true, true, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _Payout_payment(ctx context.Context, field graphql.CollectedField, obj *anchor.Payout) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Payout_payment(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Payout().Payment(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOID2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Payout_payment(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Payout", field, true, true, errors.New("field of type ID does not have child fields"))
 }
 
@@ -4298,7 +8513,7 @@ func (ec *executionContext) _Query_payouts(ctx context.Context, field graphql.Co
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().Payouts(ctx, fc.Args["first"].(int), fc.Args["after"].(*string))
+			return ec.Resolvers.Query().Payouts(ctx, fc.Args["state"].(*anchor.PayoutState), fc.Args["first"].(int), fc.Args["after"].(*string))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -4344,6 +8559,68 @@ func (ec *executionContext) fieldContext_Query_payouts(ctx context.Context, fiel
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Query_payouts_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_bankPayouts(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_bankPayouts(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().BankPayouts(ctx, fc.Args["state"].(*anchor.BankPayoutState), fc.Args["first"].(int), fc.Args["after"].(*string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				roles, err := ec.unmarshalNRole2ᚕwindlassᚋserverᚋsessionᚐRoleᚄ(ctx, []any{"STAFF"})
+				if err != nil {
+					var zeroVal []*anchor.BankPayout
+					return zeroVal, err
+				}
+				if ec.Directives.Allow == nil {
+					var zeroVal []*anchor.BankPayout
+					return zeroVal, errors.New("directive allow is not implemented")
+				}
+				return ec.Directives.Allow(ctx, nil, directive0, roles)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v []*anchor.BankPayout) graphql.Marshaler {
+			return ec.marshalNBankPayout2ᚕᚖwindlassᚋserverᚋanchorᚐBankPayoutᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_bankPayouts(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BankPayout(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_bankPayouts_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -4406,6 +8683,292 @@ func (ec *executionContext) fieldContext_Query_payments(ctx context.Context, fie
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Query_payments_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_bankLines(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_bankLines(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().BankLines(ctx, fc.Args["unmatched"].(*bool), fc.Args["first"].(int), fc.Args["after"].(*string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				roles, err := ec.unmarshalNRole2ᚕwindlassᚋserverᚋsessionᚐRoleᚄ(ctx, []any{"STAFF"})
+				if err != nil {
+					var zeroVal []*anchor.BankLine
+					return zeroVal, err
+				}
+				if ec.Directives.Allow == nil {
+					var zeroVal []*anchor.BankLine
+					return zeroVal, errors.New("directive allow is not implemented")
+				}
+				return ec.Directives.Allow(ctx, nil, directive0, roles)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v []*anchor.BankLine) graphql.Marshaler {
+			return ec.marshalNBankLine2ᚕᚖwindlassᚋserverᚋanchorᚐBankLineᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_bankLines(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BankLine(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_bankLines_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_outgoing(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_outgoing(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().Outgoing(ctx, fc.Args["unexplained"].(*bool), fc.Args["first"].(int), fc.Args["after"].(*string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				roles, err := ec.unmarshalNRole2ᚕwindlassᚋserverᚋsessionᚐRoleᚄ(ctx, []any{"STAFF"})
+				if err != nil {
+					var zeroVal []*anchor.Outgoing
+					return zeroVal, err
+				}
+				if ec.Directives.Allow == nil {
+					var zeroVal []*anchor.Outgoing
+					return zeroVal, errors.New("directive allow is not implemented")
+				}
+				return ec.Directives.Allow(ctx, nil, directive0, roles)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v []*anchor.Outgoing) graphql.Marshaler {
+			return ec.marshalNOutgoing2ᚕᚖwindlassᚋserverᚋanchorᚐOutgoingᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_outgoing(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Outgoing(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_outgoing_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_pauses(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_pauses(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Query().Pauses(ctx)
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				roles, err := ec.unmarshalNRole2ᚕwindlassᚋserverᚋsessionᚐRoleᚄ(ctx, []any{"STAFF"})
+				if err != nil {
+					var zeroVal []*anchor.Pause
+					return zeroVal, err
+				}
+				if ec.Directives.Allow == nil {
+					var zeroVal []*anchor.Pause
+					return zeroVal, errors.New("directive allow is not implemented")
+				}
+				return ec.Directives.Allow(ctx, nil, directive0, roles)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v []*anchor.Pause) graphql.Marshaler {
+			return ec.marshalNPause2ᚕᚖwindlassᚋserverᚋanchorᚐPauseᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_pauses(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Pause(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_balances(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_balances(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Query().Balances(ctx)
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				roles, err := ec.unmarshalNRole2ᚕwindlassᚋserverᚋsessionᚐRoleᚄ(ctx, []any{"STAFF"})
+				if err != nil {
+					var zeroVal []*store.Balance
+					return zeroVal, err
+				}
+				if ec.Directives.Allow == nil {
+					var zeroVal []*store.Balance
+					return zeroVal, errors.New("directive allow is not implemented")
+				}
+				return ec.Directives.Allow(ctx, nil, directive0, roles)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v []*store.Balance) graphql.Marshaler {
+			return ec.marshalNBalance2ᚕᚖwindlassᚋserverᚋstoreᚐBalanceᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_balances(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Balance(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_audit(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_audit(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().Audit(ctx, fc.Args["transaction"].(*string), fc.Args["subject"].(*string), fc.Args["first"].(int), fc.Args["after"].(*string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				roles, err := ec.unmarshalNRole2ᚕwindlassᚋserverᚋsessionᚐRoleᚄ(ctx, []any{"STAFF"})
+				if err != nil {
+					var zeroVal []*store.AuditEntry
+					return zeroVal, err
+				}
+				if ec.Directives.Allow == nil {
+					var zeroVal []*store.AuditEntry
+					return zeroVal, errors.New("directive allow is not implemented")
+				}
+				return ec.Directives.Allow(ctx, nil, directive0, roles)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v []*store.AuditEntry) graphql.Marshaler {
+			return ec.marshalNAuditEntry2ᚕᚖwindlassᚋserverᚋstoreᚐAuditEntryᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_audit(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AuditEntry(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_audit_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -4649,6 +9212,75 @@ func (ec *executionContext) fieldContext_Question_value(_ context.Context, field
 	return graphql.NewScalarFieldContext("Question", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _Refund_id(ctx context.Context, field graphql.CollectedField, obj *anchor.Refund) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Refund_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Refund_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Refund", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _Refund_amount(ctx context.Context, field graphql.CollectedField, obj *anchor.Refund) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Refund_amount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Amount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v anchor.Amount) graphql.Marshaler {
+			return ec.marshalNAmount2windlassᚋserverᚋanchorᚐAmount(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Refund_amount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Refund", field, false, false, errors.New("field of type Amount does not have child fields"))
+}
+
+func (ec *executionContext) _Refund_fee(ctx context.Context, field graphql.CollectedField, obj *anchor.Refund) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Refund_fee(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Fee, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v anchor.Amount) graphql.Marshaler {
+			return ec.marshalNAmount2windlassᚋserverᚋanchorᚐAmount(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Refund_fee(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Refund", field, false, false, errors.New("field of type Amount does not have child fields"))
+}
+
 func (ec *executionContext) _StaffView_owner(ctx context.Context, field graphql.CollectedField, obj *StaffView) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -4718,6 +9350,130 @@ func (ec *executionContext) fieldContext_StaffView_customerId(_ context.Context,
 	return graphql.NewScalarFieldContext("StaffView", field, true, true, errors.New("field of type ID does not have child fields"))
 }
 
+func (ec *executionContext) _StaffView_actions(ctx context.Context, field graphql.CollectedField, obj *StaffView) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StaffView_actions(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.StaffView().Actions(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []Action) graphql.Marshaler {
+			return ec.marshalNAction2ᚕwindlassᚋgraphᚐActionᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StaffView_actions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("StaffView", field, true, true, errors.New("field of type Action does not have child fields"))
+}
+
+func (ec *executionContext) _StaffView_amountRefunded(ctx context.Context, field graphql.CollectedField, obj *StaffView) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StaffView_amountRefunded(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.StaffView().AmountRefunded(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v anchor.Amount) graphql.Marshaler {
+			return ec.marshalNAmount2windlassᚋserverᚋanchorᚐAmount(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StaffView_amountRefunded(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("StaffView", field, true, true, errors.New("field of type Amount does not have child fields"))
+}
+
+func (ec *executionContext) _StaffView_refundFee(ctx context.Context, field graphql.CollectedField, obj *StaffView) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StaffView_refundFee(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.StaffView().RefundFee(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v anchor.Amount) graphql.Marshaler {
+			return ec.marshalNAmount2windlassᚋserverᚋanchorᚐAmount(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StaffView_refundFee(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("StaffView", field, true, true, errors.New("field of type Amount does not have child fields"))
+}
+
+func (ec *executionContext) _StaffView_refundable(ctx context.Context, field graphql.CollectedField, obj *StaffView) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StaffView_refundable(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.StaffView().Refundable(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v anchor.Amount) graphql.Marshaler {
+			return ec.marshalNAmount2windlassᚋserverᚋanchorᚐAmount(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StaffView_refundable(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("StaffView", field, true, true, errors.New("field of type Amount does not have child fields"))
+}
+
+func (ec *executionContext) _StaffView_refunds(ctx context.Context, field graphql.CollectedField, obj *StaffView) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StaffView_refunds(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.StaffView().Refunds(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*anchor.Refund) graphql.Marshaler {
+			return ec.marshalNRefund2ᚕᚖwindlassᚋserverᚋanchorᚐRefundᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StaffView_refunds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "StaffView",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Refund(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _StaffView_payouts(ctx context.Context, field graphql.CollectedField, obj *StaffView) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -4745,6 +9501,38 @@ func (ec *executionContext) fieldContext_StaffView_payouts(_ context.Context, fi
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Payout(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _StaffView_bankPayouts(ctx context.Context, field graphql.CollectedField, obj *StaffView) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StaffView_bankPayouts(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.StaffView().BankPayouts(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*anchor.BankPayout) graphql.Marshaler {
+			return ec.marshalNBankPayout2ᚕᚖwindlassᚋserverᚋanchorᚐBankPayoutᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StaffView_bankPayouts(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "StaffView",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BankPayout(ctx, field)
 		},
 	}
 	return fc, nil
@@ -4782,6 +9570,38 @@ func (ec *executionContext) fieldContext_StaffView_payments(_ context.Context, f
 	return fc, nil
 }
 
+func (ec *executionContext) _StaffView_bankLines(ctx context.Context, field graphql.CollectedField, obj *StaffView) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StaffView_bankLines(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.StaffView().BankLines(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*anchor.BankLine) graphql.Marshaler {
+			return ec.marshalNBankLine2ᚕᚖwindlassᚋserverᚋanchorᚐBankLineᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StaffView_bankLines(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "StaffView",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BankLine(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _StaffView_journal(ctx context.Context, field graphql.CollectedField, obj *StaffView) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -4809,6 +9629,38 @@ func (ec *executionContext) fieldContext_StaffView_journal(_ context.Context, fi
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_JournalEntry(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _StaffView_audit(ctx context.Context, field graphql.CollectedField, obj *StaffView) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StaffView_audit(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.StaffView().Audit(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*store.AuditEntry) graphql.Marshaler {
+			return ec.marshalNAuditEntry2ᚕᚖwindlassᚋserverᚋstoreᚐAuditEntryᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StaffView_audit(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "StaffView",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AuditEntry(ctx, field)
 		},
 	}
 	return fc, nil
@@ -7394,6 +12246,1130 @@ func (ec *executionContext) _Asset(ctx context.Context, sel ast.SelectionSet, ob
 	return out
 }
 
+var auditEntryImplementors = []string{"AuditEntry"}
+
+func (ec *executionContext) _AuditEntry(ctx context.Context, sel ast.SelectionSet, obj *store.AuditEntry) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, auditEntryImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AuditEntry")
+		case "id":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._AuditEntry_id(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "at":
+			out.Values[i] = ec._AuditEntry_at(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "actor":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._AuditEntry_actor(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "event":
+			out.Values[i] = ec._AuditEntry_event(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "transaction":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._AuditEntry_transaction(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "subject":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._AuditEntry_subject(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "from":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._AuditEntry_from(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "to":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._AuditEntry_to(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "note":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._AuditEntry_note(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var balanceImplementors = []string{"Balance"}
+
+func (ec *executionContext) _Balance(ctx context.Context, sel ast.SelectionSet, obj *store.Balance) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, balanceImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Balance")
+		case "account":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Balance_account(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "asset":
+			out.Values[i] = ec._Balance_asset(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "amount":
+			out.Values[i] = ec._Balance_amount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var bankLineImplementors = []string{"BankLine"}
+
+func (ec *executionContext) _BankLine(ctx context.Context, sel ast.SelectionSet, obj *anchor.BankLine) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, bankLineImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("BankLine")
+		case "id":
+			out.Values[i] = ec._BankLine_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "at":
+			out.Values[i] = ec._BankLine_at(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "asset":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._BankLine_asset(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "amount":
+			out.Values[i] = ec._BankLine_amount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "reference":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._BankLine_reference(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "payerName":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._BankLine_payerName(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "payerAccount":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._BankLine_payerAccount(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "state":
+			out.Values[i] = ec._BankLine_state(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "reason":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._BankLine_reason(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "transaction":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._BankLine_transaction(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "refund":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._BankLine_refund(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "actions":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._BankLine_actions(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var bankPayoutImplementors = []string{"BankPayout"}
+
+func (ec *executionContext) _BankPayout(ctx context.Context, sel ast.SelectionSet, obj *anchor.BankPayout) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, bankPayoutImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("BankPayout")
+		case "id":
+			out.Values[i] = ec._BankPayout_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "purpose":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._BankPayout_purpose(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "asset":
+			out.Values[i] = ec._BankPayout_asset(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "amount":
+			out.Values[i] = ec._BankPayout_amount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "fee":
+			out.Values[i] = ec._BankPayout_fee(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "to":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._BankPayout_to(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "state":
+			out.Values[i] = ec._BankPayout_state(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "reason":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._BankPayout_reason(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "bankId":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._BankPayout_bankId(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "attempts":
+			out.Values[i] = ec._BankPayout_attempts(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "requestedBy":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._BankPayout_requestedBy(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "createdAt":
+			out.Values[i] = ec._BankPayout_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "transaction":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._BankPayout_transaction(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "line":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._BankPayout_line(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var detailImplementors = []string{"Detail"}
+
+func (ec *executionContext) _Detail(ctx context.Context, sel ast.SelectionSet, obj *Detail) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, detailImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Detail")
+		case "name":
+			out.Values[i] = ec._Detail_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "value":
+			out.Values[i] = ec._Detail_value(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var feeImplementors = []string{"Fee"}
 
 func (ec *executionContext) _Fee(ctx context.Context, sel ast.SelectionSet, obj *Fee) graphql.Marshaler {
@@ -7850,6 +13826,477 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "assignPayment":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_assignPayment(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "assignBankLine":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_assignBankLine(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "refundTransaction":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_refundTransaction(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "refundPayment":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_refundPayment(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "refundBankLine":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_refundBankLine(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "hold":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_hold(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "release":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_release(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "retry":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_retry(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "expire":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_expire(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pausePayouts":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_pausePayouts(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "resumePayouts":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_resumePayouts(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "explainOutgoing":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_explainOutgoing(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var outgoingImplementors = []string{"Outgoing"}
+
+func (ec *executionContext) _Outgoing(ctx context.Context, sel ast.SelectionSet, obj *anchor.Outgoing) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, outgoingImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Outgoing")
+		case "id":
+			out.Values[i] = ec._Outgoing_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "account":
+			out.Values[i] = ec._Outgoing_account(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "destination":
+			out.Values[i] = ec._Outgoing_destination(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "asset":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Outgoing_asset(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "amount":
+			out.Values[i] = ec._Outgoing_amount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "memo":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Outgoing_memo(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "hash":
+			out.Values[i] = ec._Outgoing_hash(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "ledger":
+			out.Values[i] = ec._Outgoing_ledger(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "at":
+			out.Values[i] = ec._Outgoing_at(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "explained":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Outgoing_explained(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "payout":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Outgoing_payout(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "explainedBy":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Outgoing_explainedBy(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "explainedAt":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Outgoing_explainedAt(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "actions":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Outgoing_actions(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var pauseImplementors = []string{"Pause"}
+
+func (ec *executionContext) _Pause(ctx context.Context, sel ast.SelectionSet, obj *anchor.Pause) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, pauseImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Pause")
+		case "key":
+			out.Values[i] = ec._Pause_key(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "reason":
+			out.Values[i] = ec._Pause_reason(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "actor":
+			out.Values[i] = ec._Pause_actor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "since":
+			out.Values[i] = ec._Pause_since(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -7927,10 +14374,43 @@ func (ec *executionContext) _Payment(ctx context.Context, sel ast.SelectionSet, 
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "asset":
-			out.Values[i] = ec._Payment_asset(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				atomic.AddUint32(&out.Invalids, 1)
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Payment_asset(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
 			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "amount":
 			out.Values[i] = ec._Payment_amount(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -7990,43 +14470,10 @@ func (ec *executionContext) _Payment(ctx context.Context, sel ast.SelectionSet, 
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "state":
-			field := field
-
-			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
-				defer func() {
-					if r := recover(); r != nil {
-						ec.Error(ctx, ec.Recover(ctx, r))
-					}
-				}()
-				res = ec._Payment_state(ctx, field, obj)
-				if res == graphql.Null {
-					atomic.AddUint32(&fs.Invalids, 1)
-				}
-				return res
+			out.Values[i] = ec._Payment_state(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
 			}
-
-			if field.IsDeferred() {
-				deferredFieldSet.AddField(field)
-				fieldIndex := len(deferredFieldSet.Values) - 1
-				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
-					return innerFunc(ctx, deferredFieldSet)
-				})
-
-				for _, deferrable := range field.Deferrables {
-					view, ok := deferLabelToView[deferrable.Label]
-					if !ok {
-						view = deferredFieldSet.NewView()
-						deferLabelToView[deferrable.Label] = view
-					}
-					view.AddIndices(fieldIndex)
-				}
-
-				// don't run the out.Concurrently() call below
-				out.Values[i] = graphql.Null
-				continue
-			}
-
-			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "reason":
 			field := field
 
@@ -8103,6 +14550,120 @@ func (ec *executionContext) _Payment(ctx context.Context, sel ast.SelectionSet, 
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "policyAt":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Payment_policyAt(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "refund":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Payment_refund(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "actions":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Payment_actions(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -8142,10 +14703,43 @@ func (ec *executionContext) _Payout(ctx context.Context, sel ast.SelectionSet, o
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "purpose":
-			out.Values[i] = ec._Payout_purpose(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				atomic.AddUint32(&out.Invalids, 1)
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Payout_purpose(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
 			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "asset":
 			out.Values[i] = ec._Payout_asset(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -8153,6 +14747,11 @@ func (ec *executionContext) _Payout(ctx context.Context, sel ast.SelectionSet, o
 			}
 		case "amount":
 			out.Values[i] = ec._Payout_amount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "fee":
+			out.Values[i] = ec._Payout_fee(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -8195,43 +14794,10 @@ func (ec *executionContext) _Payout(ctx context.Context, sel ast.SelectionSet, o
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "state":
-			field := field
-
-			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
-				defer func() {
-					if r := recover(); r != nil {
-						ec.Error(ctx, ec.Recover(ctx, r))
-					}
-				}()
-				res = ec._Payout_state(ctx, field, obj)
-				if res == graphql.Null {
-					atomic.AddUint32(&fs.Invalids, 1)
-				}
-				return res
+			out.Values[i] = ec._Payout_state(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
 			}
-
-			if field.IsDeferred() {
-				deferredFieldSet.AddField(field)
-				fieldIndex := len(deferredFieldSet.Values) - 1
-				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
-					return innerFunc(ctx, deferredFieldSet)
-				})
-
-				for _, deferrable := range field.Deferrables {
-					view, ok := deferLabelToView[deferrable.Label]
-					if !ok {
-						view = deferredFieldSet.NewView()
-						deferLabelToView[deferrable.Label] = view
-					}
-					view.AddIndices(fieldIndex)
-				}
-
-				// don't run the out.Concurrently() call below
-				out.Values[i] = graphql.Null
-				continue
-			}
-
-			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "reason":
 			field := field
 
@@ -8275,6 +14841,44 @@ func (ec *executionContext) _Payout(ctx context.Context, sel ast.SelectionSet, o
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "requestedBy":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Payout_requestedBy(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "createdAt":
 			out.Values[i] = ec._Payout_createdAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -8328,6 +14932,44 @@ func (ec *executionContext) _Payout(ctx context.Context, sel ast.SelectionSet, o
 					}
 				}()
 				res = ec._Payout_transaction(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "payment":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Payout_payment(ctx, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -8614,6 +15256,28 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "bankPayouts":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_bankPayouts(ctx, field)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
 		case "payments":
 			field := field
 
@@ -8624,6 +15288,116 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 					}
 				}()
 				res = ec._Query_payments(ctx, field)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "bankLines":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_bankLines(ctx, field)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "outgoing":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_outgoing(ctx, field)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "pauses":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_pauses(ctx, field)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "balances":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_balances(ctx, field)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "audit":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_audit(ctx, field)
 				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -8716,6 +15490,54 @@ func (ec *executionContext) _Question(ctx context.Context, sel ast.SelectionSet,
 		case "value":
 			out.Values[i] = ec._Question_value(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var refundImplementors = []string{"Refund"}
+
+func (ec *executionContext) _Refund(ctx context.Context, sel ast.SelectionSet, obj *anchor.Refund) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, refundImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Refund")
+		case "id":
+			out.Values[i] = ec._Refund_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "amount":
+			out.Values[i] = ec._Refund_amount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "fee":
+			out.Values[i] = ec._Refund_fee(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		default:
@@ -8865,6 +15687,196 @@ func (ec *executionContext) _StaffView(ctx context.Context, sel ast.SelectionSet
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "actions":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._StaffView_actions(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "amountRefunded":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._StaffView_amountRefunded(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "refundFee":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._StaffView_refundFee(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "refundable":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._StaffView_refundable(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "refunds":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._StaffView_refunds(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "payouts":
 			field := field
 
@@ -8875,6 +15887,44 @@ func (ec *executionContext) _StaffView(ctx context.Context, sel ast.SelectionSet
 					}
 				}()
 				res = ec._StaffView_payouts(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "bankPayouts":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._StaffView_bankPayouts(ctx, field, obj)
 				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -8941,6 +15991,44 @@ func (ec *executionContext) _StaffView(ctx context.Context, sel ast.SelectionSet
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "bankLines":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._StaffView_bankLines(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "journal":
 			field := field
 
@@ -8951,6 +16039,44 @@ func (ec *executionContext) _StaffView(ctx context.Context, sel ast.SelectionSet
 					}
 				}()
 				res = ec._StaffView_journal(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "audit":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._StaffView_audit(ctx, field, obj)
 				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -10736,6 +17862,80 @@ func (ec *executionContext) ___Type(ctx context.Context, sel ast.SelectionSet, o
 
 // region    ***************************** type.gotpl *****************************
 
+func (ec *executionContext) unmarshalNAction2windlassᚋgraphᚐAction(ctx context.Context, v any) (Action, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := unmarshalNAction2windlassᚋgraphᚐAction[tmp]
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNAction2windlassᚋgraphᚐAction(ctx context.Context, sel ast.SelectionSet, v Action) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(marshalNAction2windlassᚋgraphᚐAction[v])
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
+var (
+	unmarshalNAction2windlassᚋgraphᚐAction = map[string]Action{
+		"assignPayment":     AssignPayment,
+		"assignBankLine":    AssignBankLine,
+		"refundTransaction": RefundTransaction,
+		"refundPayment":     RefundPayment,
+		"refundBankLine":    RefundBankLine,
+		"hold":              Hold,
+		"release":           Release,
+		"retry":             Retry,
+		"expire":            Expire,
+		"explainOutgoing":   ExplainOutgoing,
+	}
+	marshalNAction2windlassᚋgraphᚐAction = map[Action]string{
+		AssignPayment:     "assignPayment",
+		AssignBankLine:    "assignBankLine",
+		RefundTransaction: "refundTransaction",
+		RefundPayment:     "refundPayment",
+		RefundBankLine:    "refundBankLine",
+		Hold:              "hold",
+		Release:           "release",
+		Retry:             "retry",
+		Expire:            "expire",
+		ExplainOutgoing:   "explainOutgoing",
+	}
+)
+
+func (ec *executionContext) unmarshalNAction2ᚕwindlassᚋgraphᚐActionᚄ(ctx context.Context, v any) ([]Action, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]Action, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNAction2windlassᚋgraphᚐAction(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalNAction2ᚕwindlassᚋgraphᚐActionᚄ(ctx context.Context, sel ast.SelectionSet, v []Action) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNAction2windlassᚋgraphᚐAction(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) unmarshalNAmount2windlassᚋserverᚋanchorᚐAmount(ctx context.Context, v any) (anchor.Amount, error) {
 	res, err := UnmarshalAmount(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -10785,6 +17985,148 @@ func (ec *executionContext) marshalNAsset2ᚖwindlassᚋserverᚋanchorᚐAsset(
 	return ec._Asset(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNAuditEntry2ᚕᚖwindlassᚋserverᚋstoreᚐAuditEntryᚄ(ctx context.Context, sel ast.SelectionSet, v []*store.AuditEntry) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNAuditEntry2ᚖwindlassᚋserverᚋstoreᚐAuditEntry(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNAuditEntry2ᚖwindlassᚋserverᚋstoreᚐAuditEntry(ctx context.Context, sel ast.SelectionSet, v *store.AuditEntry) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._AuditEntry(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNBalance2ᚕᚖwindlassᚋserverᚋstoreᚐBalanceᚄ(ctx context.Context, sel ast.SelectionSet, v []*store.Balance) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNBalance2ᚖwindlassᚋserverᚋstoreᚐBalance(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNBalance2ᚖwindlassᚋserverᚋstoreᚐBalance(ctx context.Context, sel ast.SelectionSet, v *store.Balance) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._Balance(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNBankLine2ᚕᚖwindlassᚋserverᚋanchorᚐBankLineᚄ(ctx context.Context, sel ast.SelectionSet, v []*anchor.BankLine) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNBankLine2ᚖwindlassᚋserverᚋanchorᚐBankLine(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNBankLine2ᚖwindlassᚋserverᚋanchorᚐBankLine(ctx context.Context, sel ast.SelectionSet, v *anchor.BankLine) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._BankLine(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNBankPayout2ᚕᚖwindlassᚋserverᚋanchorᚐBankPayoutᚄ(ctx context.Context, sel ast.SelectionSet, v []*anchor.BankPayout) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNBankPayout2ᚖwindlassᚋserverᚋanchorᚐBankPayout(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNBankPayout2ᚖwindlassᚋserverᚋanchorᚐBankPayout(ctx context.Context, sel ast.SelectionSet, v *anchor.BankPayout) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._BankPayout(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNBankPayoutState2windlassᚋserverᚋanchorᚐBankPayoutState(ctx context.Context, v any) (anchor.BankPayoutState, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := unmarshalNBankPayoutState2windlassᚋserverᚋanchorᚐBankPayoutState[tmp]
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNBankPayoutState2windlassᚋserverᚋanchorᚐBankPayoutState(ctx context.Context, sel ast.SelectionSet, v anchor.BankPayoutState) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(marshalNBankPayoutState2windlassᚋserverᚋanchorᚐBankPayoutState[v])
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
+var (
+	unmarshalNBankPayoutState2windlassᚋserverᚋanchorᚐBankPayoutState = map[string]anchor.BankPayoutState{
+		"queued":    anchor.BankQueued,
+		"asked":     anchor.BankAsked,
+		"paid":      anchor.BankPaid,
+		"refused":   anchor.BankRefused,
+		"in_doubt":  anchor.BankInDoubt,
+		"approval":  anchor.BankApproval,
+		"cancelled": anchor.BankCancelled,
+	}
+	marshalNBankPayoutState2windlassᚋserverᚋanchorᚐBankPayoutState = map[anchor.BankPayoutState]string{
+		anchor.BankQueued:    "queued",
+		anchor.BankAsked:     "asked",
+		anchor.BankPaid:      "paid",
+		anchor.BankRefused:   "refused",
+		anchor.BankInDoubt:   "in_doubt",
+		anchor.BankApproval:  "approval",
+		anchor.BankCancelled: "cancelled",
+	}
+)
+
 func (ec *executionContext) unmarshalNBoolean2bool(ctx context.Context, v any) (bool, error) {
 	res, err := graphql.UnmarshalBoolean(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -10800,6 +18142,62 @@ func (ec *executionContext) marshalNBoolean2bool(ctx context.Context, sel ast.Se
 	}
 	return res
 }
+
+func (ec *executionContext) marshalNDetail2ᚕᚖwindlassᚋgraphᚐDetailᚄ(ctx context.Context, sel ast.SelectionSet, v []*Detail) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNDetail2ᚖwindlassᚋgraphᚐDetail(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNDetail2ᚖwindlassᚋgraphᚐDetail(ctx context.Context, sel ast.SelectionSet, v *Detail) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._Detail(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNExplanation2windlassᚋserverᚋanchorᚐExplanation(ctx context.Context, v any) (anchor.Explanation, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := unmarshalNExplanation2windlassᚋserverᚋanchorᚐExplanation[tmp]
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNExplanation2windlassᚋserverᚋanchorᚐExplanation(ctx context.Context, sel ast.SelectionSet, v anchor.Explanation) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(marshalNExplanation2windlassᚋserverᚋanchorᚐExplanation[v])
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
+var (
+	unmarshalNExplanation2windlassᚋserverᚋanchorᚐExplanation = map[string]anchor.Explanation{
+		"payout": anchor.AsPayout,
+		"own":    anchor.AsOwn,
+		"loss":   anchor.AsLoss,
+	}
+	marshalNExplanation2windlassᚋserverᚋanchorᚐExplanation = map[anchor.Explanation]string{
+		anchor.AsPayout: "payout",
+		anchor.AsOwn:    "own",
+		anchor.AsLoss:   "loss",
+	}
+)
 
 func (ec *executionContext) marshalNFee2windlassᚋgraphᚐFee(ctx context.Context, sel ast.SelectionSet, v Fee) graphql.Marshaler {
 	return ec._Fee(ctx, sel, &v)
@@ -10975,6 +18373,40 @@ var (
 	}
 )
 
+func (ec *executionContext) unmarshalNMatch2windlassᚋserverᚋanchorᚐMatch(ctx context.Context, v any) (anchor.Match, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := unmarshalNMatch2windlassᚋserverᚋanchorᚐMatch[tmp]
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNMatch2windlassᚋserverᚋanchorᚐMatch(ctx context.Context, sel ast.SelectionSet, v anchor.Match) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(marshalNMatch2windlassᚋserverᚋanchorᚐMatch[v])
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
+var (
+	unmarshalNMatch2windlassᚋserverᚋanchorᚐMatch = map[string]anchor.Match{
+		"matched":   anchor.Matched,
+		"own":       anchor.Own,
+		"unmatched": anchor.Unmatched,
+		"refunding": anchor.Refunding,
+		"refunded":  anchor.GoneBack,
+	}
+	marshalNMatch2windlassᚋserverᚋanchorᚐMatch = map[anchor.Match]string{
+		anchor.Matched:   "matched",
+		anchor.Own:       "own",
+		anchor.Unmatched: "unmatched",
+		anchor.Refunding: "refunding",
+		anchor.GoneBack:  "refunded",
+	}
+)
+
 func (ec *executionContext) marshalNMethod2windlassᚋgraphᚐMethod(ctx context.Context, sel ast.SelectionSet, v Method) graphql.Marshaler {
 	return ec._Method(ctx, sel, &v)
 }
@@ -10993,6 +18425,58 @@ func (ec *executionContext) marshalNMethod2ᚕwindlassᚋgraphᚐMethodᚄ(ctx c
 	}
 
 	return ret
+}
+
+func (ec *executionContext) marshalNOutgoing2ᚕᚖwindlassᚋserverᚋanchorᚐOutgoingᚄ(ctx context.Context, sel ast.SelectionSet, v []*anchor.Outgoing) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNOutgoing2ᚖwindlassᚋserverᚋanchorᚐOutgoing(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNOutgoing2ᚖwindlassᚋserverᚋanchorᚐOutgoing(ctx context.Context, sel ast.SelectionSet, v *anchor.Outgoing) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._Outgoing(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNPause2ᚕᚖwindlassᚋserverᚋanchorᚐPauseᚄ(ctx context.Context, sel ast.SelectionSet, v []*anchor.Pause) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNPause2ᚖwindlassᚋserverᚋanchorᚐPause(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNPause2ᚖwindlassᚋserverᚋanchorᚐPause(ctx context.Context, sel ast.SelectionSet, v *anchor.Pause) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._Pause(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNPayment2ᚕᚖwindlassᚋserverᚋanchorᚐPaymentᚄ(ctx context.Context, sel ast.SelectionSet, v []*anchor.Payment) graphql.Marshaler {
@@ -11046,6 +18530,44 @@ func (ec *executionContext) marshalNPayout2ᚖwindlassᚋserverᚋanchorᚐPayou
 	}
 	return ec._Payout(ctx, sel, v)
 }
+
+func (ec *executionContext) unmarshalNPayoutState2windlassᚋserverᚋanchorᚐPayoutState(ctx context.Context, v any) (anchor.PayoutState, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := unmarshalNPayoutState2windlassᚋserverᚋanchorᚐPayoutState[tmp]
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNPayoutState2windlassᚋserverᚋanchorᚐPayoutState(ctx context.Context, sel ast.SelectionSet, v anchor.PayoutState) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(marshalNPayoutState2windlassᚋserverᚋanchorᚐPayoutState[v])
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
+var (
+	unmarshalNPayoutState2windlassᚋserverᚋanchorᚐPayoutState = map[string]anchor.PayoutState{
+		"queued":      anchor.PayoutQueued,
+		"in_envelope": anchor.PayoutInEnvelope,
+		"paid":        anchor.PayoutPaid,
+		"waiting":     anchor.PayoutWaiting,
+		"parked":      anchor.PayoutParked,
+		"approval":    anchor.PayoutApproval,
+		"cancelled":   anchor.PayoutCancelled,
+	}
+	marshalNPayoutState2windlassᚋserverᚋanchorᚐPayoutState = map[anchor.PayoutState]string{
+		anchor.PayoutQueued:     "queued",
+		anchor.PayoutInEnvelope: "in_envelope",
+		anchor.PayoutPaid:       "paid",
+		anchor.PayoutWaiting:    "waiting",
+		anchor.PayoutParked:     "parked",
+		anchor.PayoutApproval:   "approval",
+		anchor.PayoutCancelled:  "cancelled",
+	}
+)
 
 func (ec *executionContext) marshalNPosting2windlassᚋserverᚋanchorᚐPosting(ctx context.Context, sel ast.SelectionSet, v anchor.Posting) graphql.Marshaler {
 	return ec._Posting(ctx, sel, &v)
@@ -11101,6 +18623,32 @@ func (ec *executionContext) marshalNQuestion2ᚖwindlassᚋgraphᚐQuestion(ctx 
 		return graphql.Null
 	}
 	return ec._Question(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNRefund2ᚕᚖwindlassᚋserverᚋanchorᚐRefundᚄ(ctx context.Context, sel ast.SelectionSet, v []*anchor.Refund) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNRefund2ᚖwindlassᚋserverᚋanchorᚐRefund(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNRefund2ᚖwindlassᚋserverᚋanchorᚐRefund(ctx context.Context, sel ast.SelectionSet, v *anchor.Refund) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._Refund(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNReview2windlassᚋserverᚋanchorᚐReview(ctx context.Context, v any) (anchor.Review, error) {
@@ -11515,6 +19063,60 @@ func (ec *executionContext) marshalOAmount2ᚖwindlassᚋserverᚋanchorᚐAmoun
 	return res
 }
 
+func (ec *executionContext) marshalOAsset2ᚖwindlassᚋserverᚋanchorᚐAsset(ctx context.Context, sel ast.SelectionSet, v *anchor.Asset) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._Asset(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOBankPayout2ᚖwindlassᚋserverᚋanchorᚐBankPayout(ctx context.Context, sel ast.SelectionSet, v *anchor.BankPayout) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._BankPayout(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOBankPayoutState2ᚖwindlassᚋserverᚋanchorᚐBankPayoutState(ctx context.Context, v any) (*anchor.BankPayoutState, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := graphql.UnmarshalString(v)
+	res := unmarshalOBankPayoutState2ᚖwindlassᚋserverᚋanchorᚐBankPayoutState[tmp]
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOBankPayoutState2ᚖwindlassᚋserverᚋanchorᚐBankPayoutState(ctx context.Context, sel ast.SelectionSet, v *anchor.BankPayoutState) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(marshalOBankPayoutState2ᚖwindlassᚋserverᚋanchorᚐBankPayoutState[*v])
+	return res
+}
+
+var (
+	unmarshalOBankPayoutState2ᚖwindlassᚋserverᚋanchorᚐBankPayoutState = map[string]anchor.BankPayoutState{
+		"queued":    anchor.BankQueued,
+		"asked":     anchor.BankAsked,
+		"paid":      anchor.BankPaid,
+		"refused":   anchor.BankRefused,
+		"in_doubt":  anchor.BankInDoubt,
+		"approval":  anchor.BankApproval,
+		"cancelled": anchor.BankCancelled,
+	}
+	marshalOBankPayoutState2ᚖwindlassᚋserverᚋanchorᚐBankPayoutState = map[anchor.BankPayoutState]string{
+		anchor.BankQueued:    "queued",
+		anchor.BankAsked:     "asked",
+		anchor.BankPaid:      "paid",
+		anchor.BankRefused:   "refused",
+		anchor.BankInDoubt:   "in_doubt",
+		anchor.BankApproval:  "approval",
+		anchor.BankCancelled: "cancelled",
+	}
+)
+
 func (ec *executionContext) unmarshalOBoolean2bool(ctx context.Context, v any) (bool, error) {
 	res, err := graphql.UnmarshalBoolean(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -11544,6 +19146,38 @@ func (ec *executionContext) marshalOBoolean2ᚖbool(ctx context.Context, sel ast
 	res := graphql.MarshalBoolean(*v)
 	return res
 }
+
+func (ec *executionContext) unmarshalOExplanation2ᚖwindlassᚋserverᚋanchorᚐExplanation(ctx context.Context, v any) (*anchor.Explanation, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := graphql.UnmarshalString(v)
+	res := unmarshalOExplanation2ᚖwindlassᚋserverᚋanchorᚐExplanation[tmp]
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOExplanation2ᚖwindlassᚋserverᚋanchorᚐExplanation(ctx context.Context, sel ast.SelectionSet, v *anchor.Explanation) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(marshalOExplanation2ᚖwindlassᚋserverᚋanchorᚐExplanation[*v])
+	return res
+}
+
+var (
+	unmarshalOExplanation2ᚖwindlassᚋserverᚋanchorᚐExplanation = map[string]anchor.Explanation{
+		"payout": anchor.AsPayout,
+		"own":    anchor.AsOwn,
+		"loss":   anchor.AsLoss,
+	}
+	marshalOExplanation2ᚖwindlassᚋserverᚋanchorᚐExplanation = map[anchor.Explanation]string{
+		anchor.AsPayout: "payout",
+		anchor.AsOwn:    "own",
+		anchor.AsLoss:   "loss",
+	}
+)
 
 func (ec *executionContext) marshalOFee2ᚖwindlassᚋgraphᚐFee(ctx context.Context, sel ast.SelectionSet, v *Fee) graphql.Marshaler {
 	if v == nil {
@@ -11600,6 +19234,53 @@ var (
 	}
 )
 
+func (ec *executionContext) marshalOPayout2ᚖwindlassᚋserverᚋanchorᚐPayout(ctx context.Context, sel ast.SelectionSet, v *anchor.Payout) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._Payout(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOPayoutState2ᚖwindlassᚋserverᚋanchorᚐPayoutState(ctx context.Context, v any) (*anchor.PayoutState, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := graphql.UnmarshalString(v)
+	res := unmarshalOPayoutState2ᚖwindlassᚋserverᚋanchorᚐPayoutState[tmp]
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOPayoutState2ᚖwindlassᚋserverᚋanchorᚐPayoutState(ctx context.Context, sel ast.SelectionSet, v *anchor.PayoutState) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(marshalOPayoutState2ᚖwindlassᚋserverᚋanchorᚐPayoutState[*v])
+	return res
+}
+
+var (
+	unmarshalOPayoutState2ᚖwindlassᚋserverᚋanchorᚐPayoutState = map[string]anchor.PayoutState{
+		"queued":      anchor.PayoutQueued,
+		"in_envelope": anchor.PayoutInEnvelope,
+		"paid":        anchor.PayoutPaid,
+		"waiting":     anchor.PayoutWaiting,
+		"parked":      anchor.PayoutParked,
+		"approval":    anchor.PayoutApproval,
+		"cancelled":   anchor.PayoutCancelled,
+	}
+	marshalOPayoutState2ᚖwindlassᚋserverᚋanchorᚐPayoutState = map[anchor.PayoutState]string{
+		anchor.PayoutQueued:     "queued",
+		anchor.PayoutInEnvelope: "in_envelope",
+		anchor.PayoutPaid:       "paid",
+		anchor.PayoutWaiting:    "waiting",
+		anchor.PayoutParked:     "parked",
+		anchor.PayoutApproval:   "approval",
+		anchor.PayoutCancelled:  "cancelled",
+	}
+)
+
 func (ec *executionContext) marshalOStaffView2ᚖwindlassᚋgraphᚐStaffView(ctx context.Context, sel ast.SelectionSet, v *StaffView) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -11643,6 +19324,64 @@ func (ec *executionContext) marshalOStatus2ᚕwindlassᚋserverᚋanchorᚐStatu
 	return ret
 }
 
+func (ec *executionContext) unmarshalOStatus2ᚖwindlassᚋserverᚋanchorᚐStatus(ctx context.Context, v any) (*anchor.Status, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := graphql.UnmarshalString(v)
+	res := unmarshalOStatus2ᚖwindlassᚋserverᚋanchorᚐStatus[tmp]
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOStatus2ᚖwindlassᚋserverᚋanchorᚐStatus(ctx context.Context, sel ast.SelectionSet, v *anchor.Status) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(marshalOStatus2ᚖwindlassᚋserverᚋanchorᚐStatus[*v])
+	return res
+}
+
+var (
+	unmarshalOStatus2ᚖwindlassᚋserverᚋanchorᚐStatus = map[string]anchor.Status{
+		"incomplete":                     anchor.Incomplete,
+		"pending_user":                   anchor.PendingUser,
+		"pending_user_transfer_start":    anchor.PendingUserTransferStart,
+		"pending_external":               anchor.PendingExternal,
+		"pending_anchor":                 anchor.PendingAnchor,
+		"on_hold":                        anchor.OnHold,
+		"pending_trust":                  anchor.PendingTrust,
+		"pending_stellar":                anchor.PendingStellar,
+		"pending_user_transfer_complete": anchor.PendingUserTransferComplete,
+		"completed":                      anchor.Completed,
+		"refunded":                       anchor.Refunded,
+		"expired":                        anchor.Expired,
+		"no_market":                      anchor.NoMarket,
+		"too_small":                      anchor.TooSmall,
+		"too_large":                      anchor.TooLarge,
+		"error":                          anchor.Failed,
+	}
+	marshalOStatus2ᚖwindlassᚋserverᚋanchorᚐStatus = map[anchor.Status]string{
+		anchor.Incomplete:                  "incomplete",
+		anchor.PendingUser:                 "pending_user",
+		anchor.PendingUserTransferStart:    "pending_user_transfer_start",
+		anchor.PendingExternal:             "pending_external",
+		anchor.PendingAnchor:               "pending_anchor",
+		anchor.OnHold:                      "on_hold",
+		anchor.PendingTrust:                "pending_trust",
+		anchor.PendingStellar:              "pending_stellar",
+		anchor.PendingUserTransferComplete: "pending_user_transfer_complete",
+		anchor.Completed:                   "completed",
+		anchor.Refunded:                    "refunded",
+		anchor.Expired:                     "expired",
+		anchor.NoMarket:                    "no_market",
+		anchor.TooSmall:                    "too_small",
+		anchor.TooLarge:                    "too_large",
+		anchor.Failed:                      "error",
+	}
+)
+
 func (ec *executionContext) unmarshalOString2ᚖstring(ctx context.Context, v any) (*string, error) {
 	if v == nil {
 		return nil, nil
@@ -11670,6 +19409,24 @@ func (ec *executionContext) marshalOTime2timeᚐTime(ctx context.Context, sel as
 	_ = sel
 	_ = ctx
 	res := graphql.MarshalTime(v)
+	return res
+}
+
+func (ec *executionContext) unmarshalOTime2ᚖtimeᚐTime(ctx context.Context, v any) (*time.Time, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := graphql.UnmarshalTime(v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOTime2ᚖtimeᚐTime(ctx context.Context, sel ast.SelectionSet, v *time.Time) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalTime(*v)
 	return res
 }
 

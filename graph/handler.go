@@ -153,8 +153,12 @@ func costs() ComplexityRoot {
 	rows := func(row, first int) int { return 1 + row*min(max(first, 1), maxPage) }
 	var c ComplexityRoot
 	c.Query.Transactions = func(row int, _ *TransactionFilter, first int, _ *string) int { return rows(row, first) }
-	c.Query.Payouts = func(row, first int, _ *string) int { return rows(row, first) }
+	c.Query.Payouts = func(row int, _ *anchor.PayoutState, first int, _ *string) int { return rows(row, first) }
+	c.Query.BankPayouts = func(row int, _ *anchor.BankPayoutState, first int, _ *string) int { return rows(row, first) }
 	c.Query.Payments = func(row int, _ *bool, first int, _ *string) int { return rows(row, first) }
+	c.Query.BankLines = func(row int, _ *bool, first int, _ *string) int { return rows(row, first) }
+	c.Query.Outgoing = func(row int, _ *bool, first int, _ *string) int { return rows(row, first) }
+	c.Query.Audit = func(row int, _, _ *string, first int, _ *string) int { return rows(row, first) }
 	return c
 }
 
@@ -256,7 +260,12 @@ type (
 	step         struct{ *server }
 	staffView    struct{ *server }
 	payout       struct{ *server }
+	bankPayout   struct{ *server }
 	payment      struct{ *server }
+	bankLine     struct{ *server }
+	outgoing     struct{ *server }
+	balance      struct{ *server }
+	auditEntry   struct{ *server }
 	journalEntry struct{ *server }
 	posting      struct{ *server }
 )
@@ -273,6 +282,11 @@ func (s *server) FeeLine() FeeLineResolver           { return feeLine{s} }
 func (s *server) Step() StepResolver                 { return step{s} }
 func (s *server) StaffView() StaffViewResolver       { return staffView{s} }
 func (s *server) Payout() PayoutResolver             { return payout{s} }
+func (s *server) BankPayout() BankPayoutResolver     { return bankPayout{s} }
 func (s *server) Payment() PaymentResolver           { return payment{s} }
+func (s *server) BankLine() BankLineResolver         { return bankLine{s} }
+func (s *server) Outgoing() OutgoingResolver         { return outgoing{s} }
+func (s *server) Balance() BalanceResolver           { return balance{s} }
+func (s *server) AuditEntry() AuditEntryResolver     { return auditEntry{s} }
 func (s *server) JournalEntry() JournalEntryResolver { return journalEntry{s} }
 func (s *server) Posting() PostingResolver           { return posting{s} }

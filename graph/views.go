@@ -78,17 +78,14 @@ func MarshalAmount(a anchor.Amount) graphql.Marshaler {
 }
 
 // UnmarshalAmount reads a decimal from text. Numbers are refused: on their way
-// through JavaScript they would have lost digits already.
+// through JavaScript they would have lost digits already. Which argument is at
+// fault is for present to say.
 func UnmarshalAmount(v any) (anchor.Amount, error) {
 	s, ok := v.(string)
 	if !ok {
 		s = "" // refused with the same sentence as any other faulty amount
 	}
-	a, err := anchor.ParseAmount(s)
-	if err != nil {
-		return 0, at("amount", err)
-	}
-	return a, nil
+	return anchor.ParseAmount(s)
 }
 
 // filled is a text, or nil for the empty one: GraphQL's null.

@@ -194,7 +194,7 @@ func (l *look) readBooks(ctx context.Context, db *sql.DB) (err error) {
 	l.orders = read(`SELECT * FROM bank_payouts ORDER BY id`)
 	l.outgoing = read(`SELECT * FROM outgoing ORDER BY seq`)
 	l.tx, l.payout, l.envelope = by(l.txs, "id"), by(l.payouts, "id"), by(l.envelopes, "id")
-	l.trail = groupBy(read(`SELECT * FROM audit ORDER BY id`), "transaction_id")
+	l.trail = groupBy(read(`SELECT * FROM audit WHERE to_status <> '' ORDER BY id`), "transaction_id")
 	l.outbox = groupBy(read(`SELECT * FROM outbox ORDER BY id`), "transaction_id")
 	l.cursors = by(read(`SELECT * FROM cursors`), "name")
 	l.carried = map[string][]string{}

@@ -69,11 +69,16 @@ func (t *Transaction) Assign(terms *Terms, in Amount, ref string, at, now time.T
 	switch {
 	case t.Funded():
 		return Second, nil, nil
-	case !t.awaitsMoney() && (t.status != Expired || !t.agreed()):
+	case !t.MayAssign():
 		return Late, nil, nil
 	}
 	arrival, p := t.judge(terms, in)
 	return t.take(arrival, p, ref, at, now)
+}
+
+// MayAssign reports whether a person may give it money that came.
+func (t *Transaction) MayAssign() bool {
+	return t.AwaitsMoney() || !t.Funded() && t.status == Expired && t.agreed()
 }
 
 // AwaitsMoney reports whether money that comes may still become the transaction's.

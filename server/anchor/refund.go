@@ -36,6 +36,18 @@ func (t *Transaction) refundsArrived() (sum Amount) {
 	return sum
 }
 
+// MayRefund is nil if the transaction's status allows a refund, of whatever is
+// Refundable.
+func (t *Transaction) MayRefund() error {
+	switch {
+	case !t.Funded():
+		return &Error{Kind: Conflict, Code: "not_funded", Message: "no money has come in that could go back"}
+	case t.status == PendingStellar || t.status == PendingExternal || t.status == Refunded:
+		return &Error{Kind: Conflict, Code: "state_refused", Message: "a " + string(t.Kind) + " that is " + string(t.status) + " cannot be refunded"}
+	}
+	return nil
+}
+
 // Refund decides that amount goes back to whoever paid, and that fee is kept for
 // doing so; both are of the asset that came in. From here on AmountOut is what
 // is left to pay. All that is left makes it a full refund: then the anchor's fee
@@ -45,11 +57,10 @@ func (t *Transaction) refundsArrived() (sum Amount) {
 // The caller must know that no payout is on its way, and makes the intent, or
 // the order to the bank. RefundArrived follows.
 func (t *Transaction) Refund(terms *Terms, amount, fee Amount) (*Entry, error) {
+	if err := t.MayRefund(); err != nil {
+		return nil, err
+	}
 	switch {
-	case !t.Funded():
-		return nil, &Error{Kind: Conflict, Code: "not_funded", Message: "no money has come in that could go back"}
-	case t.status == PendingStellar || t.status == PendingExternal || t.status == Refunded:
-		return nil, &Error{Kind: Conflict, Code: "state_refused", Message: "a " + string(t.Kind) + " that is " + string(t.status) + " cannot be refunded"}
 	case amount <= 0:
 		return nil, &Error{Kind: Invalid, Code: "refund_malformed", Field: "amount", Message: "the amount must be more than nothing"}
 	case fee < 0:

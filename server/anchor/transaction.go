@@ -215,6 +215,12 @@ func (t *Transaction) Expire(now time.Time) error {
 	if t.Deadline.IsZero() || !now.After(t.Deadline) {
 		return &Error{Kind: Conflict, Code: "not_expired", Message: "the deadline has not passed"}
 	}
+	return t.GiveUp(now)
+}
+
+// GiveUp ends the waiting for a customer before its deadline, by a person's word.
+// Money that comes all the same is late, and a person decides over it.
+func (t *Transaction) GiveUp(now time.Time) error {
 	if err := t.fire(DeadlinePassed, now); err != nil {
 		return err
 	}

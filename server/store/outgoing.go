@@ -175,7 +175,7 @@ func (t *Tx) explain(o *anchor.Outgoing, as anchor.Explanation, by string, now t
 		as, o.Payout, by, micros(now), o.ID); err != nil {
 		return err
 	}
-	if err := t.audit("", anchor.Step{Event: anchor.Event("explained " + o.ID + " as " + string(as)), At: now}); err != nil {
+	if err := t.Audit("explained_as_"+string(as), "", "operation:"+o.ID, "", now); err != nil {
 		return err
 	}
 	open, err := outgoing(t, true, 0, 1)

@@ -32,7 +32,7 @@ func (t *Tx) Pause(key, reason, actor string) error {
 	if n, err := res.RowsAffected(); err != nil || n == 0 {
 		return err
 	}
-	return t.audit("", anchor.Step{Event: anchor.Event("paused " + key), At: now})
+	return t.Audit("paused", "", "pause:"+key, "", now)
 }
 
 // Resume ends a pause, and wakes what waited for it. None of that key is
@@ -64,7 +64,7 @@ func (t *Tx) Resume(key string) error {
 	}
 	t.Notify(TopicPayouts)
 	t.Notify(TopicBankPayouts)
-	return t.audit("", anchor.Step{Event: anchor.Event("resumed " + key), At: time.Now()})
+	return t.Audit("resumed", "", "pause:"+key, "", time.Now())
 }
 
 // Paused reports whether there is any pause.

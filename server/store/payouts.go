@@ -76,18 +76,6 @@ func (s *Store) PayoutsOf(ctx context.Context, causeKind anchor.Cause, causeID s
 	return list(s.reader(ctx), scanPayout, `SELECT `+payoutColumns+` FROM payouts WHERE cause_kind = $1 AND cause_id = $2 ORDER BY id`, causeKind, causeID)
 }
 
-// PayoutsOfEach reads the intents of many transactions at once, each one's
-// oldest first.
-func (s *Store) PayoutsOfEach(ctx context.Context, transactions []string) (map[string][]*anchor.Payout, error) {
-	all, err := list(s.reader(ctx), scanPayout, `SELECT `+payoutColumns+` FROM payouts
-		WHERE cause_id IN (`+placeholders(len(transactions))+`) AND cause_kind = 'transaction' ORDER BY id`, values(transactions)...)
-	each := map[string][]*anchor.Payout{}
-	for _, p := range all {
-		each[p.CauseID] = append(each[p.CauseID], p)
-	}
-	return each, err
-}
-
 const envelopeColumns = `id, channel, sequence, hash, xdr, max_ledger, fee, state, result, created_at`
 
 func scanEnvelope(r scanner, _ *Keys) (*anchor.Envelope, error) {

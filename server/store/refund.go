@@ -172,6 +172,8 @@ func returnable(state anchor.Match, amount, fee anchor.Amount) error {
 	switch {
 	case state != anchor.Unmatched:
 		return &anchor.Error{Kind: anchor.Conflict, Code: "not_unmatched", Message: "this money is " + string(state) + " already"}
+	case amount <= 0:
+		return &anchor.Error{Kind: anchor.Conflict, Code: "amount_unknown", Message: "how much came in is not known"}
 	case fee < 0:
 		return &anchor.Error{Kind: anchor.Invalid, Code: "refund_malformed", Field: "fee", Message: "the fee must not be negative"}
 	case amount <= fee:

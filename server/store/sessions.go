@@ -61,9 +61,13 @@ func (t *Tx) UseOnce(purpose, key string, expires time.Time) error {
 	return err
 }
 
-// Sweep forgets sessions and used keys that expired before now.
+// Sweep forgets sessions and used keys that expired before now, and the keys of
+// acts after KeyLife.
 func (t *Tx) Sweep(now time.Time) error {
 	if _, err := t.exec(`DELETE FROM used WHERE expires_at <> 0 AND expires_at < $1`, micros(now)); err != nil {
+		return err
+	}
+	if _, err := t.exec(`DELETE FROM asked WHERE at < $1`, micros(now.Add(-KeyLife))); err != nil {
 		return err
 	}
 	_, err := t.exec(`DELETE FROM sessions WHERE expires_at < $1`, micros(now))

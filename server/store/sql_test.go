@@ -190,8 +190,23 @@ func TestPlans(t *testing.T) {
 		{"a transaction's orders", func() error { _, err := b.BankPayoutsOf(ctx, "x"); return err }, []string{"USING INDEX bank_payouts_once (cause_kind=? AND cause_id=?)"}, true},
 		{"the statement", func() error { _, err := b.BankLines(ctx, 5); return err }, []string{"SCAN bank_lines USING INDEX bank_lines_at"}, false},
 		{"is a line known", in(func(tx *store.Tx) error { _, err := tx.HasBankLine("x"); return err }), []string{"(id=?)"}, false},
+		{"a page of the statement", func() error { _, ignore = b.Statement(ctx, false, "", 5); return nil }, []string{"bank_lines USING INDEX bank_lines_at"}, false},
+		{"unmatched lines", func() error { _, ignore = b.Statement(ctx, true, "", 5); return nil }, []string{"bank_lines_state (state=? AND at>?)"}, true},
+		{"a state's payouts", func() error { _, err := b.PayoutsIn(ctx, anchor.PayoutParked, "", 5); return err }, []string{"USING INDEX payouts_state (state=? AND id<?)"}, false},
+		{"the newest orders", func() error { _, err := b.BankPayouts(ctx, "", "", 5); return err }, []string{"(id<?)"}, false},
+		{"a state's orders", func() error { _, err := b.BankPayouts(ctx, anchor.BankRefused, "", 5); return err }, []string{"USING INDEX bank_payouts_state (state=? AND id<?)"}, false},
+		{"many causes' payouts", func() error { _, err := b.PayoutsOfEach(ctx, "transaction", []string{"x"}); return err }, []string{"USING INDEX payouts_once (cause_kind=? AND cause_id=?)"}, true},
+		{"many causes' orders", func() error { _, err := b.BankPayoutsOfEach(ctx, "transaction", []string{"x"}); return err }, []string{"USING INDEX bank_payouts_once (cause_kind=? AND cause_id=?)"}, true},
+		{"lines of transactions", func() error { _, err := b.BankLinesOfEach(ctx, []string{"x"}); return err }, []string{"USING INDEX bank_lines_transaction (transaction_id=?)"}, true},
+		{"a key", in(func(tx *store.Tx) error {
+			_, err := tx.Once("k", "o", nil, "", noon, func() (store.Act, error) { return store.Act{}, nil })
+			return err
+		}), []string{"SEARCH asked", "(key=?)"}, false},
+		{"the trail", func() error { _, err := b.Audit(ctx, store.Trail{Limit: 5}); return err }, []string{"INTEGER PRIMARY KEY (rowid<?)", "SEARCH audit_notes"}, false},
+		{"a transaction's trail", func() error { _, err := b.Audit(ctx, store.Trail{Transaction: "x"}); return err }, []string{"USING INDEX audit_transaction (transaction_id=? AND id<?)"}, false},
+		{"a subject's trail", func() error { _, err := b.Audit(ctx, store.Trail{Subject: "x"}); return err }, []string{"USING INDEX audit_subject (subject=? AND id<?)"}, false},
 		{"session", func() error { _, ignore = b.Session(ctx, "x"); return nil }, []string{"(id=?)"}, false},
-		{"sweeping", in(func(tx *store.Tx) error { return tx.Sweep(noon) }), []string{"used_expires", "sessions_expires"}, false},
+		{"sweeping", in(func(tx *store.Tx) error { return tx.Sweep(noon) }), []string{"used_expires", "sessions_expires", "asked_at"}, false},
 	} {
 		if err := c.run(); err != nil {
 			t.Errorf("%s: %v", c.name, err)

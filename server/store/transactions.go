@@ -428,7 +428,7 @@ type TimelineEntry struct {
 }
 
 // Timeline lists a transaction's steps, oldest first. The first is its start,
-// event "started".
+// event "started". What staff did besides is in Audit.
 func (s *Store) Timeline(ctx context.Context, id string) ([]TimelineEntry, error) {
 	return list(s.reader(ctx), func(r scanner, _ *Keys) (TimelineEntry, error) {
 		var e TimelineEntry
@@ -436,7 +436,7 @@ func (s *Store) Timeline(ctx context.Context, id string) ([]TimelineEntry, error
 		err := r.Scan(&at, &e.Actor, &e.Event, &e.From, &e.To)
 		e.At = instant(at)
 		return e, err
-	}, `SELECT at, actor, event, from_status, to_status FROM audit WHERE transaction_id = $1 ORDER BY id`, id)
+	}, `SELECT at, actor, event, from_status, to_status FROM audit WHERE transaction_id = $1 AND to_status <> '' ORDER BY id`, id)
 }
 
 // Details are what was entered for one transaction: personal data.

@@ -1,0 +1,366 @@
+package graph
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/99designs/gqlgen/graphql"
+
+	"windlass/server/anchor"
+	"windlass/server/session"
+	"windlass/server/store"
+)
+
+// Action is what staff may ask for: the name of a mutation.
+type Action string
+
+// The actions.
+const (
+	AssignPayment     Action = "assignPayment"
+	AssignBankLine    Action = "assignBankLine"
+	RefundTransaction Action = "refundTransaction"
+	RefundPayment     Action = "refundPayment"
+	RefundBankLine    Action = "refundBankLine"
+	Hold              Action = "hold"
+	Release           Action = "release"
+	Retry             Action = "retry"
+	Expire            Action = "expire"
+	ExplainOutgoing   Action = "explainOutgoing"
+)
+
+// actionsOf are the actions that a transaction's status allows.
+func actionsOf(t *anchor.Transaction) []Action {
+	var all []Action
+	may := func(a Action, allowed bool) {
+		if allowed {
+			all = append(all, a)
+		}
+	}
+	event := func(a Action, ev anchor.Event) {
+		_, ok := anchor.Find(t, ev)
+		may(a, ok)
+	}
+	may(AssignPayment, t.Kind == anchor.Withdrawal && t.MayAssign())
+	may(AssignBankLine, t.Kind == anchor.Deposit && t.MayAssign())
+	may(RefundTransaction, t.MayRefund() == nil && t.Refundable() > 0)
+	event(Hold, anchor.HeldForReview)
+	event(Release, anchor.ReleasedHold)
+	event(Retry, anchor.Retried)
+	event(Expire, anchor.DeadlinePassed)
+	return all
+}
+
+// Actions are what may be done with money that arrived.
+func (payment) Actions(_ context.Context, p *anchor.Payment) ([]Action, error) {
+	if p.State != anchor.Unmatched || p.Amount <= 0 {
+		return nil, nil
+	}
+	return []Action{AssignPayment, RefundPayment}, nil
+}
+
+// Actions are what may be done with money that arrived.
+func (bankLine) Actions(_ context.Context, l *anchor.BankLine) ([]Action, error) {
+	if l.State != anchor.Unmatched || l.Amount <= 0 {
+		return nil, nil
+	}
+	return []Action{AssignBankLine, RefundBankLine}, nil
+}
+
+// Actions are what may be done with what left.
+func (outgoing) Actions(_ context.Context, o *anchor.Outgoing) ([]Action, error) {
+	if o.Explained != "" {
+		return nil, nil
+	}
+	return []Action{ExplainOutgoing}, nil
+}
+
+const (
+	maxKey  = 100
+	maxNote = 500 // characters
+	maxID   = 200 // bytes; ours have 36, a bank's may have more
+)
+
+// act does what one of staff's mutations asks for, once for its key: in one
+// update with the effect go the key, what it was used for, and the entry of the
+// audit trail (store.Tx.Once). do may run twice. The answer is the name of what
+// is answered, which is read afresh: a repeat shows what became of it.
+func (m mutation) act(ctx context.Context, do func(tx *store.Tx, by string, now time.Time) (store.Act, error)) (answer string, err error) {
+	field := graphql.GetFieldContext(ctx)
+	key, note, input, err := wish(field.Args)
+	if err != nil {
+		return "", err
+	}
+	by := session.FromContext(ctx).Actor()
+	err = m.Store.Update(ctx, by, func(tx *store.Tx) (err error) {
+		now := time.Now()
+		answer, err = tx.Once(key, field.Field.Name, input, note, now, func() (store.Act, error) { return do(tx, string(by), now) })
+		return err
+	})
+	return answer, err
+}
+
+// wish takes a mutation's arguments apart. input is all but the key, as JSON with
+// sorted names; an argument that is null is as good as none, so that arguments
+// can be added to a mutation later.
+func wish(args map[string]any) (key, note string, input []byte, err error) {
+	all := map[string]json.RawMessage{}
+	for name, value := range args {
+		b, err := json.Marshal(value)
+		if err != nil {
+			return "", "", nil, err
+		}
+		text := ""
+		if json.Unmarshal(b, &text) == nil {
+			if err := checkText(name, text); err != nil {
+				return "", "", nil, err
+			}
+		}
+		switch {
+		case name == "key":
+			key = text
+		case string(b) != "null":
+			all[name] = b
+		}
+		if name == "note" {
+			note = strings.TrimSpace(text)
+		}
+	}
+	input, err = json.Marshal(all)
+	return key, note, input, err
+}
+
+// checkText bounds what goes into the books.
+func checkText(name, text string) error {
+	refuse := func(code, message string) error {
+		return &anchor.Error{Kind: anchor.Invalid, Code: code, Field: name, Message: message}
+	}
+	switch name {
+	case "key":
+		if text == "" || len(text) > maxKey || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }) {
+			return refuse("key_malformed", "the key must have 1 to 100 visible ASCII characters, such as those of a UUID")
+		}
+	case "note":
+		if utf8.RuneCountInString(text) > maxNote || strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }) {
+			return refuse("note_malformed", "a note must have at most 500 characters, and none that cannot be seen")
+		}
+	default:
+		if len(text) > maxID {
+			return refuse("argument_too_long", name+" must have at most 200 characters")
+		}
+	}
+	return nil
+}
+
+// move does something with a transaction that is there.
+func (m mutation) move(ctx context.Context, id string, do func(tx *store.Tx, t *anchor.Transaction, by string, now time.Time) (subject string, err error)) (*anchor.Transaction, error) {
+	id, err := m.act(ctx, func(tx *store.Tx, by string, now time.Time) (store.Act, error) {
+		t, err := tx.Transaction(id)
+		if err != nil {
+			return store.Act{}, at("transaction", err)
+		}
+		subject, err := do(tx, t, by, now)
+		return store.Act{Transaction: t.ID, Subject: subject, Answer: t.ID}, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return m.Store.Transaction(ctx, id)
+}
+
+// sold are the terms by which a transaction can be paid.
+func (s *server) sold(t *anchor.Transaction) (*anchor.Terms, error) {
+	if terms := s.terms[t.Asset]; terms != nil && terms.OffChain == t.OffChain {
+		return terms, nil
+	}
+	return nil, &anchor.Error{Kind: anchor.Conflict, Code: "not_offered", Message: "the transaction's asset is not configured any more"}
+}
+
+// AssignPayment gives an unmatched payment to a withdrawal.
+func (m mutation) AssignPayment(ctx context.Context, id, transaction, _ string, _ *string) (*anchor.Transaction, error) {
+	return m.move(ctx, transaction, func(tx *store.Tx, t *anchor.Transaction, _ string, now time.Time) (string, error) {
+		p, err := tx.Payment(id)
+		if err != nil {
+			return "", at("payment", err)
+		}
+		terms, err := m.sold(t)
+		if err != nil {
+			return "", err
+		}
+		_, err = tx.AssignPayment(p, t, terms, now)
+		return "payment:" + p.ID, err
+	})
+}
+
+// AssignBankLine gives an unmatched credit to a deposit.
+func (m mutation) AssignBankLine(ctx context.Context, id, transaction, _ string, _ *string) (*anchor.Transaction, error) {
+	return m.move(ctx, transaction, func(tx *store.Tx, t *anchor.Transaction, _ string, now time.Time) (string, error) {
+		l, err := tx.BankLine(id)
+		if err != nil {
+			return "", at("line", err)
+		}
+		terms, err := m.sold(t)
+		if err != nil {
+			return "", err
+		}
+		_, err = tx.AssignLine(l, t, terms, now)
+		return "line:" + l.ID, err
+	})
+}
+
+// RefundTransaction sends back what came in, or a part of it.
+func (m mutation) RefundTransaction(ctx context.Context, id string, amount, fee *anchor.Amount, _ string, _ *string) (*anchor.Transaction, error) {
+	return m.move(ctx, id, func(tx *store.Tx, t *anchor.Transaction, by string, now time.Time) (string, error) {
+		kept := feeOr(fee, m.termsOf(t).RefundFee)
+		back := t.Refundable() - kept
+		if amount != nil {
+			back = *amount
+		} else if err := t.MayRefund(); err == nil && t.Refundable() == 0 {
+			return "", &anchor.Error{Kind: anchor.Conflict, Code: "nothing_to_refund", Message: "all that could go back has been decided to go back"}
+		}
+		return "", tx.Refund(t, m.termsOf(t), back, kept, by, now)
+	})
+}
+
+func feeOr(fee *anchor.Amount, usual anchor.Amount) anchor.Amount {
+	if fee != nil {
+		return *fee
+	}
+	return usual
+}
+
+// refundFee is what is usually kept for sending an asset back, on the ledger or
+// off it.
+func (s *server) refundFee(a anchor.Asset) anchor.Amount {
+	for _, t := range s.Options.Terms {
+		if t.Asset == a || t.OffChain == a {
+			return t.RefundFee
+		}
+	}
+	return 0
+}
+
+// RefundPayment sends an unmatched payment back.
+func (m mutation) RefundPayment(ctx context.Context, id string, fee *anchor.Amount, _ string, _ *string) (*anchor.Payment, error) {
+	id, err := m.act(ctx, func(tx *store.Tx, by string, now time.Time) (store.Act, error) {
+		p, err := tx.Payment(id)
+		if err == nil {
+			err = tx.RefundPayment(p, feeOr(fee, m.refundFee(p.Asset)), by, now)
+		}
+		return store.Act{Subject: "payment:" + id, Answer: id}, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return m.Store.Payment(ctx, id)
+}
+
+// RefundBankLine sends an unmatched credit back.
+func (m mutation) RefundBankLine(ctx context.Context, id string, fee *anchor.Amount, _ string, _ *string) (*anchor.BankLine, error) {
+	id, err := m.act(ctx, func(tx *store.Tx, by string, now time.Time) (store.Act, error) {
+		l, err := tx.BankLine(id)
+		if err == nil {
+			err = tx.RefundLine(l, feeOr(fee, m.refundFee(l.Asset)), by, now)
+		}
+		return store.Act{Subject: "line:" + id, Answer: id}, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return m.Store.BankLine(ctx, id)
+}
+
+// Hold stops a funded transaction.
+func (m mutation) Hold(ctx context.Context, id, _ string, _ *string) (*anchor.Transaction, error) {
+	return m.move(ctx, id, func(tx *store.Tx, t *anchor.Transaction, _ string, now time.Time) (string, error) {
+		if err := t.Hold(now); err != nil {
+			return "", err
+		}
+		return "", tx.SaveTransaction(t)
+	})
+}
+
+// Release lets a held transaction go on.
+func (m mutation) Release(ctx context.Context, id, _ string, _ *string) (*anchor.Transaction, error) {
+	return m.move(ctx, id, func(tx *store.Tx, t *anchor.Transaction, _ string, now time.Time) (string, error) {
+		terms, err := m.sold(t)
+		if err != nil {
+			return "", err
+		}
+		return "", tx.Release(t, terms, now)
+	})
+}
+
+// Retry does again what failed.
+func (m mutation) Retry(ctx context.Context, id, _ string, _ *string) (*anchor.Transaction, error) {
+	return m.move(ctx, id, func(tx *store.Tx, t *anchor.Transaction, _ string, now time.Time) (string, error) {
+		terms, err := m.sold(t)
+		if err != nil {
+			return "", err
+		}
+		return "", tx.Retry(t, terms, now)
+	})
+}
+
+// Expire ends the waiting for a customer.
+func (m mutation) Expire(ctx context.Context, id, _ string, _ *string) (*anchor.Transaction, error) {
+	return m.move(ctx, id, func(tx *store.Tx, t *anchor.Transaction, _ string, now time.Time) (string, error) {
+		if err := t.GiveUp(now); err != nil {
+			return "", err
+		}
+		return "", tx.SaveTransaction(t)
+	})
+}
+
+// PausePayouts stops all that is new from being paid. Why is in the audit trail,
+// since people may be named there.
+func (m mutation) PausePayouts(ctx context.Context, _ string, _ *string) ([]*anchor.Pause, error) {
+	return m.pause(ctx, anchor.PausedByStaff, func(tx *store.Tx, by string) error {
+		return tx.Pause(anchor.PausedByStaff, "staff paused payouts; the audit trail may say why", by)
+	})
+}
+
+// ResumePayouts ends a pause.
+func (m mutation) ResumePayouts(ctx context.Context, pause, _ string, _ *string) ([]*anchor.Pause, error) {
+	return m.pause(ctx, pause, func(tx *store.Tx, _ string) error { return tx.Resume(pause) })
+}
+
+func (m mutation) pause(ctx context.Context, pause string, do func(tx *store.Tx, by string) error) ([]*anchor.Pause, error) {
+	_, err := m.act(ctx, func(tx *store.Tx, by string, _ time.Time) (store.Act, error) {
+		return store.Act{Subject: "pause:" + pause, Answer: pause}, at("pause", do(tx, by))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return query(m).Pauses(ctx)
+}
+
+// ExplainOutgoing says what an operation was that the books did not know.
+func (m mutation) ExplainOutgoing(ctx context.Context, id string, as anchor.Explanation, payout *string, _ string, _ *string) (*anchor.Outgoing, error) {
+	id, err := m.act(ctx, func(tx *store.Tx, by string, now time.Time) (store.Act, error) {
+		done := store.Act{Subject: "operation:" + id, Answer: id}
+		switch {
+		case as != anchor.AsPayout && payout != nil:
+			return done, &anchor.Error{Kind: anchor.Invalid, Code: "payout_needless", Field: "payout", Message: "a payout is named only for what paid one"}
+		case as != anchor.AsPayout:
+			return done, tx.Explain(id, as, by, now)
+		case payout == nil:
+			return done, &anchor.Error{Kind: anchor.Invalid, Code: "payout_missing", Field: "payout", Message: "name the payout that the operation paid"}
+		}
+		p, err := tx.Payout(*payout)
+		if err != nil {
+			return done, at("payout", err)
+		}
+		if p.CauseKind == anchor.CauseTransaction {
+			done.Transaction = p.CauseID
+		}
+		return done, tx.ExplainAsPayout(id, p.ID, by, now)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return m.Store.OutgoingByID(ctx, id)
+}
