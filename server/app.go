@@ -70,6 +70,7 @@ func newApp(ctx context.Context, cfg *Config, dev devMode, logger *slog.Logger) 
 	if a.books, err = store.Open(ctx, cfg.Database.Path, cfg.keys.Encryption); err != nil {
 		return nil, fmt.Errorf("open the books: %w", err)
 	}
+	a.books.Limit(cfg.terms)
 	if a.bank, err = openBank(cfg); err != nil {
 		return nil, err
 	}
@@ -126,9 +127,10 @@ func (a *app) engines() {
 	for _, account := range followed(cfg) {
 		cursors = append(cursors, incoming.CursorName(account))
 	}
+	own := append(cfg.keys.channels(), cfg.keys.Signing.Address())
 	a.payouts = payout.New(payout.Config{
 		Passphrase: cfg.Network.Passphrase, Sources: []*keypair.Full{cfg.keys.Distribution},
-		Fee: cfg.keys.Fee, Channels: cfg.keys.Channels, Cursors: cursors, Hot: cfg.hot,
+		Fee: cfg.keys.Fee, Channels: cfg.keys.Channels, Terms: cfg.terms, Own: own, Cursors: cursors, Hot: cfg.hot,
 	}, a.books, a.ledger, a.log.With("room", "payout"))
 }
 

@@ -98,19 +98,31 @@ func entry(kind, transaction, reference string, postings ...Posting) *Entry {
 // The journal follows an intent and an order from where the money was (our
 // accounts, or the bank) into in_flight, and from there to what it was for.
 
+// leaves is what leaves our accounts with the intent.
+func (p *Payout) leaves() Amount {
+	if p.Purpose == ForReclaim {
+		return 0
+	}
+	return p.Amount
+}
+
 // Sent books that the intent was signed into an envelope, whose hash is
 // reference.
 func (p *Payout) Sent(reference string) *Entry {
-	return Move("sent", p.transaction(), reference, p.Asset, p.Amount, Distribution, InFlight)
+	return Move("sent", p.transaction(), reference, p.Asset, p.leaves(), Distribution, InFlight)
 }
 
 // Returned undoes Sent.
 func (p *Payout) Returned(reference string) *Entry {
-	return Move("returned", p.transaction(), reference, p.Asset, p.Amount, InFlight, Distribution)
+	return Move("returned", p.transaction(), reference, p.Asset, p.leaves(), InFlight, Distribution)
 }
 
-// Arrived books that it was paid.
+// Arrived books that it was paid. What is taken back is owed to the customer
+// again: it is never ours.
 func (p *Payout) Arrived(reference string) *Entry {
+	if p.Purpose == ForReclaim {
+		return Move("reclaimed", p.transaction(), reference, p.Asset, p.Amount, Customers, Distribution)
+	}
 	return Move("arrived", p.transaction(), reference, p.Asset, p.Amount, InFlight, spentOn(p.Purpose))
 }
 
@@ -165,7 +177,7 @@ func spentOn(purpose Purpose) Ledger {
 		return Customers
 	case ForRefund:
 		return Refunds
-	case ForCreate, ForTopUp, ForAuthorize:
+	case ForCreate, ForTopUp, ForAuthorize, ForReclaim:
 	}
 	return Reserves
 }

@@ -61,6 +61,7 @@ const (
 	PayoutSigned   Event = "payout_signed"   // an envelope that pays it is about to be submitted
 	PayoutReturned Event = "payout_returned" // that envelope can never apply, or failed; pay again
 	PayoutApplied  Event = "payout_applied"  // the payment is in the ledger
+	Reclaimed      Event = "reclaimed"       // nobody claimed the balance that paid it, and it is ours to keep safe again
 	BankTold       Event = "bank_told"       // the bank has the order to pay
 	BankSettled    Event = "bank_settled"    // the bank has paid
 	BankReturned   Event = "bank_returned"   // the bank sent the money back
@@ -148,6 +149,7 @@ var Table = []Transition{
 	{PayoutSigned, onlyDeposit, []Status{PendingAnchor}, funded, PendingStellar, "the payment is on its way into the ledger"},
 	{PayoutReturned, onlyDeposit, []Status{PendingStellar}, funded, PendingAnchor, "that payment can no longer apply; another is made"},
 	{PayoutApplied, onlyDeposit, []Status{PendingStellar, Failed}, paidOut, Completed, "the payment is in the ledger"},
+	{Reclaimed, onlyDeposit, []Status{Completed}, funded, OnHold, "nobody claimed the balance that paid it; a person decides"},
 
 	{BankTold, onlyWithdrawal, []Status{PendingAnchor}, funded, PendingExternal, "the bank has the order"},
 	{BankSettled, onlyWithdrawal, []Status{PendingExternal, OnHold, Failed}, paidOut, Completed, "the bank has paid"},

@@ -335,13 +335,13 @@ func TestLives(t *testing.T) {
 	}
 }
 
-// TestFinal says which statuses end a life: from the ledger's two ends only
-// the bank can bring money back.
+// TestFinal says which statuses end a life: only the bank, and a balance that
+// nobody claimed, can bring money back.
 func TestFinal(t *testing.T) {
 	t.Parallel()
 	for _, tr := range Table {
 		for _, s := range tr.From {
-			if s == Completed && tr.Event != BankReturned || s == Refunded && tr.Event != RefundReturned {
+			if s == Completed && tr.Event != BankReturned && tr.Event != Reclaimed || s == Refunded && tr.Event != RefundReturned {
 				t.Errorf("%s leaves %s", tr.Event, s)
 			}
 		}
@@ -373,6 +373,7 @@ func methods() map[string]func(*Transaction) error {
 		"TrustMissing":   func(a *Transaction) error { return a.TrustMissing(d, now) },
 		"TrustReady":     func(a *Transaction) error { return a.TrustReady(now) },
 		"PaidOnLedger":   func(a *Transaction) error { return a.PaidOnLedger("hash", noon, now) },
+		"Reclaimed":      func(a *Transaction) error { return a.Reclaimed(now) },
 		"BankTold":       func(a *Transaction) error { return a.BankTold(now) },
 		"PaidByBank":     func(a *Transaction) error { return a.PaidByBank("ref", noon, now) },
 		"Hold":           func(a *Transaction) error { return a.Hold(now) },

@@ -28,6 +28,7 @@ const (
 	ForCreate    Purpose = "create"    // lumens that make the customer's account
 	ForTopUp     Purpose = "top_up"    // lumens for the reserve of a trustline
 	ForAuthorize Purpose = "authorize" // nothing is paid: the trustline is authorized
+	ForReclaim   Purpose = "reclaim"   // nothing is paid: a balance that nobody claimed comes back
 )
 
 // Operation is the operation that an intent becomes.
@@ -36,9 +37,10 @@ type Operation string
 // The operations.
 const (
 	PayPayment   Operation = "payment"
-	PayCreate    Operation = "create_account"
-	PayClaimable Operation = "claimable_balance"
-	PayAuthorize Operation = "authorize"
+	PayCreate    Operation = "create_account"    // a payment of lumens that makes its destination
+	PayClaimable Operation = "claimable_balance" // put down for the destination to take
+	PayAuthorize Operation = "authorize"         // the destination's trustline is authorized by the issuer, the source
+	PayReclaim   Operation = "claim"             // the source takes back the claimable balance ResultID
 )
 
 // Payout is an intent to pay on the ledger, written before anything is signed.
@@ -65,10 +67,52 @@ type Payout struct {
 	// Attempts counts the envelopes it was in; Reason is why it is parked or waits.
 	Attempts    int
 	Reason      string
-	RequestedBy string    // the actor who asked for it, "" if it follows from its cause by itself
-	ResultID    string    // what the operation made, such as a claimable balance; empty if nothing
-	NotBefore   time.Time // zero, or when it may be tried again
-	CreatedAt   time.Time
+	RequestedBy string // the actor who asked for it, "" if it follows from its cause by itself
+	ResultID    string // the claimable balance that it made, or takes back; empty if none
+	// NotBefore is zero, or when it may be tried again; of a claimable balance
+	// that was made, when the anchor may take it back.
+	NotBefore time.Time
+	CreatedAt time.Time
+}
+
+// PaysOut is whether the intent pays a transaction out, whose status then
+// follows it. It may have to wait for its destination; no other has promised that.
+func (p *Payout) PaysOut() bool { return p.CauseKind == CauseTransaction && p.Purpose == ForPayout }
+
+// Gift is the intent that gives lumens to the account of a customer whom p pays:
+// to make it, or for the reserve of a trustline. Each happens once for an account,
+// whoever asks: else whoever closes it and comes again would drain us.
+func (p *Payout) Gift(id string, purpose Purpose, amount Amount, now time.Time) *Payout {
+	account := p.Destination.Account()
+	g := &Payout{
+		ID: id, CauseKind: CauseAccount, CauseID: account, Purpose: purpose, Operation: PayPayment,
+		Asset: Native, Amount: amount, Source: p.Source, Destination: Address(account),
+		State: PayoutQueued, CreatedAt: now.UTC().Truncate(time.Microsecond),
+	}
+	if purpose == ForCreate {
+		g.Operation = PayCreate
+	}
+	return g
+}
+
+// Authorize is the intent by which the issuer lets the customer whom p pays hold
+// the asset, for the ordinal-th time.
+func (p *Payout) Authorize(id string, ordinal int, now time.Time) *Payout {
+	return &Payout{
+		ID: id, CauseKind: p.CauseKind, CauseID: p.CauseID, Purpose: ForAuthorize, Ordinal: ordinal, Operation: PayAuthorize,
+		Asset: p.Asset, Source: p.Asset.Issuer, Destination: Address(p.Destination.Account()),
+		State: PayoutQueued, CreatedAt: now.UTC().Truncate(time.Microsecond),
+	}
+}
+
+// Reclaim is the intent that takes back the claimable balance that p made, once,
+// if nobody has claimed it by NotBefore.
+func (p *Payout) Reclaim(id string, now time.Time) *Payout {
+	return &Payout{
+		ID: id, CauseKind: p.CauseKind, CauseID: p.CauseID, Purpose: ForReclaim, Ordinal: p.Ordinal, Operation: PayReclaim,
+		Asset: p.Asset, Amount: p.Amount, Source: p.Source, Destination: Address(p.Source), ResultID: p.ResultID,
+		State: PayoutWaiting, NotBefore: p.NotBefore, CreatedAt: now.UTC().Truncate(time.Microsecond),
+	}
 }
 
 // PayoutState is where an intent is.

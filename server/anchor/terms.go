@@ -24,6 +24,14 @@ type Terms struct {
 	Description string
 	// Decimals is how many decimals are shown, entered and paid, 0 to 7.
 	Decimals int
+	// CreateAccount is how many lumens make the account of a customer who has
+	// none, TopUp how many are given for the reserve of a trustline; each once for
+	// an account. 0 is none: then the deposit waits.
+	CreateAccount, TopUp Amount
+	// PayoutLimit is the most that is paid, or goes back, at once without a second
+	// person's word; DailyLimit within a day. Each holds for the ledger and for the
+	// bank by itself. 0 is no limit.
+	PayoutLimit, DailyLimit Amount
 	// Account is the distribution account: it receives withdrawals and pays
 	// deposits. A G… address.
 	Account string

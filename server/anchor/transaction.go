@@ -58,6 +58,8 @@ type Transaction struct {
 	// StellarID is the ledger transaction's hash, ExternalID the bank's name
 	// for its transfer; empty until known.
 	StellarID, ExternalID string
+	// BalanceID is the claimable balance that paid a deposit, "" if none did.
+	BalanceID string
 
 	StartedAt time.Time
 	// UpdatedAt is when the present status was reached.
@@ -261,6 +263,16 @@ func (t *Transaction) PaidOnLedger(hash string, at, now time.Time) error {
 		t.PaidOutAt, t.StellarID = at.UTC().Truncate(time.Microsecond), hash
 	}
 	return t.fire(PayoutApplied, now)
+}
+
+// Reclaimed says that nobody claimed the balance that paid a deposit, and that
+// the anchor took it back: it is owed again, and a person decides.
+func (t *Transaction) Reclaimed(now time.Time) error {
+	err := t.fireWith(Reclaimed, now, func() { t.PaidOutAt, t.BalanceID = time.Time{}, "" })
+	if err == nil {
+		t.Note = "reclaimed"
+	}
+	return err
 }
 
 // BankTold says that the bank has the order to pay a withdrawal.

@@ -83,6 +83,7 @@ type Balance struct {
 	Limit                                 anchor.Amount // of the trustline
 	BuyingLiabilities, SellingLiabilities anchor.Amount
 	Authorized                            bool // may receive and send
+	Maintains                             bool // may keep what it has, and no more
 }
 
 // Room is how much more of the asset the holder can take.
@@ -138,6 +139,7 @@ type accountBody struct {
 		Buying     anchor.Amount `json:"buying_liabilities"`
 		Selling    anchor.Amount `json:"selling_liabilities"`
 		Authorized bool          `json:"is_authorized"`
+		Maintains  bool          `json:"is_authorized_to_maintain_liabilities"`
 	} `json:"balances"`
 	Signers    []Signer `json:"signers"`
 	Subentries int64    `json:"subentry_count"`
@@ -185,10 +187,25 @@ func (c *Client) Account(ctx context.Context, id string) (*Account, error) {
 	for _, x := range b.Balances {
 		a.Balances = append(a.Balances, Balance{
 			Asset: x.asset(), Amount: x.Balance, Limit: x.Limit, BuyingLiabilities: x.Buying, SellingLiabilities: x.Selling,
-			Authorized: x.Authorized || x.asset().IsNative(),
+			Authorized: x.Authorized || x.asset().IsNative(), Maintains: x.Maintains && !x.Authorized,
 		})
 	}
 	return a, nil
+}
+
+// HasClaimableBalance reports whether a claimable balance is there to be claimed.
+func (c *Client) HasClaimableBalance(ctx context.Context, id string) (bool, error) {
+	var b struct {
+		ID string `json:"id"`
+	}
+	_, err := c.get(ctx, "/claimable_balances/"+url.PathEscape(id), readLimit, maxObject, true, &b)
+	switch {
+	case err != nil && anchor.KindOf(err) == anchor.NotFound:
+		return false, nil
+	case err == nil && b.ID != id:
+		return false, unavailable(&Problem{Type: "incomplete_claimable_balance", Status: 200})
+	}
+	return err == nil, err
 }
 
 // Transaction is a transaction in the ledger, applied well or badly.

@@ -54,25 +54,29 @@ next:
 	return batches
 }
 
-// The reasons why an intent waits or is parked.
+// The reasons why an intent is parked. Those of the ledger begin with op_.
 const (
-	noAccount     = "no_account"
-	noTrust       = "no_trust"
-	notAuthorized = "not_authorized"
-	lineFull      = "line_full"
-	parkedOften   = "attempts_used_up"
-	parkedAmount  = "amount_changed"
+	parkedOften  = "attempts_used_up"
+	parkedAmount = "amount_changed"
+	parkedLate   = "trust_deadline"  // its destination could not take it in time
+	parkedOwn    = "own_account"     // it would go to an account of ours
+	parkedBuild  = "cannot_be_built" // no operation can be made of it
 )
 
 // fit looks at each intent of a batch and returns those that can be paid now.
 // The others are put where they belong. It asks the ledger before the ledger
 // has to refuse, because one bad operation fails its whole batch.
 func (e *Engine) fit(ctx context.Context, batch []*anchor.Payout) ([]*anchor.Payout, error) {
-	obstacles, errs := make([]string, len(batch)), make([]error, len(batch))
+	outlooks, errs := make([]outlook, len(batch)), make([]error, len(batch))
 	ready := make([]bool, len(batch))
 	e.each(len(batch), func(i int) {
-		if ready[i], errs[i] = e.ready(ctx, batch[i]); ready[i] && errs[i] == nil && !e.lookout.knows(batch[i].ID) {
-			obstacles[i], errs[i] = e.obstacle(ctx, batch[i])
+		if ready[i], errs[i] = e.ready(ctx, batch[i]); !ready[i] || errs[i] != nil {
+			return
+		}
+		if e.lookout.knows(batch[i].ID) {
+			outlooks[i].operation = batch[i].Operation
+		} else {
+			outlooks[i], errs[i] = e.look(ctx, batch[i])
 		}
 	})
 	var good []*anchor.Payout
@@ -89,12 +93,22 @@ func (e *Engine) fit(ctx context.Context, batch []*anchor.Payout) ([]*anchor.Pay
 				return nil, err
 			}
 		case !ready[i]:
-		case obstacles[i] != "":
-			if err := e.obstructed(ctx, p, obstacles[i]); err != nil {
+		case outlooks[i].over:
+			if err := e.cancel(ctx, p); err != nil {
+				return nil, err
+			}
+		case outlooks[i].obstacle != "":
+			if err := e.obstructed(ctx, p, outlooks[i]); err != nil {
 				return nil, err
 			}
 		default:
-			good = append(good, p)
+			ok, err := e.reshape(ctx, p, outlooks[i])
+			if err != nil {
+				return nil, err
+			}
+			if ok {
+				good = append(good, p)
+			}
 		}
 	}
 	return good, nil
@@ -109,7 +123,10 @@ func (e *Engine) ready(ctx context.Context, p *anchor.Payout) (bool, error) {
 		e.raise(ctx, "no_key "+p.Source, "payouts from "+p.Source+" wait: its key is not configured")
 		return false, e.postpone(ctx, p, time.Minute)
 	}
-	if !isPayout(p) {
+	if e.own[p.Destination.Account()] && p.Purpose != anchor.ForReclaim {
+		return false, e.park(ctx, p, parkedOwn)
+	}
+	if !p.PaysOut() {
 		return true, nil
 	}
 	a, err := e.store.Transaction(ctx, p.CauseID)
@@ -125,28 +142,29 @@ func (e *Engine) ready(ctx context.Context, p *anchor.Payout) (bool, error) {
 	return true, nil
 }
 
-// obstacle asks the ledger why an intent's destination cannot take it; "" if it
-// can.
-func (e *Engine) obstacle(ctx context.Context, p *anchor.Payout) (string, error) {
-	a, err := e.ledger.Account(ctx, p.Destination.Account())
-	switch {
-	case err != nil && anchor.KindOf(err) == anchor.NotFound:
-		return noAccount, nil
-	case err != nil:
-		return "", err
-	case a.ID == p.Asset.Issuer:
-		return "", nil
+// unbuildable sees to intents of which no envelope can be made. One of them is
+// at fault: they go alone from now on, and one that is alone is parked.
+func (e *Engine) unbuildable(ctx context.Context, batch []*anchor.Payout, cause error) error {
+	e.logger.ErrorContext(ctx, "an envelope cannot be built", "intents", len(batch), "error", cause)
+	if len(batch) == 1 {
+		return e.park(ctx, batch[0], parkedBuild)
 	}
-	b, ok := a.Balance(p.Asset)
-	switch {
-	case !ok:
-		return noTrust, nil
-	case !b.Authorized:
-		return notAuthorized, nil
-	case b.Room() < p.Amount:
-		return lineFull, nil
-	}
-	return "", nil
+	return e.store.Update(ctx, store.Payouts, func(tx *store.Tx) error {
+		for _, p := range batch {
+			cur, err := tx.Payout(p.ID)
+			if err != nil {
+				return err
+			}
+			if cur.State != anchor.PayoutQueued {
+				continue
+			}
+			cur.Reason = parkedBuild
+			if err := tx.SavePayout(cur); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // postpone leaves an intent queued for a while.

@@ -13,13 +13,6 @@ import (
 // errChanged says that an intent is no longer what it was when it was chosen.
 var errChanged = errors.New("the intent was changed meanwhile")
 
-// What an intent is for decides what its moments mean: it is recorded, paid or
-// given back, and its destination may have to be waited for. Only a payout has a
-// transaction whose status follows it.
-func isPayout(p *anchor.Payout) bool {
-	return p.CauseKind == anchor.CauseTransaction && p.Purpose == anchor.ForPayout
-}
-
 // record writes a signed envelope down, with its intents' new state, their
 // transactions' and the journal's entries. batch is what was signed.
 func (e *Engine) record(tx *store.Tx, env *anchor.Envelope, batch []*anchor.Payout) error {
@@ -34,12 +27,12 @@ func (e *Engine) record(tx *store.Tx, env *anchor.Envelope, batch []*anchor.Payo
 		if p.State != anchor.PayoutQueued || p.Amount != signed.Amount || p.Operation != signed.Operation {
 			return errChanged
 		}
-		p.State, p.Envelope = anchor.PayoutInEnvelope, env.ID
+		p.State, p.Envelope, p.ResultID, p.NotBefore = anchor.PayoutInEnvelope, env.ID, signed.ResultID, signed.NotBefore
 		p.Attempts++
 		if err := tx.SavePayout(p); err != nil {
 			return err
 		}
-		if err := post(tx, env.CreatedAt, p.Sent(env.Hash)); err != nil || !isPayout(p) {
+		if err := post(tx, env.CreatedAt, p.Sent(env.Hash)); err != nil || !p.PaysOut() {
 			if err != nil {
 				return err
 			}
@@ -76,7 +69,10 @@ func (e *Engine) paid(tx *store.Tx, id string, t *horizon.Transaction, now time.
 	if err != nil {
 		return err
 	}
-	p.State, p.Reason, p.NotBefore = anchor.PayoutPaid, "", time.Time{}
+	p.State, p.Reason = anchor.PayoutPaid, ""
+	if p.Operation != anchor.PayClaimable {
+		p.NotBefore = time.Time{}
+	}
 	if err := tx.SavePayout(p); err != nil {
 		return err
 	}
@@ -84,7 +80,7 @@ func (e *Engine) paid(tx *store.Tx, id string, t *horizon.Transaction, now time.
 		return err
 	}
 	switch {
-	case isPayout(p):
+	case p.PaysOut():
 		return e.paidOut(tx, p, t, now)
 	case p.Purpose == anchor.ForRefund:
 		refused, err := tx.RefundArrived(p.CauseKind, p.CauseID, t.Listed(), p.Amount, p.Fee, now)
@@ -92,6 +88,8 @@ func (e *Engine) paid(tx *store.Tx, id string, t *horizon.Transaction, now time.
 			e.logger.Error("a refund is in the ledger, but its transaction's status does not allow that", "payout", p.ID, "hash", t.Hash, "error", refused)
 		}
 		return err
+	case p.Purpose == anchor.ForReclaim:
+		return e.reclaimed(tx, p, t, now)
 	}
 	return nil
 }
@@ -109,9 +107,29 @@ func (e *Engine) paidOut(tx *store.Tx, p *anchor.Payout, t *horizon.Transaction,
 			return err
 		}
 	}
+	if p.Operation == anchor.PayClaimable && !a.PaidOut() {
+		a.BalanceID = p.ResultID
+		if !p.NotBefore.IsZero() {
+			if err := tx.CreatePayout(p.Reclaim(store.NewID(), now)); err != nil {
+				return err
+			}
+		}
+	}
 	// Wallets look for the hash that the ledger lists the payment under.
 	if err := a.PaidOnLedger(t.Listed(), t.At, now); err != nil {
 		e.logger.Error("a payout is in the ledger, but its transaction's status does not allow that", "transaction", a.ID, "status", a.Status(), "hash", t.Hash)
+	}
+	return tx.SaveTransaction(a)
+}
+
+// reclaimed reopens the transaction whose claimable balance nobody claimed.
+func (e *Engine) reclaimed(tx *store.Tx, p *anchor.Payout, t *horizon.Transaction, now time.Time) error {
+	a, err := tx.Transaction(p.CauseID)
+	if err != nil {
+		return err
+	}
+	if err := a.Reclaimed(now); err != nil {
+		e.logger.Error("a claimable balance was taken back, but its transaction's status does not allow that", "transaction", a.ID, "status", a.Status(), "hash", t.Hash)
 	}
 	return tx.SaveTransaction(a)
 }
@@ -129,11 +147,16 @@ func (e *Engine) giveBack(tx *store.Tx, id, hash string, f intentFate, now time.
 	if f.park == "" && p.Attempts >= e.MaxAttempts {
 		f.park = parkedOften
 	}
-	if f.park == "" && !isPayout(p) {
+	if f.park == "" && !p.PaysOut() {
 		f.park = f.wait // nobody was promised that it waits
 	}
 	p.State, p.Envelope, p.NotBefore = anchor.PayoutQueued, "", time.Time{}
+	if p.Operation == anchor.PayClaimable {
+		p.ResultID = ""
+	}
 	switch {
+	case f.cancel != "":
+		p.State, p.Reason = anchor.PayoutCancelled, f.cancel
 	case f.park != "":
 		p.State, p.Reason = anchor.PayoutParked, f.park
 	case f.wait != "":
@@ -150,7 +173,7 @@ func (e *Engine) giveBack(tx *store.Tx, id, hash string, f intentFate, now time.
 	if p.State == anchor.PayoutParked {
 		e.logger.Error("a payout is parked for a person", "payout", p.ID, "reason", p.Reason)
 	}
-	if !isPayout(p) {
+	if !p.PaysOut() {
 		return nil
 	}
 	return e.cameBack(tx, p, hash, now)
@@ -195,7 +218,7 @@ func (e *Engine) park(ctx context.Context, p *anchor.Payout, reason string) erro
 			return err
 		}
 		cur.State, cur.Reason = anchor.PayoutParked, reason
-		if err := tx.SavePayout(cur); err != nil || !isPayout(cur) {
+		if err := tx.SavePayout(cur); err != nil || !cur.PaysOut() {
 			return err
 		}
 		a, err := tx.Transaction(cur.CauseID)
@@ -214,9 +237,9 @@ func (e *Engine) park(ctx context.Context, p *anchor.Payout, reason string) erro
 
 // obstructed lets a payout that was not signed wait for its destination. Any
 // other intent is parked: nobody was promised that it waits.
-func (e *Engine) obstructed(ctx context.Context, p *anchor.Payout, reason string) error {
-	if !isPayout(p) {
-		return e.park(ctx, p, reason)
+func (e *Engine) obstructed(ctx context.Context, p *anchor.Payout, o outlook) error {
+	if !p.PaysOut() {
+		return e.park(ctx, p, o.obstacle)
 	}
 	now := time.Now()
 	return e.store.Update(ctx, store.Payouts, func(tx *store.Tx) error {
@@ -231,8 +254,11 @@ func (e *Engine) obstructed(ctx context.Context, p *anchor.Payout, reason string
 		if err := a.TrustMissing(now.Add(e.TrustWindow), now); err != nil {
 			return err
 		}
-		cur.State, cur.Reason, cur.NotBefore = anchor.PayoutWaiting, reason, now.Add(e.Poll)
+		cur.State, cur.Reason, cur.NotBefore = anchor.PayoutWaiting, o.obstacle, now.Add(e.Poll)
 		if err := tx.SavePayout(cur); err != nil {
+			return err
+		}
+		if err := assist(tx, o.help); err != nil {
 			return err
 		}
 		return tx.SaveTransaction(a)

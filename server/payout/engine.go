@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -27,6 +28,17 @@ type Config struct {
 	// Channels lend their sequence numbers. Each can carry 99 payments in a
 	// ledger. Nobody else may use them. Those that do not exist are made.
 	Channels []*keypair.Full
+	// Terms say which customers are helped with lumens, and what they are given.
+	Terms []*anchor.Terms
+	// Authorizers are keys that may authorize trustlines for issuers that require
+	// it, by the issuers' addresses.
+	Authorizers map[string]*keypair.Full
+	// ClaimBackAfter is after how long the source may take back a claimable balance
+	// that its customer did not claim; 0 is never.
+	ClaimBackAfter time.Duration
+	// Own are further accounts of ours, issuers above all. Like Sources, Fee and
+	// Channels they are never paid, whatever an intent says.
+	Own []string
 	// Cursors are the names under which the books keep how far the ledger was
 	// read for each of Sources and Fee. Without them a channel that is further
 	// than the books know is never accepted.
@@ -63,6 +75,8 @@ type Engine struct {
 	logger   *slog.Logger
 	sources  map[string]*keypair.Full
 	channels map[string]*keypair.Full
+	own      map[string]bool // accounts that are never paid
+	terms    map[anchor.Asset]*anchor.Terms
 
 	fees    feeWatch
 	funds   funds
@@ -86,13 +100,20 @@ func New(c Config, s *store.Store, h *horizon.Client, logger *slog.Logger) *Engi
 	e := &Engine{
 		Config: c, store: s, ledger: h, logger: logger,
 		sources: map[string]*keypair.Full{}, channels: map[string]*keypair.Full{},
-		alarms: map[string]Alarm{},
+		own: map[string]bool{c.Fee.Address(): true}, terms: map[anchor.Asset]*anchor.Terms{}, alarms: map[string]Alarm{},
 	}
+	maps.Copy(e.sources, c.Authorizers)
 	for _, k := range c.Sources {
-		e.sources[k.Address()] = k
+		e.sources[k.Address()], e.own[k.Address()] = k, true
 	}
 	for _, k := range c.Channels {
-		e.channels[k.Address()] = k
+		e.channels[k.Address()], e.own[k.Address()] = k, true
+	}
+	for _, t := range c.Terms {
+		e.terms[t.Asset], e.own[t.Account], e.own[t.Asset.Issuer] = t, true, true
+	}
+	for _, id := range c.Own {
+		e.own[id] = true
 	}
 	e.funds.reserved, e.funds.ever = map[purse]anchor.Amount{}, map[purse]anchor.Amount{}
 	e.lookout.wake, e.lookout.seen = make(chan struct{}, 1), map[string]time.Time{}

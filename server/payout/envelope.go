@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -26,6 +25,12 @@ func (e *Engine) prepare(ctx context.Context, channel string, batch []*anchor.Pa
 	if in, err = e.fit(ctx, batch); err != nil || len(in) == 0 {
 		return nil, nil, err
 	}
+	for _, p := range in {
+		p.NotBefore = time.Time{}
+		if p.Operation == anchor.PayClaimable && e.ClaimBackAfter > 0 {
+			p.NotBefore = time.Now().Add(e.ClaimBackAfter).Truncate(time.Second)
+		}
+	}
 	if in, err = e.afford(ctx, in); err != nil || len(in) == 0 {
 		return nil, nil, err
 	}
@@ -44,7 +49,8 @@ func (e *Engine) prepare(ctx context.Context, channel string, batch []*anchor.Pa
 		return nil, in, err
 	}
 	if env, err = e.build(channel, sequence+1, latest+e.Lifetime, fee, in); err != nil {
-		return nil, in, err
+		e.funds.release(in)
+		return nil, nil, e.unbuildable(ctx, in, err)
 	}
 	if err := e.store.Update(ctx, store.Payouts, func(tx *store.Tx) error {
 		if err := e.stillMaySign(tx); err != nil {
@@ -67,7 +73,9 @@ func (e *Engine) build(channel string, sequence int64, maxLedger uint32, fee int
 	source := e.sources[batch[0].Source]
 	ops := make([]txnbuild.Operation, len(batch))
 	for i, p := range batch {
-		ops[i] = &txnbuild.Payment{SourceAccount: p.Source, Destination: string(p.Destination), Amount: p.Amount.String(), Asset: assetOf(p.Asset)}
+		if ops[i], err = operation(p); err != nil {
+			return nil, err
+		}
 		env.Intents = append(env.Intents, p.ID)
 	}
 	inner, err := txnbuild.NewTransaction(txnbuild.TransactionParams{
@@ -88,6 +96,13 @@ func (e *Engine) build(channel string, sequence int64, maxLedger uint32, fee int
 	}
 	if env.Hash, err = inner.HashHex(e.Passphrase); err != nil {
 		return nil, err
+	}
+	for i, p := range batch {
+		if p.Operation == anchor.PayClaimable {
+			if p.ResultID, err = inner.ClaimableBalanceID(i); err != nil {
+				return nil, err
+			}
+		}
 	}
 	return env, e.bump(env, inner, fee)
 }
@@ -276,10 +291,12 @@ func (f *funds) add(batch []*anchor.Payout, sign anchor.Amount) {
 
 func (f *funds) addLocked(batch []*anchor.Payout, sign anchor.Amount) {
 	for _, p := range batch {
-		of := purse{p.Source, p.Asset}
-		f.reserved[of] += sign * p.Amount
-		if sign > 0 {
-			f.ever[of] += p.Amount
+		for asset, need := range takes(p) {
+			of := purse{p.Source, asset}
+			f.reserved[of] += sign * need
+			if sign > 0 {
+				f.ever[of] += need
+			}
 		}
 	}
 }
@@ -304,7 +321,9 @@ func (e *Engine) afford(ctx context.Context, batch []*anchor.Payout) ([]*anchor.
 	source := batch[0].Source
 	before := map[anchor.Asset]standing{}
 	for _, p := range batch {
-		before[p.Asset] = e.funds.of(purse{source, p.Asset})
+		for asset := range takes(p) {
+			before[asset] = e.funds.of(purse{source, asset})
+		}
 	}
 	a, err := e.ledger.Account(ctx, source)
 	if err != nil {
@@ -313,7 +332,7 @@ func (e *Engine) afford(ctx context.Context, batch []*anchor.Payout) ([]*anchor.
 		}
 		return nil, err
 	}
-	good, onTheWay, short := e.allot(a, before, batch)
+	good, poor, onTheWay, short := e.allot(a, before, batch)
 	for asset, reserved := range onTheWay {
 		key := "low_funds " + source + " " + asset.String()
 		switch {
@@ -324,12 +343,10 @@ func (e *Engine) afford(ctx context.Context, batch []*anchor.Payout) ([]*anchor.
 		}
 	}
 	// Those that cannot be paid make room for those behind them.
-	for _, p := range batch {
-		if short[p.Asset] && !slices.Contains(good, p) {
-			if err := e.postpone(ctx, p, 5*e.Retry); err != nil {
-				e.funds.release(good)
-				return nil, err
-			}
+	for _, p := range poor {
+		if err := e.postpone(ctx, p, 5*e.Retry); err != nil {
+			e.funds.release(good)
+			return nil, err
 		}
 	}
 	return good, nil
@@ -337,7 +354,7 @@ func (e *Engine) afford(ctx context.Context, batch []*anchor.Payout) ([]*anchor.
 
 // allot reserves for the intents that the balances of a can pay, one batch at a
 // time.
-func (e *Engine) allot(a *horizon.Account, before map[anchor.Asset]standing, batch []*anchor.Payout) (good []*anchor.Payout, onTheWay map[anchor.Asset]anchor.Amount, short map[anchor.Asset]bool) {
+func (e *Engine) allot(a *horizon.Account, before map[anchor.Asset]standing, batch []*anchor.Payout) (good, poor []*anchor.Payout, onTheWay map[anchor.Asset]anchor.Amount, short map[anchor.Asset]bool) {
 	f := &e.funds
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -347,18 +364,29 @@ func (e *Engine) allot(a *horizon.Account, before map[anchor.Asset]standing, bat
 		onTheWay[asset] = was.reserved + f.ever[purse{a.ID, asset}] - was.ever
 		b, _ := a.Balance(asset)
 		left[asset] = b.Amount - b.SellingLiabilities - onTheWay[asset]
-		if asset.Issuer == a.ID {
+		switch {
+		case asset.IsNative():
+			left[asset] = spendable(a) - onTheWay[asset]
+		case asset.Issuer == a.ID:
 			left[asset] = anchor.MaxAmount // an issuer never runs out
 		}
 	}
 	for _, p := range batch {
-		if p.Amount > left[p.Asset] {
-			short[p.Asset] = true
+		need, can := takes(p), true
+		for asset, amount := range need {
+			if amount > left[asset] {
+				short[asset], can = true, false
+			}
+		}
+		if !can {
+			poor = append(poor, p)
 			continue
 		}
-		left[p.Asset] -= p.Amount
+		for asset, amount := range need {
+			left[asset] -= amount
+		}
 		good = append(good, p)
 	}
 	f.addLocked(good, 1)
-	return good, onTheWay, short
+	return good, poor, onTheWay, short
 }

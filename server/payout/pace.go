@@ -82,7 +82,7 @@ func (e *Engine) lookAheadLoop(ctx context.Context) {
 			if ctx.Err() != nil || e.lookout.knows(p.ID) {
 				return
 			}
-			if reason, err := e.obstacle(ctx, p); err == nil && reason == "" {
+			if o, err := e.look(ctx, p); err == nil && o.plain(p) {
 				e.lookout.saw(p.ID)
 			}
 		})

@@ -48,7 +48,7 @@ func (e *Engine) settle(ctx context.Context, env *anchor.Envelope, held []*ancho
 	}
 	defer e.funds.release(held)
 
-	s := &settling{Engine: e, env: env}
+	s := &settling{Engine: e, env: env, held: held}
 	if found && s.look(ctx) {
 		return s.rest
 	}
@@ -87,7 +87,8 @@ func (e *Engine) intents(ctx context.Context, env *anchor.Envelope) ([]*anchor.P
 // settling is one envelope on its way to its fate.
 type settling struct {
 	*Engine
-	env *anchor.Envelope
+	env  *anchor.Envelope
+	held []*anchor.Payout // its intents, in the order of its operations
 	// refusal is what the last submission was refused with, if it was.
 	refusal horizon.Codes
 	lost    int
@@ -289,14 +290,6 @@ func ourFault(code string) bool {
 	return false
 }
 
-// intentFate is what becomes of one intent of an envelope that paid nothing.
-type intentFate struct {
-	wait      string        // the destination cannot take it, for this reason
-	park      string        // it can never be paid as it is
-	pause     time.Duration // before it is tried again
-	uncounted bool          // the attempt does not count against it
-}
-
 // blame decides by the operations' codes, in the order of the intents.
 func (s *settling) blame(ctx context.Context, codes horizon.Codes) (string, []intentFate) {
 	fates := make([]intentFate, len(s.env.Intents))
@@ -304,17 +297,10 @@ func (s *settling) blame(ctx context.Context, codes horizon.Codes) (string, []in
 		return codes.String(), fates // nobody in particular
 	}
 	for i, code := range codes.Operations {
-		switch code {
-		case "op_success":
-			fates[i].uncounted = true // a neighbour failed it
-		case "op_no_trust", "op_not_authorized", "op_line_full", "op_no_destination":
-			fates[i].wait = code
-		case "op_underfunded", "op_src_no_trust", "op_src_not_authorized", "op_no_issuer", "op_bad_auth", "op_no_source_account":
-			fates[i].pause, fates[i].uncounted = settleMost, true
+		var ours bool
+		if fates[i], ours = fateOf(s.held[i], code); ours {
 			s.rest = settleMost
-			s.raise(ctx, alarmSource, "the distribution account cannot pay: "+code)
-		default:
-			fates[i].park = code
+			s.raise(ctx, alarmSource, "the account "+s.held[i].Source+" cannot pay: "+code)
 		}
 	}
 	return codes.String(), fates
@@ -341,10 +327,7 @@ func operationCodes(resultXDR string) (horizon.Codes, error) {
 		case op.Code == xdr.OperationResultCodeOpNoAccount:
 			code = "op_no_source_account"
 		case op.Code == xdr.OperationResultCodeOpInner && op.Tr != nil:
-			code = "op_unknown"
-			if p, ok := op.Tr.GetPaymentResult(); ok && paymentCode[p.Code] != "" {
-				code = paymentCode[p.Code]
-			}
+			code = innerCode(op.Tr)
 		}
 		c.Operations = append(c.Operations, code)
 	}
@@ -361,17 +344,4 @@ func spell(prefix, name string) string {
 		b.WriteRune(unicode.ToLower(r))
 	}
 	return b.String()
-}
-
-var paymentCode = map[xdr.PaymentResultCode]string{
-	xdr.PaymentResultCodePaymentSuccess:          "op_success",
-	xdr.PaymentResultCodePaymentMalformed:        "op_malformed",
-	xdr.PaymentResultCodePaymentUnderfunded:      "op_underfunded",
-	xdr.PaymentResultCodePaymentSrcNoTrust:       "op_src_no_trust",
-	xdr.PaymentResultCodePaymentSrcNotAuthorized: "op_src_not_authorized",
-	xdr.PaymentResultCodePaymentNoDestination:    "op_no_destination",
-	xdr.PaymentResultCodePaymentNoTrust:          "op_no_trust",
-	xdr.PaymentResultCodePaymentNotAuthorized:    "op_not_authorized",
-	xdr.PaymentResultCodePaymentLineFull:         "op_line_full",
-	xdr.PaymentResultCodePaymentNoIssuer:         "op_no_issuer",
 }

@@ -35,35 +35,108 @@ func (e *Engine) waitingLoop(ctx context.Context) {
 	}
 }
 
-// lookAgain queues a waiting intent if its destination can take it now.
+// lookAgain queues a waiting intent if its destination can take it now. One whose
+// destination could not until the deadline goes back to whoever paid.
 func (e *Engine) lookAgain(ctx context.Context, p *anchor.Payout) error {
-	reason, err := e.obstacle(ctx, p)
+	o, err := e.look(ctx, p)
 	if err != nil {
 		return err
 	}
-	now := time.Now()
-	return e.store.Update(ctx, store.Payouts, func(tx *store.Tx) error {
+	if o.over {
+		return e.cancel(ctx, p)
+	}
+	now, overdue := time.Now(), false
+	err = e.store.Update(ctx, store.Payouts, func(tx *store.Tx) error {
+		overdue = false
 		cur, err := tx.Payout(p.ID)
 		if err != nil || cur.State != anchor.PayoutWaiting {
 			return err
+		}
+		if !cur.PaysOut() {
+			cur.State = anchor.PayoutQueued
+			return tx.SavePayout(cur)
 		}
 		a, err := tx.Transaction(cur.CauseID)
 		if err != nil {
 			return err
 		}
-		if reason != "" || a.Status() != anchor.PendingTrust && a.Status() != anchor.PendingAnchor {
+		if overdue = o.obstacle != "" && tooLate(a, now); overdue {
+			return nil
+		}
+		if o.obstacle != "" || a.Status() != anchor.PendingTrust && a.Status() != anchor.PendingAnchor {
 			// The status is not ours to change while a person holds it.
 			cur.NotBefore = now.Add(e.patience(now.Sub(a.UpdatedAt)))
-			return tx.SavePayout(cur)
+			if a.Deadline.After(now) && cur.NotBefore.After(a.Deadline) {
+				cur.NotBefore = a.Deadline
+			}
+			if err := tx.SavePayout(cur); err != nil {
+				return err
+			}
+			return assist(tx, o.help)
 		}
-		cur.State, cur.NotBefore = anchor.PayoutQueued, time.Time{}
+		cur.State, cur.NotBefore, cur.Operation = anchor.PayoutQueued, time.Time{}, o.operation
 		if !strings.HasPrefix(cur.Reason, "op_") {
 			cur.Reason = "" // it never spoiled a batch, and may join one
 		}
-		if err := tx.SavePayout(cur); err != nil || a.Status() == anchor.PendingAnchor {
+		if err := tx.SavePayout(cur); err != nil {
+			return err
+		}
+		if err := assist(tx, o.help); err != nil || a.Status() == anchor.PendingAnchor {
 			return err
 		}
 		if err := a.TrustReady(now); err != nil {
+			return err
+		}
+		return tx.SaveTransaction(a)
+	})
+	if err == nil && overdue {
+		return e.giveUp(ctx, p, now)
+	}
+	return err
+}
+
+// tooLate reports whether a deposit has waited for its destination long enough.
+func tooLate(a *anchor.Transaction, now time.Time) bool {
+	return a.Status() == anchor.PendingTrust && !a.Deadline.IsZero() && now.After(a.Deadline)
+}
+
+// giveUp gives back what a deposit has brought whose destination could not take
+// it until its deadline. Where that cannot be, a person must see to it.
+func (e *Engine) giveUp(ctx context.Context, p *anchor.Payout, now time.Time) error {
+	end := func(how func(*store.Tx, *anchor.Payout, *anchor.Transaction) error) error {
+		return e.store.Update(ctx, store.Clock, func(tx *store.Tx) error {
+			cur, err := tx.Payout(p.ID)
+			if err != nil || cur.State != anchor.PayoutWaiting {
+				return err
+			}
+			a, err := tx.Transaction(cur.CauseID)
+			if err != nil || !tooLate(a, now) {
+				return err
+			}
+			return how(tx, cur, a)
+		})
+	}
+	err := end(func(tx *store.Tx, _ *anchor.Payout, a *anchor.Transaction) error {
+		terms := e.terms[a.Asset]
+		if terms == nil {
+			terms = &anchor.Terms{Asset: a.Asset, OffChain: a.OffChain} // it is no longer offered
+		}
+		return tx.Refund(a, terms, a.Refundable(), 0, "", now)
+	})
+	if err == nil {
+		e.logger.WarnContext(ctx, "a deposit is given back: its destination could not take it until the deadline", "transaction", p.CauseID, "reason", p.Reason)
+		return nil
+	}
+	if anchor.KindOf(err) != anchor.Conflict && anchor.KindOf(err) != anchor.Invalid {
+		return err
+	}
+	e.logger.ErrorContext(ctx, "a deposit whose destination cannot take it cannot be given back either", "transaction", p.CauseID, "payout", p.ID, "error", err)
+	return end(func(tx *store.Tx, cur *anchor.Payout, a *anchor.Transaction) error {
+		cur.State, cur.Reason = anchor.PayoutParked, parkedLate
+		if err := tx.SavePayout(cur); err != nil {
+			return err
+		}
+		if err := a.Fail("parked", now); err != nil {
 			return err
 		}
 		return tx.SaveTransaction(a)

@@ -75,7 +75,7 @@ func (h *Handler) open(kind anchor.Kind, who anchor.Identity, fields map[string]
 	if err != nil {
 		return nil, nil, err
 	}
-	account, err := h.account(who, terms, fields["account"])
+	account, err := h.account(who, fields["account"])
 	if err != nil {
 		return nil, nil, err
 	}
@@ -139,7 +139,7 @@ func unknownAsset(code string) error {
 
 // account is the other party on the ledger. It may be another one than the one
 // that signed in, and need not exist; our own accounts are nobody's.
-func (h *Handler) account(who anchor.Identity, terms *anchor.Terms, given string) (anchor.Address, error) {
+func (h *Handler) account(who anchor.Identity, given string) (anchor.Address, error) {
 	if given == "" {
 		given = who.Account
 		if who.Muxed != "" {
@@ -150,7 +150,9 @@ func (h *Handler) account(who anchor.Identity, terms *anchor.Terms, given string
 	if err != nil {
 		return "", err
 	}
-	if g := a.Account(); g == terms.Account || g == terms.Asset.Issuer || slices.Contains(h.cfg.Own, g) {
+	g := a.Account()
+	ours := func(t *anchor.Terms) bool { return g == t.Account || g == t.Asset.Issuer }
+	if slices.ContainsFunc(h.cfg.Terms, ours) || slices.Contains(h.cfg.Own, g) {
 		return "", invalid("account_ours", "account", "this account is the anchor's own")
 	}
 	return a, nil

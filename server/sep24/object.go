@@ -38,6 +38,8 @@ type Object struct {
 	DepositMemo     string `json:"deposit_memo,omitempty"`
 	DepositMemoType string `json:"deposit_memo_type,omitempty"`
 
+	ClaimableBalanceID string `json:"claimable_balance_id,omitempty"`
+
 	WithdrawAnchorAccount string `json:"withdraw_anchor_account,omitempty"`
 	WithdrawMemo          string `json:"withdraw_memo,omitempty"`
 	WithdrawMemoType      string `json:"withdraw_memo_type,omitempty"`
@@ -107,6 +109,7 @@ func (h *Handler) Object(t *anchor.Transaction, lang string, resume bool) *Objec
 	}
 	if t.Kind == anchor.Deposit {
 		o.To = string(t.Account)
+		o.ClaimableBalanceID = t.BalanceID
 		o.DepositMemo, o.DepositMemoType = t.Memo.Value, string(t.Memo.Type)
 	} else {
 		o.From = string(t.Account)

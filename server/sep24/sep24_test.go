@@ -408,6 +408,7 @@ func TestStartRefusals(t *testing.T) {
 		{"bad account", "deposit", fields{"account": "GABC"}, "G or M"},
 		{"our own account", "deposit", fields{"account": distribution}, "own"},
 		{"another of ours", "deposit", fields{"account": feeAccount}, "own"},
+		{"another asset's issuer", "deposit", fields{"asset_code": "native", "account": issuer}, "own"},
 		{"the issuer", "withdraw", fields{"account": issuer}, "own"},
 		{"memo without type", "deposit", fields{"memo": "1"}, "memo"},
 		{"type without memo", "deposit", fields{"memo_type": "text"}, "memo is required"},

@@ -134,10 +134,18 @@ func scanBankPayout(r scanner, k *Keys) (*anchor.BankPayout, error) {
 }
 
 // CreateBankPayout stores an order to the bank before the bank is asked, and
-// wakes the rail. A second one for the same cause, purpose and ordinal is
-// a Conflict with code "duplicate", and so is a second one in place of the same
-// refused order.
+// wakes the rail. One that is above a limit waits for a second person. A second
+// one for the same cause, purpose and ordinal is a Conflict with code
+// "duplicate", and so is a second one in place of the same refused order.
 func (t *Tx) CreateBankPayout(p *anchor.BankPayout) error {
+	p.RequestedBy = t.askedBy(p.RequestedBy)
+	above, err := t.aboveLimit(ordersWithin, p.Purpose, p.Asset, p.Amount, p.CreatedAt)
+	if err != nil {
+		return err
+	}
+	if above != "" {
+		p.State, p.Reason = anchor.BankApproval, above
+	}
 	box, err := t.box().seal("bank_payouts:"+p.ID, p.To)
 	if err != nil {
 		return err

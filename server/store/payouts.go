@@ -26,10 +26,19 @@ func scanPayout(r scanner, _ *Keys) (*anchor.Payout, error) {
 	return &p, err
 }
 
-// CreatePayout stores an intent and wakes the payout engine. A second intent
-// for the same cause, purpose and ordinal is a Conflict with code "duplicate".
+// CreatePayout stores an intent and wakes the payout engine. One that is above a
+// limit waits for a second person instead. A second intent for the same cause,
+// purpose and ordinal is a Conflict with code "duplicate".
 func (t *Tx) CreatePayout(p *anchor.Payout) error {
-	_, err := t.exec(`INSERT INTO payouts (`+payoutColumns+`) VALUES (`+placeholders(21)+`)`,
+	p.RequestedBy = t.askedBy(p.RequestedBy)
+	above, err := t.aboveLimit(payoutsWithin, p.Purpose, p.Asset, p.Amount, p.CreatedAt)
+	if err != nil {
+		return err
+	}
+	if above != "" {
+		p.State, p.Reason = anchor.PayoutApproval, above
+	}
+	_, err = t.exec(`INSERT INTO payouts (`+payoutColumns+`) VALUES (`+placeholders(21)+`)`,
 		p.ID, p.CauseKind, p.CauseID, p.Purpose, p.Ordinal, p.Operation, p.Asset.String(), p.Amount, p.Fee, p.Source, p.Destination, p.Memo.Type, p.Memo.Value,
 		p.State, p.Envelope, p.Attempts, p.Reason, p.RequestedBy, p.ResultID, micros(p.NotBefore), micros(p.CreatedAt))
 	t.Notify(TopicPayouts)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -152,6 +153,36 @@ func (t *Tx) Retry(a *anchor.Transaction, terms *anchor.Terms, now time.Time) er
 	return t.again(a, terms, a.Retry, now)
 }
 
+// RetryPayout queues a parked intent as if it had never been tried, by a person's
+// word. One that pays a transaction out goes through the transaction's Retry.
+func (t *Tx) RetryPayout(id string, terms []*anchor.Terms, now time.Time) error {
+	p, err := t.Payout(id)
+	switch {
+	case err != nil:
+		return err
+	case p.State != anchor.PayoutParked:
+		return &anchor.Error{Kind: anchor.Conflict, Code: "not_parked", Message: "the payout is " + string(p.State) + ": only one that is parked is tried again"}
+	case !p.PaysOut():
+		return t.requeue(p)
+	}
+	a, err := t.Transaction(p.CauseID)
+	if err != nil {
+		return err
+	}
+	for _, offered := range terms {
+		if offered.Asset == a.Asset {
+			return t.Retry(a, offered, now)
+		}
+	}
+	return &anchor.Error{Kind: anchor.Conflict, Code: "not_offered", Message: a.Asset.Code + " is no longer offered"}
+}
+
+// requeue lets an intent begin anew.
+func (t *Tx) requeue(p *anchor.Payout) error {
+	p.State, p.Reason, p.Attempts, p.NotBefore = anchor.PayoutQueued, "", 0, time.Time{}
+	return t.SavePayout(p)
+}
+
 func (t *Tx) again(a *anchor.Transaction, terms *anchor.Terms, step func(time.Time) error, now time.Time) error {
 	if err := step(now); err != nil {
 		return err
@@ -203,16 +234,28 @@ func (t *Tx) payOnLedger(a *anchor.Transaction, terms *anchor.Terms, now time.Ti
 	for _, p := range all {
 		switch p.State {
 		case anchor.PayoutQueued, anchor.PayoutParked, anchor.PayoutWaiting:
-			p.State, p.Reason, p.Attempts, p.NotBefore = anchor.PayoutQueued, "", 0, time.Time{}
-			return t.SavePayout(p)
+			return t.requeue(p)
 		case anchor.PayoutInEnvelope, anchor.PayoutApproval:
 			return nil
 		case anchor.PayoutPaid:
+			if back, err := t.reclaimed(p); err != nil || back {
+				if err != nil {
+					return err
+				}
+				continue
+			}
 			return &anchor.Error{Kind: anchor.Conflict, Code: "paid_already", Message: "it was paid on the ledger by the payout " + p.ID}
 		case anchor.PayoutCancelled:
 		}
 	}
 	return t.CreatePayout(a.Payout(NewID(), terms.Account, len(all), now))
+}
+
+// reclaimed reports whether what an intent paid has come back, because nobody
+// claimed it.
+func (t *Tx) reclaimed(p *anchor.Payout) (bool, error) {
+	all, err := t.PayoutsOf(p.CauseKind, p.CauseID, anchor.ForReclaim)
+	return slices.ContainsFunc(all, func(r *anchor.Payout) bool { return r.Ordinal == p.Ordinal && r.State == anchor.PayoutPaid }), err
 }
 
 // payee is where a withdrawal is paid to: the method's answers, and the

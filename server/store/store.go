@@ -38,6 +38,8 @@ type Store struct {
 	write *sql.DB // one connection
 	read  *sql.DB
 
+	limits map[anchor.Asset]limit // see Limit
+
 	limit   time.Duration // of one group commit
 	queue   chan *update
 	stop    chan struct{}

@@ -1,0 +1,131 @@
+package store
+
+import (
+	"math"
+	"strings"
+	"time"
+
+	"windlass/server/anchor"
+)
+
+// The reasons of intents and orders that wait for a second person.
+const (
+	AbovePayoutLimit = "payout_limit"
+	AboveDailyLimit  = "daily_limit"
+)
+
+// limitedWithin is the time that a daily limit is about.
+const limitedWithin = 24 * time.Hour
+
+type limit struct{ single, daily anchor.Amount }
+
+// Limit says above which amounts a payout or a refund, on the ledger or at the
+// bank, waits for a second person's word: the limits of the terms, and of several
+// that share their money at the bank the lowest there. Call it before the first
+// update.
+func (s *Store) Limit(terms []*anchor.Terms) {
+	s.limits = map[anchor.Asset]limit{}
+	lower := func(a, b anchor.Amount) anchor.Amount {
+		if a == 0 || b != 0 && b < a {
+			return b
+		}
+		return a
+	}
+	for _, t := range terms {
+		for _, asset := range []anchor.Asset{t.Asset, t.OffChain} {
+			l := s.limits[asset]
+			s.limits[asset] = limit{lower(l.single, t.PayoutLimit), lower(l.daily, t.DailyLimit)}
+		}
+	}
+}
+
+// What left, or is about to, counts from when it was asked for. What waits for a
+// person does not: it would keep all others waiting.
+const (
+	payoutsWithin = `SELECT COALESCE(SUM(amount / 10000000), 0), COALESCE(SUM(amount % 10000000), 0) FROM payouts
+		WHERE asset = $1 AND created_at > $2 AND purpose IN ('payout', 'refund') AND state NOT IN ('approval', 'cancelled')`
+	ordersWithin = `SELECT COALESCE(SUM(amount / 10000000), 0), COALESCE(SUM(amount % 10000000), 0) FROM bank_payouts
+		WHERE asset = $1 AND created_at > $2 AND purpose IN ('payout', 'refund') AND state NOT IN ('approval', 'cancelled')`
+)
+
+// aboveLimit is the reason why amount more must wait for a second person, "" if
+// it need not. within is one of the statements above.
+func (t *Tx) aboveLimit(within string, purpose anchor.Purpose, asset anchor.Asset, amount anchor.Amount, now time.Time) (string, error) {
+	l := t.s.limits[asset]
+	switch {
+	case purpose != anchor.ForPayout && purpose != anchor.ForRefund:
+		return "", nil
+	case l.single > 0 && amount > l.single:
+		return AbovePayoutLimit, nil
+	case l.daily == 0:
+		return "", nil
+	}
+	type parts struct{ whole, rest int64 } // each of which adds up without overflow
+	sum, err := list(t, func(r scanner, _ *Keys) (p parts, err error) { return p, r.Scan(&p.whole, &p.rest) }, within, asset.String(), micros(now.Add(-limitedWithin)))
+	if err != nil {
+		return "", err
+	}
+	whole := sum[0].whole + sum[0].rest/int64(anchor.One)
+	rest := anchor.Amount(sum[0].rest % int64(anchor.One))
+	if whole >= math.MaxInt64/int64(anchor.One) || anchor.Amount(whole)*anchor.One > l.daily-amount-rest {
+		return AboveDailyLimit, nil
+	}
+	return "", nil
+}
+
+// askedBy is who asked for an intent or order: whoever is named, or whose update
+// this is if that is a person.
+func (t *Tx) askedBy(named string) string {
+	if named == "" && strings.HasPrefix(string(t.actor), staff) {
+		return string(t.actor)
+	}
+	return named
+}
+
+// staff begins the names of people among the actors.
+const staff = "staff:"
+
+// ApprovePayout lets an intent go that waits for a second person. by is that
+// person's actor, and must be another than the one who asked for it: else it is a
+// Conflict with code "four_eyes".
+func (t *Tx) ApprovePayout(id, by string) error {
+	p, err := t.Payout(id)
+	if err != nil {
+		return err
+	}
+	if err := approvable(p.State == anchor.PayoutApproval, p.RequestedBy, by); err != nil {
+		return err
+	}
+	if err := t.requeue(p); err != nil {
+		return err
+	}
+	return t.audit("", anchor.Step{Event: anchor.Event("approved payout " + id), At: time.Now()})
+}
+
+// ApproveBankPayout is ApprovePayout for an order to the bank.
+func (t *Tx) ApproveBankPayout(id, by string) error {
+	p, err := t.BankPayout(id)
+	if err != nil {
+		return err
+	}
+	if err := approvable(p.State == anchor.BankApproval, p.RequestedBy, by); err != nil {
+		return err
+	}
+	p.State, p.Reason, p.NotBefore = anchor.BankQueued, "", time.Time{}
+	if err := t.SaveBankPayout(p); err != nil {
+		return err
+	}
+	return t.audit("", anchor.Step{Event: anchor.Event("approved order " + id), At: time.Now()})
+}
+
+func approvable(waits bool, asked, by string) error {
+	switch {
+	case !waits:
+		return &anchor.Error{Kind: anchor.Conflict, Code: "not_in_approval", Message: "it does not wait for anybody's approval"}
+	case strings.TrimPrefix(by, staff) == "":
+		return &anchor.Error{Kind: anchor.Invalid, Field: "by", Message: "an approval is somebody's"}
+	case strings.TrimPrefix(by, staff) == strings.TrimPrefix(asked, staff):
+		return &anchor.Error{Kind: anchor.Conflict, Code: "four_eyes", Message: "whoever asked for it cannot approve it; somebody else must"}
+	}
+	return nil
+}
