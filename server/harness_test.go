@@ -205,6 +205,9 @@ type polled struct {
 	WithdrawMemo          string `json:"withdraw_memo"`
 	MoreInfoURL           string `json:"more_info_url"`
 	Refunds               struct {
+		AmountRefunded string `json:"amount_refunded"`
+		AmountFee      string `json:"amount_fee"`
+
 		Payments []struct{ Amount string } `json:"payments"`
 	} `json:"refunds"`
 }

@@ -37,9 +37,12 @@ type citizen struct {
 	trusts  bool // and its trustline
 	token   string
 	tokenAt time.Time
+	closed  time.Time // the ledger of their last transaction
 
-	owns anchor.Amount // of the anchor's asset, by what they have done and been told
-	paid []string      // withdrawals that the bank has paid
+	// What they have by what they have done and been told.
+	owns   anchor.Amount // of the anchor's asset on the ledger
+	owed   anchor.Amount // what will come back to them there
+	banked anchor.Amount // more, or less, in their bank account than at first
 }
 
 // newCitizen decides what one does by the seed and the number alone.
@@ -53,7 +56,7 @@ func newCitizen(l *lifetime, number int) *citizen {
 	c.key = key
 	whole := time.Duration(l.sim.days) * day
 	first := time.Duration(c.dice.Int64N(int64(whole)))
-	for range 1 + c.dice.IntN(3) {
+	for range 1 + c.dice.IntN(4) {
 		at := first
 		if len(c.visits) > 0 {
 			at = c.visits[len(c.visits)-1] + time.Hour + time.Duration(c.dice.Int64N(int64(min(4*day, whole/2))))
@@ -316,8 +319,12 @@ func (c *citizen) poll(o *order) (*polled, error) {
 	}
 	tx := &a.Transaction
 	if tx.AmountOut != "" {
-		if in, out, fee := anchor.MustAmount(tx.AmountIn), anchor.MustAmount(tx.AmountOut), anchor.MustAmount(tx.AmountFee); out != in-fee {
-			c.find("%s: %s - %s is not %s", o.id, tx.AmountIn, tx.AmountFee, tx.AmountOut)
+		left := anchor.MustAmount(tx.AmountIn) - anchor.MustAmount(tx.AmountFee)
+		if r := tx.Refunds; r.AmountRefunded != "" {
+			left -= anchor.MustAmount(r.AmountRefunded) + anchor.MustAmount(r.AmountFee)
+		}
+		if left != anchor.MustAmount(tx.AmountOut) {
+			c.find("%s does not add up: %+v", o.id, *tx)
 		}
 	}
 	return tx, nil
@@ -361,22 +368,29 @@ func (c *citizen) completed(o *order) error {
 	}
 	if o.kind == "deposit" {
 		c.owns += o.out
-		c.count("deposits")
-		return nil
+	} else {
+		c.banked += o.out
 	}
-	c.paid = append(c.paid, o.id)
-	c.count("withdrawals")
 	return nil
 }
 
 // transfer sends money to the anchor at the bank.
 func (c *citizen) transfer(amount anchor.Amount, reference string) error {
 	key := fmt.Sprintf("%d %d", c.number, c.dice.Uint64())
+	c.banked -= amount
 	return c.insist("transfer at the bank", func() error {
 		return c.ask(http.MethodPost, "http://"+hostBank+"/bank/api/transfers", http.Header{"Idempotency-Key": {key}}, map[string]string{
 			"amount": amount.String(), "currency": "USD", "reference": reference, "payer_name": "Ada Lovelace", "payer_account": c.bankAccount(),
 		}, nil)
 	})
+}
+
+// comesBack has a transfer or payment that is wrong come back in the end.
+func comesBack(to *anchor.Amount, amount anchor.Amount, err error) error {
+	if err == nil {
+		*to += amount
+	}
+	return err
 }
 
 func (c *citizen) bankAccount() string { return fmt.Sprintf("5550%06d", c.number) }
@@ -450,6 +464,11 @@ func (c *citizen) submit(memo txnbuild.Memo, ops ...txnbuild.Operation) error {
 		if sub.Outcome == horizon.Failed {
 			return err
 		}
+		if err != nil {
+			return later(err)
+		}
+		l, err := c.plain.Ledger(c.ctx, sub.Ledger)
+		c.closed = l.ClosedAt
 		return later(err)
 	})
 }

@@ -42,11 +42,13 @@ func init() { // what it calls needs the table
 		{"deposit before there is a trustline", 6, first, (*citizen).depositsWithoutTrustline},
 		{"deposit with a wrong reference first", 3, always, (*citizen).depositsUnderWrongReference},
 		{"deposit too little first", 3, always, (*citizen).depositsTooLittle},
+		{"deposit too much", 3, always, (*citizen).depositsTooMuch},
 		{"deposit twice", 3, always, (*citizen).depositsTwice},
 		{"deposit too late", 2, always, (*citizen).depositsTooLate},
+		{"deposit at the last moment", 3, always, (*citizen).depositsLast},
 		{"deposit never paid", 3, always, (*citizen).depositsNothing},
 		{"deposit page left", 3, always, (*citizen).leavesThePage},
-		{"withdrawal", 60, rich, (*citizen).withdraws},
+		{"withdrawal", 90, rich, (*citizen).withdraws},
 		{"withdrawal to a muxed address", 4, rich, (*citizen).withdrawsMuxed},
 		{"withdrawal with a wrong memo first", 4, rich, withdrawsWith(txnbuild.MemoID(4711))},
 		{"withdrawal with a text for a memo first", 4, rich, withdrawsWith(txnbuild.MemoText("thanks"))},
@@ -55,6 +57,7 @@ func init() { // what it calls needs the table
 		{"withdrawal too little first", 4, rich, (*citizen).withdrawsTooLittle},
 		{"withdrawal twice", 4, rich, (*citizen).withdrawsTwice},
 		{"withdrawal too late", 3, rich, (*citizen).withdrawsTooLate},
+		{"withdrawal at the last moment", 4, rich, (*citizen).withdrawsLast},
 		{"withdrawal never paid", 3, rich, (*citizen).withdrawsNothing},
 		{"withdrawal to a closed account", 3, rich, withdrawsTo("00000000")},
 		{"withdrawal that the bank returns", 3, rich, withdrawsTo("99999999")},
@@ -163,11 +166,13 @@ func (c *citizen) again(wrong func(*order) error) error {
 }
 
 func (c *citizen) depositsUnderWrongReference() error {
-	return c.again(func(o *order) error { return c.transfer(o.in, fmt.Sprintf("for my deposit %d", c.number)) })
+	return c.again(func(o *order) error {
+		return comesBack(&c.banked, o.in, c.transfer(o.in, fmt.Sprintf("for my deposit %d", c.number)))
+	})
 }
 
 func (c *citizen) depositsTooLittle() error {
-	return c.again(func(o *order) error { return c.transfer(5*anchor.One, o.reference) })
+	return c.again(func(o *order) error { return comesBack(&c.banked, 5*anchor.One, c.transfer(5*anchor.One, o.reference)) })
 }
 
 func (c *citizen) depositsTwice() error {
@@ -176,7 +181,7 @@ func (c *citizen) depositsTwice() error {
 		err = c.transfer(o.in, o.reference)
 	}
 	if err == nil {
-		err = c.transfer(o.in, o.reference)
+		err = comesBack(&c.banked, o.in, c.transfer(o.in, o.reference))
 	}
 	if err == nil {
 		err = c.completed(o)
@@ -189,6 +194,25 @@ func (c *citizen) late(o *order) error {
 	return c.sleep(time.Until(o.deadline) + time.Duration(c.dice.Int64N(int64(8*time.Hour))))
 }
 
+// isLate is what becomes of money that came too late: it is taken all the same,
+// or comes back.
+func (c *citizen) isLate(o *order, back *anchor.Amount) error {
+	if c.revives && o.kind == "withdraw" {
+		return c.completed(o)
+	}
+	if err := c.sleep(12 * hour); err != nil {
+		return err
+	}
+	tx, err := c.until(o, "expired", "completed")
+	if err == nil && tx.Status == "completed" && c.revives {
+		return c.completed(o)
+	}
+	if err == nil && tx.Status == "completed" {
+		err = fmt.Errorf("%s was paid too late, and is completed", o.id)
+	}
+	return comesBack(back, o.in, err)
+}
+
 func (c *citizen) depositsTooLate() error {
 	o, err := c.ordered(true)
 	if err == nil {
@@ -198,7 +222,27 @@ func (c *citizen) depositsTooLate() error {
 		err = c.transfer(o.in, o.reference)
 	}
 	if err == nil {
-		_, err = c.until(o, "expired")
+		err = c.isLate(o, &c.banked)
+	}
+	return err
+}
+
+// lastMoment waits until the deadline is near.
+func (c *citizen) lastMoment(o *order) error {
+	return c.sleep(time.Until(o.deadline) - time.Minute - time.Duration(c.dice.Int64N(int64(5*time.Minute))))
+}
+
+// depositsLast is in time, however late the anchor hears of it.
+func (c *citizen) depositsLast() error {
+	o, err := c.ordered(true)
+	if err == nil {
+		err = c.lastMoment(o)
+	}
+	if err == nil {
+		err = c.transfer(o.in, o.reference)
+	}
+	if err == nil {
+		err = c.completed(o)
 	}
 	return err
 }
@@ -284,7 +328,7 @@ func (c *citizen) withdrawsMuxed() error {
 
 func withdrawsWith(memo txnbuild.Memo) func(*citizen) error {
 	return func(c *citizen) error {
-		return c.withdrawsAfter(func(o *order) error { return c.pay(o.account, o.in, memo) })
+		return c.withdrawsAfter(func(o *order) error { return comesBack(&c.owed, o.in, c.pay(o.account, o.in, memo)) })
 	}
 }
 
@@ -304,12 +348,12 @@ func (c *citizen) withdrawsTooLittle() error {
 		if err != nil {
 			return err
 		}
-		return c.pay(o.account, o.in/2, txnbuild.MemoID(n))
+		return comesBack(&c.owed, o.in/2, c.pay(o.account, o.in/2, txnbuild.MemoID(n)))
 	})
 }
 
 func (c *citizen) withdrawsTwice() error {
-	return c.withdrawsAfter(c.payRight)
+	return c.withdrawsAfter(func(o *order) error { return comesBack(&c.owed, o.in, c.payRight(o)) })
 }
 
 func (c *citizen) withdrawsTooLate() error {
@@ -321,7 +365,26 @@ func (c *citizen) withdrawsTooLate() error {
 		err = c.payRight(o)
 	}
 	if err == nil {
-		_, err = c.until(o, "expired")
+		err = c.isLate(o, &c.owed)
+	}
+	return err
+}
+
+// withdrawsLast is in time if its ledger closes in time, however late the anchor
+// reads it.
+func (c *citizen) withdrawsLast() error {
+	o, err := c.wanted(c.bankAccount())
+	if err == nil {
+		err = c.lastMoment(o)
+	}
+	if err == nil {
+		err = c.payRight(o)
+	}
+	if err == nil && c.closed.After(o.deadline) { // the ledgers stood still
+		return c.isLate(o, &c.owed)
+	}
+	if err == nil {
+		err = c.completed(o)
 	}
 	return err
 }
@@ -334,16 +397,38 @@ func (c *citizen) withdrawsNothing() error {
 	return err
 }
 
-// withdrawsTo is paid back by the bank, and then held for a person.
+// withdrawsTo an account that cannot be paid: the bank returns it, and staff
+// refund it.
 func withdrawsTo(account string) func(*citizen) error {
 	return func(c *citizen) error {
 		o, err := c.wanted(account)
 		if err == nil {
-			err = c.payRight(o)
+			err = comesBack(&c.owed, o.in, c.payRight(o))
 		}
 		if err == nil {
-			_, err = c.until(o, "on_hold")
+			err = c.refunded(o)
 		}
 		return err
 	}
+}
+
+// refunded waits until everything went back.
+func (c *citizen) refunded(o *order) error {
+	tx, err := c.until(o, "refunded")
+	if err == nil && anchor.MustAmount(tx.AmountOut) != 0 {
+		err = fmt.Errorf("%s is refunded, and %s of it paid out", o.id, tx.AmountOut)
+	}
+	return err
+}
+
+// depositsTooMuch is held, and refunded by staff.
+func (c *citizen) depositsTooMuch() error {
+	o, err := c.ordered(true)
+	if err == nil {
+		err = comesBack(&c.banked, 2*o.in, c.transfer(2*o.in, o.reference))
+	}
+	if err == nil {
+		err = c.refunded(o)
+	}
+	return err
 }

@@ -32,7 +32,7 @@ import (
 func TestSimulation(t *testing.T) {
 	t.Parallel()
 	s := simulation{
-		days: setting(t, "SIMULATE_DAYS", 1), customers: setting(t, "SIMULATE_CUSTOMERS", 50),
+		days: setting(t, "SIMULATE_DAYS", 1), customers: setting(t, "SIMULATE_CUSTOMERS", 30),
 		seed: uint64(setting(t, "SIMULATE_SEED", 1)), dir: simulationFolder(t),
 	}
 	began := time.Now()
@@ -102,6 +102,7 @@ func (s *simulation) live(t *testing.T) {
 	l.startAnchor()
 	l.begins = time.Now()
 	l.ends = l.begins.Add(time.Duration(s.days) * 24 * time.Hour)
+	go l.clerk()
 	for _, k := range troubles {
 		l.troubled.Go(func() { l.trouble(k) })
 	}
@@ -116,6 +117,8 @@ func (s *simulation) live(t *testing.T) {
 	}
 	l.troubled.Wait()
 	l.busy.Wait()
+	<-time.After(settleTime)
+	l.clear() // what staff have not seen yet
 	<-time.After(settleTime)
 	l.finalCheck()
 	l.end()
@@ -133,8 +136,8 @@ func (l *lifetime) summary() string {
 	lived := time.Since(l.begins)
 	fmt.Fprintf(b, "%d days and %s to settle, seed %d: %d customers, %d visits, %d ledgers\n",
 		l.sim.days, (lived - time.Duration(l.sim.days)*24*time.Hour).Round(time.Minute), l.sim.seed, len(l.everybody), l.counts["visits"], l.ledgers)
-	fmt.Fprintf(b, "  deposits paid out %d, withdrawals paid out %d, refunds %d, starts of the anchor %d, requests to Horizon that failed %d\n",
-		l.counts["deposits"], l.counts["withdrawals"], l.counts["refunds"], l.counts["starts"], l.struck)
+	fmt.Fprintf(b, "  deposits %d, withdrawals %d, refunds %d, starts of the anchor %d, requests to Horizon that failed %d\n",
+		l.verdict.Deposits, l.verdict.Withdrawals, l.verdict.Refunds, l.counts["starts"], l.struck)
 	for _, sort := range []string{"errand", "trouble"} {
 		var parts []string
 		for _, name := range slices.Sorted(maps.Keys(l.counts)) {

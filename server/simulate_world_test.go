@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"windlass/server/anchor"
 	"windlass/server/horizon"
 	"windlass/server/rail"
 	"windlass/server/sandbox"
@@ -32,9 +34,12 @@ const ledgerTime = 5 * time.Second
 
 // A lifetime is the world that a simulation happens in.
 type lifetime struct {
-	sim  *simulation
-	ctx  context.Context
-	stop context.CancelFunc
+	sim *simulation
+	// revives is an anchor that takes late money and sends back by itself what it
+	// cannot use; the other one leaves all of that to its staff.
+	revives bool
+	ctx     context.Context
+	stop    context.CancelFunc
 
 	net     inProcess
 	client  *http.Client // of everybody but the anchor
@@ -52,6 +57,7 @@ type lifetime struct {
 	stopped int           // how many want it to stand still
 	running *running
 	balance *balance
+	verdict *verdict // the last
 
 	begins, ends   time.Time
 	everybody      []*citizen
@@ -75,7 +81,7 @@ type running struct {
 
 // newLifetime makes a network, a bank and an anchor's folder and accounts.
 func newLifetime(ctx context.Context, s *simulation) (l *lifetime, err error) {
-	l = &lifetime{sim: s, counts: map[string]int{}, turn: make(chan struct{}, 1)}
+	l = &lifetime{sim: s, revives: s.seed%2 == 0, counts: map[string]int{}, turn: make(chan struct{}, 1)}
 	l.ctx, l.stop = context.WithCancel(ctx)
 	if err := l.openLogs(); err != nil {
 		return nil, err
@@ -94,13 +100,19 @@ func newLifetime(ctx context.Context, s *simulation) (l *lifetime, err error) {
 	if err != nil {
 		return nil, err
 	}
-	l.cfg, err = Load(l.path(configFile), []string{
+	environ := []string{
 		envPrefix + "PUBLIC_URL=http://" + hostPublic, envPrefix + "ADMIN_URL=http://" + hostAdmin,
 		envPrefix + "NETWORK_HORIZON=http://" + hostHorizon,
 		// Short, so that being late or never paying does not take half a month.
 		envPrefix + "ASSETS_0_DEPOSIT_WINDOW=12h", envPrefix + "ASSETS_0_WITHDRAW_WINDOW=6h",
-	})
-	if err != nil {
+	}
+	if l.revives {
+		for _, reason := range []string{"NO_MEMO", "UNKNOWN_MEMO", "WRONG_MEMO_KIND", "WRONG_ASSET", "SHORT", "SECOND", "UNKNOWN_REFERENCE"} {
+			environ = append(environ, envPrefix+"UNMATCHED_"+reason+"=refund")
+		}
+		environ = append(environ, envPrefix+"UNMATCHED_LATE=revive")
+	}
+	if l.cfg, err = Load(l.path(configFile), environ); err != nil {
 		return nil, err
 	}
 	l.bank, err = rail.OpenSimulated(l.cfg.Rail.Path, rail.SimulatedConfig{
@@ -187,7 +199,7 @@ func (l *lifetime) startAnchor() {
 		l.find("the anchor does not start: %v", err)
 		return
 	}
-	a.incoming.CheckEvery, a.incoming.ExpireEvery = 5*time.Minute, 5*time.Minute
+	a.incoming.CheckEvery, a.incoming.ExpireEvery, a.incoming.DecideEvery = 5*time.Minute, 5*time.Minute, 5*time.Minute
 	a.payouts.Poll = 5 * time.Minute
 	a.rail.Poll, a.rail.Rail = 5*time.Minute, l.line
 	r.app = a
@@ -279,51 +291,56 @@ func (l *lifetime) check(when string) *verdict {
 	return v
 }
 
-// finalCheck is the last one: nothing is under way, and everybody owns what they
-// were told.
+// finalCheck is the last one: nothing is under way, and everybody has what they
+// were told, on the ledger and at the bank.
 func (l *lifetime) finalCheck() {
-	if v := l.check("in the end"); v.Open > 0 {
-		l.find("in the end %d payouts and orders are still under way", v.Open)
+	l.verdict = l.check("in the end")
+	if v := l.verdict; v.Open+v.Parked > 0 {
+		l.find("in the end %d payouts and orders are still under way, and %d wait for a person", v.Open, v.Parked)
+	}
+	banked, err := l.banked()
+	if err != nil {
+		l.find("the bank's file cannot be read: %v", err)
 	}
 	for _, c := range l.everybody {
-		c.settle()
-	}
-	l.bankPaid()
-}
-
-// settle holds what the customer owns on the ledger against what they should.
-func (c *citizen) settle() {
-	if !c.exists {
-		return
-	}
-	a, err := c.plain.Account(c.ctx, c.key.Address())
-	if err != nil {
-		c.find("customer %d: %v", c.number, err)
-		return
-	}
-	if b, _ := a.Balance(c.cfg.terms[0].Asset); b.Amount != c.owns {
-		c.find("customer %d (%s) owns %s, and was told of %s", c.number, c.key.Address(), b.Amount, c.owns)
-	}
-}
-
-// bankPaid holds what the bank has paid against the withdrawals that customers
-// were told are completed: each once, and nothing else.
-func (l *lifetime) bankPaid() {
-	account, err := l.bank.Account(l.ctx, time.Time{})
-	if err != nil {
-		l.find("the bank does not answer: %v", err)
-		return
-	}
-	var told, paid int
-	for _, c := range l.everybody {
-		told += len(c.paid)
-	}
-	for _, line := range account.Lines {
-		if line.Order != "" {
-			paid++
+		if has := banked[c.bankAccount()]; has != c.banked {
+			l.find("customer %d has got %s at the bank, and was told of %s", c.number, has, c.banked)
+		}
+		if !c.exists {
+			continue
+		}
+		a, err := l.plain.Account(l.ctx, c.key.Address())
+		if err != nil {
+			l.find("customer %d cannot be looked up: %v", c.number, err)
+			continue
+		}
+		if b, _ := a.Balance(l.cfg.terms[0].Asset); b.Amount != c.owns+c.owed {
+			l.find("customer %d (%s) has %s on the ledger, and was told of %s and %s that come back", c.number, c.key.Address(), b.Amount, c.owns, c.owed)
 		}
 	}
-	if told != paid {
-		l.find("the bank has paid %d times, customers were told of %d", paid, told)
+}
+
+// banked is what everybody has got from the anchor at the bank, less what they
+// paid.
+func (l *lifetime) banked() (_ map[string]anchor.Amount, err error) {
+	db, err := sql.Open("sqlite3", l.cfg.Rail.Path+"?_busy_timeout=10000&_query_only=true")
+	if err != nil {
+		return nil, err
 	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	rows, err := db.QueryContext(l.ctx, `SELECT account, SUM(CASE WHEN direction = 'in' THEN -amount WHEN fate = 'settled' THEN amount ELSE 0 END) FROM transfers GROUP BY account`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	all := map[string]anchor.Amount{}
+	for rows.Next() {
+		var account string
+		var amount anchor.Amount
+		if err := rows.Scan(&account, &amount); err != nil {
+			return nil, err
+		}
+		all[account] = amount
+	}
+	return all, rows.Err()
 }
