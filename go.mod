@@ -7,6 +7,7 @@ ignore ./frontend/node_modules
 tool github.com/99designs/gqlgen
 
 require (
+	code.dny.dev/ssrf v0.3.0
 	github.com/99designs/gqlgen v0.17.95
 	github.com/alecthomas/kong v1.17.0
 	github.com/caarlos0/env/v11 v11.4.2

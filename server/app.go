@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,6 +17,8 @@ import (
 	"windlass/server/horizon"
 	"windlass/server/incoming"
 	"windlass/server/language"
+	"windlass/server/notify"
+	"windlass/server/outside"
 	"windlass/server/payout"
 	"windlass/server/rail"
 	"windlass/server/sep1"
@@ -53,6 +56,8 @@ type app struct {
 	incoming *incoming.Incoming
 	payouts  *payout.Engine
 	rail     *rail.Engine
+	outside  *outside.Client
+	notify   *notify.Notifier
 
 	public http.Handler // wallets and customers
 	admin  http.Handler // staff
@@ -122,6 +127,10 @@ func (a *app) engines() {
 	a.incoming = incoming.New(incoming.Config{
 		Accounts: followed(cfg), Own: cfg.keys.channels(), Terms: cfg.terms, Policies: cfg.unmatched, Statement: rail.Cursor,
 	}, a.books, a.ledger, a.log.With("room", "incoming"))
+	a.outside = outside.New(outside.Config{AllowLoopback: cfg.AllowLoopback})
+	a.notify = notify.New(notify.Config{
+		Store: a.books, Client: a.outside, Signing: cfg.keys.Signing, Body: a.message, Logger: a.log.With("room", "notify"),
+	})
 	a.rail = rail.New(rail.Config{Store: a.books, Terms: cfg.terms, Rail: a.bank, Logger: a.log.With("room", "rail")})
 	var cursors []string
 	for _, account := range followed(cfg) {
@@ -132,6 +141,12 @@ func (a *app) engines() {
 		Passphrase: cfg.Network.Passphrase, Sources: []*keypair.Full{cfg.keys.Distribution},
 		Fee: cfg.keys.Fee, Channels: cfg.keys.Channels, Terms: cfg.terms, Own: own, Cursors: cursors, Hot: cfg.hot,
 	}, a.books, a.ledger, a.log.With("room", "payout"))
+}
+
+// message is what a wallet is told of a transaction: what GET /sep24/transaction
+// answers, without the way back into the page, which only its owner gets.
+func (a *app) message(t *anchor.Transaction) ([]byte, error) {
+	return json.Marshal(map[string]any{"transaction": a.sep24.Object(t, "", false)})
 }
 
 // currencies are what the bank must hold, each once.
@@ -152,7 +167,7 @@ func (a *app) Run(ctx context.Context, public, admin net.Listener) error {
 	return runAll(ctx,
 		serveOn(public, "public", a.public, a.log),
 		serveOn(admin, "admin", a.admin, a.log),
-		a.incoming, a.payouts, a.rail,
+		a.incoming, a.payouts, a.rail, a.notify,
 		sweeper{a.books, a.log},
 	)
 }
@@ -162,6 +177,9 @@ func (a *app) Close() error {
 	var errs []error
 	if a.ledger != nil {
 		a.ledger.Close()
+	}
+	if a.outside != nil {
+		a.outside.Close()
 	}
 	if a.bank != nil {
 		errs = append(errs, a.bank.Close())

@@ -121,15 +121,15 @@ func columnsOf(list string) []string {
 	return strings.Split(strings.Join(strings.Fields(list), ""), ",")
 }
 
-func placeholders(n int) string {
-	var b strings.Builder
-	for i := 1; i <= n; i++ {
-		if i > 1 {
-			b.WriteString(", ")
-		}
-		b.WriteString("$" + strconv.Itoa(i))
+func placeholders(n int) string { return placeholdersFrom(1, n) }
+
+// placeholdersFrom is n placeholders, the first numbered first.
+func placeholdersFrom(first, n int) string {
+	all := make([]string, n)
+	for i := range all {
+		all[i] = "$" + strconv.Itoa(first+i)
 	}
-	return b.String()
+	return strings.Join(all, ", ")
 }
 
 // values are texts as arguments of placeholders.
@@ -245,8 +245,8 @@ func isURL(s string) bool { return strings.HasPrefix(s, "https://") || strings.H
 
 // enqueue writes an outbox row. The callback has at most one, by its index.
 func (t *Tx) enqueue(a *anchor.Transaction, kind, url string, step anchor.Step) error {
-	_, err := t.exec(`INSERT INTO outbox (transaction_id, kind, url, status, state, attempts, not_before, created_at)
-		VALUES ($1, $2, $3, $4, 'due', 0, 0, $5) ON CONFLICT DO NOTHING`, a.ID, kind, url, step.To, micros(step.At))
+	_, err := t.exec(`INSERT INTO outbox (transaction_id, kind, url, host, status, state, attempts, not_before, created_at)
+		VALUES ($1, $2, $3, $4, $5, 'due', 0, 0, $6) ON CONFLICT DO NOTHING`, a.ID, kind, url, hostOf(url), step.To, micros(step.At))
 	t.Notify(TopicOutbox)
 	return err
 }

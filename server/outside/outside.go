@@ -1,0 +1,138 @@
+// Package outside is the one HTTP client for addresses that strangers named: a
+// wallet's callbacks, a client's domain.
+//
+// Whoever can make a server call an address of theirs can make it call its
+// neighbours: databases, metadata services, its own admin listener. So only
+// https on port 443 is called, only addresses of the public internet (judged
+// when the connection is made, so that a name which changes its address in
+// between gains nothing), without a proxy from the environment, without
+// following redirects, and with limits of time and size. On test networks an
+// operator can allow addresses of this machine.
+//
+// It must not know what the calls are for.
+package outside
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"syscall"
+	"time"
+
+	"code.dny.dev/ssrf"
+)
+
+// Config is what the operator decides.
+type Config struct {
+	// AllowLoopback lets addresses of this machine be called, with http and on
+	// any port. For test networks.
+	AllowLoopback bool
+	// Timeout bounds one call, its answer included; 10 s by default.
+	Timeout time.Duration
+}
+
+// maxAnswer is how much of an answer is read before its connection is given up
+// instead of kept.
+const maxAnswer = 64 << 10
+
+// Client calls addresses that strangers named. Use New.
+type Client struct {
+	cfg    Config
+	client *http.Client
+}
+
+// New makes a client.
+func New(c Config) *Client {
+	if c.Timeout <= 0 {
+		c.Timeout = 10 * time.Second
+	}
+	public := ssrf.New(ssrf.WithPorts(443))
+	guard := func(network, address string, raw syscall.RawConn) error {
+		if to, err := netip.ParseAddrPort(address); err == nil && c.AllowLoopback && to.Addr().Unmap().IsLoopback() {
+			return nil
+		}
+		return public.Safe(network, address, raw)
+	}
+	dialer := &net.Dialer{Timeout: c.Timeout, KeepAlive: 30 * time.Second, Control: guard}
+	return &Client{cfg: c, client: &http.Client{
+		Timeout: c.Timeout,
+		Transport: &http.Transport{
+			DialContext: dialer.DialContext, ForceAttemptHTTP2: true, TLSHandshakeTimeout: c.Timeout,
+			MaxIdleConns: 100, MaxIdleConnsPerHost: 2, MaxConnsPerHost: 8, IdleConnTimeout: time.Minute,
+			MaxResponseHeaderBytes: 32 << 10,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+// Close lets go of idle connections.
+func (c *Client) Close() { c.client.CloseIdleConnections() }
+
+// ErrForbidden says that an address is none that may be called.
+var ErrForbidden = errors.New("this address may not be called")
+
+// check refuses an address by its looks; where it leads is checked when it is
+// called.
+func (c *Client) check(address string) (*url.URL, error) {
+	u, err := url.Parse(address)
+	switch {
+	case err != nil || u.Host == "" || u.User != nil || u.Opaque != "":
+		return nil, fmt.Errorf("%w: it is malformed", ErrForbidden)
+	case c.cfg.AllowLoopback && (u.Scheme == "http" || u.Scheme == "https") && isLoopback(u.Hostname()):
+		return u, nil
+	case u.Scheme != "https":
+		return nil, fmt.Errorf("%w: it is not https", ErrForbidden)
+	case u.Port() != "" && u.Port() != "443":
+		return nil, fmt.Errorf("%w: its port is not 443", ErrForbidden)
+	}
+	return u, nil
+}
+
+func isLoopback(host string) bool {
+	a, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && a.Unmap().IsLoopback()
+}
+
+// Post sends a body, and returns the answer's status. An error means that there
+// was none; one that is ErrForbidden will not pass.
+func (c *Client) Post(ctx context.Context, address string, header http.Header, body []byte) (status int, err error) {
+	u, err := c.check(address)
+	if err != nil {
+		return 0, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), bytes.NewReader(body))
+	if err != nil {
+		return 0, fmt.Errorf("%w: it is malformed", ErrForbidden)
+	}
+	maps.Copy(req.Header, header)
+	req.Header.Set("User-Agent", "windlass")
+	res, err := c.client.Do(req)
+	if err != nil {
+		return 0, reason(err)
+	}
+	defer res.Body.Close()
+	// Read, so that the connection can be used again. What it says is nobody's business.
+	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, maxAnswer))
+	return res.StatusCode, nil
+}
+
+// reason is what went wrong without the address, which may hold secrets of the
+// wallet's.
+func reason(err error) error {
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		err = u.Err
+	}
+	for _, forbidden := range []error{ssrf.ErrProhibitedIP, ssrf.ErrProhibitedPort, ssrf.ErrProhibitedNetwork} {
+		if errors.Is(err, forbidden) {
+			return fmt.Errorf("%w: it does not lead to the public internet", ErrForbidden)
+		}
+	}
+	return err
+}
