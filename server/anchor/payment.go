@@ -48,6 +48,8 @@ const (
 	WrongAsset       = "wrong_asset"
 	UnknownReference = "unknown_reference"
 	UnknownOperation = "unknown_operation"
+	// ToClaim is no money yet: a claimable balance that was made for us.
+	ToClaim = "claimable_balance"
 	// UnknownReturn says that it brings an order's money back, the bank says, but
 	// the order was not paid, came back already, or was of another amount.
 	UnknownReturn = "unknown_return"

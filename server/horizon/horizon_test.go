@@ -217,7 +217,7 @@ func TestSupply(t *testing.T) {
 func TestTransactions(t *testing.T) {
 	t.Parallel()
 	const plain = `{"hash":"aa","successful":false,"ledger":7,"fee_account":"` + user + `","fee_charged":"100","paging_token":"30064775168","created_at":"2026-01-02T03:04:05Z"}`
-	const bump = `{"hash":"bb","successful":true,"ledger":8,"fee_account":"` + user + `","fee_charged":"200","paging_token":"34359742464","fee_bump_transaction":{"hash":"bb"},"inner_transaction":{"hash":"cc"}}`
+	const bump = `{"hash":"bb","successful":true,"ledger":8,"fee_account":"` + user + `","fee_charged":"200","paging_token":"34359742464","created_at":"2026-01-02T03:04:05Z","fee_bump_transaction":{"hash":"bb"},"inner_transaction":{"hash":"cc"}}`
 	answer := plain + "," + bump
 	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.RequestURI() != "/accounts/"+user+"/transactions?cursor=0&include_failed=true&limit=200&order=asc" {
@@ -230,9 +230,11 @@ func TestTransactions(t *testing.T) {
 		all[1].Inner() != "cc" || all[1].Listed() != "bb" {
 		t.Errorf("got %+v, %v", all, err)
 	}
-	answer = strings.Replace(plain, "paging_token", "Marke", 1)
-	if all, err := c.Transactions(t.Context(), user, "", horizon.PageSize); err == nil || anchor.KindOf(err) != anchor.Unavailable {
-		t.Errorf("without its cursor: %+v, %v", all, err)
+	for _, missing := range []string{"paging_token", "fee_account", "fee_charged", "created_at", "ledger"} {
+		answer = strings.Replace(plain, missing, "Marke", 1)
+		if all, err := c.Transactions(t.Context(), user, "", horizon.PageSize); err == nil || anchor.KindOf(err) != anchor.Unavailable {
+			t.Errorf("without its %s: %+v, %v", missing, all, err)
+		}
 	}
 }
 

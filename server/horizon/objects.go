@@ -217,8 +217,10 @@ type Transaction struct {
 	At         time.Time `json:"created_at"`
 	FeeAccount string    `json:"fee_account"`
 	FeeCharged int64     `json:"fee_charged,string"` // stroops
-	ResultXDR  string    `json:"result_xdr"`
-	FeeBump    struct {
+	// EnvelopeXDR is what was signed, ResultXDR what became of it.
+	EnvelopeXDR string `json:"envelope_xdr"`
+	ResultXDR   string `json:"result_xdr"`
+	FeeBump     struct {
 		Hash string `json:"hash"`
 	} `json:"fee_bump_transaction"`
 	InnerTransaction struct {
@@ -254,7 +256,9 @@ func (c *Client) Transactions(ctx context.Context, account, cursor string, limit
 		return nil, err
 	}
 	for _, t := range p.Embedded.Records {
-		if t.Cursor == "" || t.Hash == "" || t.Ledger == 0 {
+		// What is missing must not pass for nothing: the network charges a fee for
+		// every transaction.
+		if t.Cursor == "" || t.Hash == "" || t.Ledger == 0 || t.At.IsZero() || t.FeeAccount == "" || t.FeeCharged <= 0 {
 			return nil, unavailable(&Problem{Type: "incomplete_transaction", Status: 200})
 		}
 	}

@@ -11,10 +11,6 @@ import (
 	"windlass/server/store"
 )
 
-// Refused is the reason of a payment that could be read but not be booked as
-// what it is. It is our own fault, or somebody's malice; the log has the cause.
-const Refused = "refused"
-
 // refuseAfter is how often booking a payment must fail, while the books can be
 // written otherwise, until it is put aside.
 const refuseAfter = 3
@@ -154,7 +150,7 @@ func (f *follower) bookOne(tx *store.Tx, p horizon.Payment, paidOut, aside bool,
 	}
 	switch {
 	case aside && p.To == f.account:
-		return f.unmatched(tx, p, Refused, nil)
+		return f.unmatched(tx, p, anchor.Refused, nil)
 	case aside:
 		return nil // it left us: there is nothing to give back, and the log has it
 	case p.To == f.account && (f.ours(p.From.Account()) || p.Type == "create_account"):

@@ -2,9 +2,9 @@
 // becomes a row and a posting, and what a customer paid for a withdrawal is
 // credited to it.
 //
-// It holds the streams, the matching of payments to transactions, and the
-// expiry of what was never paid. It must not pay anything back: unmatched money
-// waits for a person, or a policy that lives elsewhere.
+// It holds the streams, the matching of payments to transactions, the policies
+// for what cannot be matched, and the expiry of what was never paid. It must not
+// pay anything itself: what goes back is an intent of the payout engine's.
 //
 // # Never skipped, never twice
 //
@@ -23,6 +23,28 @@
 // of the ledger is looked at: setting options or a trustline costs a fee and is
 // no payment, and so does what failed. For its own envelopes the payout engine
 // books the fee.
+//
+// The same transactions tell what moved our money without being a payment: a
+// claimable balance that was claimed, one that was made for us (which has not
+// arrived before it is claimed, and is a row without an amount), a clawback. If
+// they cannot be read, an operator hears of it and nobody waits for it.
+//
+// # What cannot be matched
+//
+// The operator says for each reason whether a person decides, or the money goes
+// back by itself (anchor.Policies). Deciding has a loop of its own, behind the
+// stream: a payment has the time at which it is decided about from when it is
+// booked, the intent is unique by the payment's id, and so it can stop anywhere.
+//
+// Two anchors that send each other's refunds back could do so for ever. Nothing
+// goes back by itself that came back: not with a memo of kind return, nor of kind
+// hash, which may name the returned transaction; nor what a sender pays with the
+// memo of a refund that it got within a day, in the same asset and no more of it.
+// So an answer to our refund is held. Whatever tricks that rule ends at the third
+// refund of a day.
+//
+// Payments of one sender that are too small for their withdrawal add up: they are
+// judged as one payment of their sum, once that is near enough.
 //
 // # Which ledger is this?
 //

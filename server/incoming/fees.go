@@ -2,6 +2,7 @@ package incoming
 
 import (
 	"context"
+	"errors"
 	"strconv"
 
 	"windlass/server/anchor"
@@ -42,39 +43,52 @@ func (f *follower) beginFees(ctx context.Context) error {
 	})
 }
 
-// readFees books what the network has charged the account up to now.
+// readFees books what the network has charged the account up to the head of the
+// ledger, and what moved its money without being a payment.
 //
 // Payments alone do not tell: a transaction that sets options or a trustline
-// pays nobody, one that failed has paid nobody, and both cost a fee.
-func (f *follower) readFees(ctx context.Context, host *horizon.Client) error {
+// pays nobody, one that failed has paid nobody, and both cost a fee; and a
+// balance that is claimed, or clawed back, is no payment.
+func (f *follower) readFees(ctx context.Context, host *horizon.Client, head horizon.Ledger) error {
 	for {
 		c, _, err := f.store.Cursor(ctx, FeesCursorName(f.account))
 		if err != nil {
 			return err
 		}
 		page, err := host.Transactions(ctx, f.account, c.Value, horizon.PageSize)
-		if err != nil || len(page) == 0 {
+		if err != nil {
 			return err
 		}
-		if err := f.bookFees(ctx, page); err != nil || len(page) < horizon.PageSize {
+		if err := f.verify(ctx, host, c, c.Ledger != 0); err != nil {
 			return err
+		}
+		full := len(page) == horizon.PageSize
+		read := make([]reading, len(page))
+		for i, t := range page {
+			if read[i], err = f.look(ctx, host, t); err != nil {
+				return err
+			}
+		}
+		moved, err := f.bookFees(ctx, read, head, !full)
+		if err != nil || !full {
+			return err
+		}
+		if !moved {
+			return errRepeats
 		}
 	}
 }
 
-// bookFees is one update: the fees of the page, and the cursor behind it. What
-// an envelope of the payout engine has cost is booked by the engine.
-func (f *follower) bookFees(ctx context.Context, page []horizon.Transaction) error {
-	envelope := map[string]bool{}
-	for _, t := range page {
-		if t.FeeAccount == f.account {
-			var err error
-			if envelope[t.Hash], err = f.isEnvelope(ctx, t.Inner()); err != nil {
-				return err
-			}
-		}
-	}
-	return f.store.Update(ctx, store.Ledger, func(tx *store.Tx) error {
+// errRepeats is a Horizon that shows the same full page again: whoever went on
+// would ask for ever, and never see what is behind it.
+var errRepeats = errors.New("this Horizon repeats a page though it was asked for what is behind it")
+
+// bookFees is one update: what the transactions did, and the cursor behind them;
+// up to the head if all was read. moved says that the cursor has moved. What an
+// envelope of the payout engine has cost is booked by the engine.
+func (f *follower) bookFees(ctx context.Context, page []reading, head horizon.Ledger, all bool) (moved bool, err error) {
+	err = f.store.Update(ctx, store.Ledger, func(tx *store.Tx) error {
+		moved = false
 		c, _, err := tx.Cursor(FeesCursorName(f.account))
 		if err != nil {
 			return err
@@ -83,22 +97,30 @@ func (f *follower) bookFees(ctx context.Context, page []horizon.Transaction) err
 		if err != nil {
 			return err
 		}
-		for _, t := range page {
-			id, err := parseCursor(t.Cursor)
+		for _, r := range page {
+			id, err := parseCursor(r.Cursor)
 			if err != nil {
 				return err
 			}
 			if id <= last {
 				continue
 			}
-			last, c.Value = id, t.Cursor
-			if t.FeeAccount != f.account || t.FeeCharged <= 0 || envelope[t.Hash] {
-				continue
+			last, c.Value, moved = id, r.Cursor, true
+			if r.FeeAccount == f.account && !r.envelope {
+				if err := tx.NetworkFee(r.At, r.Inner(), anchor.Amount(r.FeeCharged)); err != nil {
+					return err
+				}
 			}
-			if err := tx.Post(t.At, anchor.Move("network_fee", "", t.Hash, anchor.Native, anchor.Amount(t.FeeCharged), anchor.Distribution, anchor.NetworkFees)); err != nil {
-				return err
+			for _, b := range r.besides {
+				if err := f.beside(tx, &r, b); err != nil {
+					return err
+				}
 			}
+		}
+		if all && head.Sequence > c.Ledger {
+			c.Ledger, c.LedgerHash = head.Sequence, head.Hash
 		}
 		return tx.SetCursor(FeesCursorName(f.account), c)
 	})
+	return moved, err
 }

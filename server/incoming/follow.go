@@ -1,6 +1,7 @@
 package incoming
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -137,9 +138,6 @@ func (f *follower) catchUp(ctx context.Context, host *horizon.Client) (string, e
 		if err != nil {
 			return "", err
 		}
-		if err := f.verify(ctx, host, c, known); err != nil {
-			return "", err
-		}
 		head, err := host.LatestLedger(ctx)
 		if err != nil {
 			return "", err
@@ -148,21 +146,34 @@ func (f *follower) catchUp(ctx context.Context, host *horizon.Client) (string, e
 		if err != nil {
 			return "", err
 		}
+		// After the page was read: what a Horizon forgets meanwhile was in it.
+		if err := f.verify(ctx, host, c, known); err != nil {
+			return "", err
+		}
 		if len(page) > 0 {
 			if err := f.apply(ctx, page); err != nil {
 				return "", err
 			}
 		}
 		if len(page) == horizon.PageSize {
+			if next, _, err := f.store.Cursor(ctx, CursorName(f.account)); err != nil || next.Value == c.Value {
+				return "", cmp.Or(err, errRepeats)
+			}
 			continue
 		}
-		if err := f.readFees(ctx, host); err != nil {
-			return "", err
+		// Fees that cannot be read must not make anybody wait.
+		fault := ""
+		if err := f.readFees(ctx, host, head); err != nil {
+			if ctx.Err() != nil {
+				return "", err
+			}
+			f.logger.ErrorContext(ctx, "the account's transactions could not be read for their fees", "account", f.account, "horizon", host.URL(), "error", err)
+			fault = err.Error()
 		}
 		if c, err = f.mark(ctx, head); err != nil {
 			return "", err
 		}
-		f.report(f.account, func(s *Status) { s.Horizon, s.Cursor, s.Alarm, s.Fault = host.URL(), c, "", "" })
+		f.report(f.account, func(s *Status) { s.Horizon, s.Cursor, s.Alarm, s.Fault = host.URL(), c, "", fault })
 		return c.Value, nil
 	}
 }

@@ -254,7 +254,7 @@ func TestAPoisonPaymentDoesNotStopTheOthers(t *testing.T) {
 	poison := w.pay("100", badMemo)
 	after := w.pay("100", goodMemo)
 	w.follow()
-	if p := w.untilPaid(poison); p.State != anchor.Unmatched || p.Reason != incoming.Refused {
+	if p := w.untilPaid(poison); p.State != anchor.Unmatched || p.Reason != anchor.Refused {
 		t.Errorf("the row is %s %q", p.State, p.Reason)
 	}
 	if p := w.untilPaid(after); p.State != anchor.Matched {

@@ -48,9 +48,15 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	t.Parallel()
-	n, err := sandbox.Open(sandbox.Config{CloseEvery: 50 * time.Millisecond, StreamEvery: 50 * time.Millisecond})
+	w := &world{t: t, logger: slog.New(slog.NewTextHandler(rig.Log{T: t}, nil))}
+	w.issuer, w.distribution, w.fee, w.channel, w.customer = rig.NewKey(t), rig.NewKey(t), rig.NewKey(t), rig.NewKey(t), rig.NewKey(t)
+	n, err := sandbox.Open(sandbox.Config{
+		CloseEvery: 50 * time.Millisecond, StreamEvery: 50 * time.Millisecond,
+		// Two lumens buy one of the asset.
+		Rates: []sandbox.Rate{{Account: w.issuer.Address(), Sells: "USDW:" + w.issuer.Address(), Buys: "native", N: 2, D: 1}},
+	})
 	must(t, err)
-	w := &world{t: t, gate: &rig.Gate{Next: n.Handler()}, logger: slog.New(slog.NewTextHandler(rig.Log{T: t}, nil))}
+	w.gate = &rig.Gate{Next: n.Handler()}
 	front, back := httptest.NewServer(w.gate), httptest.NewServer(n.Handler())
 	w.url = front.URL
 	w.ledger = horizon.New(horizon.Config{URLs: []string{front.URL}, Passphrase: passphrase})
@@ -64,7 +70,6 @@ func newWorld(t *testing.T) *world {
 	})
 	w.books = newBooks(t)
 
-	w.issuer, w.distribution, w.fee, w.channel, w.customer = rig.NewKey(t), rig.NewKey(t), rig.NewKey(t), rig.NewKey(t), rig.NewKey(t)
 	w.fund(w.issuer, w.distribution, w.fee, w.channel, w.customer)
 	w.asset = anchor.Asset{Scheme: anchor.Stellar, Code: "USDW", Issuer: w.issuer.Address()}
 	side := anchor.Side{Enabled: true, Min: anchor.One, Max: 5000 * anchor.One, Fee: anchor.Schedule{Fixed: anchor.One}}

@@ -215,7 +215,7 @@ func (s *settling) inLedger(ctx context.Context, t *horizon.Transaction) error {
 	err := s.conclude(ctx, &env, func(tx *store.Tx) error {
 		// Anybody may wrap what we signed into a fee bump of their own.
 		if t.FeeAccount == s.Fee.Address() {
-			if err := tx.Post(t.At, networkFee(env.Hash, anchor.Amount(t.FeeCharged))); err != nil {
+			if err := tx.NetworkFee(t.At, env.Hash, anchor.Amount(t.FeeCharged)); err != nil {
 				return err
 			}
 		}
@@ -245,11 +245,6 @@ func (s *settling) inLedger(ctx context.Context, t *horizon.Transaction) error {
 		s.logger.WarnContext(ctx, "payouts failed in the ledger and are tried again", "envelope", env.ID, "hash", env.Hash, "result", env.Result)
 	}
 	return nil
-}
-
-// networkFee books what the network charged the fee account.
-func networkFee(hash string, charged anchor.Amount) *anchor.Entry {
-	return anchor.Move("network_fee", "", hash, anchor.Native, charged, anchor.Distribution, anchor.NetworkFees)
 }
 
 // impossible writes down that the envelope can never apply, and queues its

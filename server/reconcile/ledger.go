@@ -294,24 +294,55 @@ func issuedBy(p horizon.Payment) (all []change) {
 	return all
 }
 
-// unreadFees lists the network's fees that the books have not read.
+// unreadFees lists the network's fees that the books have not read, and what moved
+// our money since without being a payment.
 func (r *run) unreadFees(ctx context.Context, account string) error {
 	return r.transactions(ctx, account, r.books.fees[account].Value, func(t horizon.Transaction) error {
+		besides, err := r.besides(ctx, account, t)
+		if err != nil || t.FeeAccount != account && len(besides) == 0 {
+			return err
+		}
 		o, err := r.origin(ctx, t.Inner())
 		if err != nil || o == booked || o == open {
 			return err
 		}
-		r.list(feeItem(t, FeeNotRead))
+		if t.FeeAccount == account {
+			r.list(feeItem(t, FeeNotRead))
+		}
+		for _, c := range besides {
+			if c.place == Issued && r.lines[c.spot] == nil {
+				continue // it is not compared
+			}
+			r.list(Item{Place: c.place, Asset: c.asset, Amount: c.amount, Why: NotRead, NotBooked: true, Reference: t.Listed(), At: t.At, hash: t.Inner()})
+		}
 		return nil
 	})
+}
+
+// besides is what a transaction did to our accounts that is no payment.
+func (r *run) besides(ctx context.Context, account string, t horizon.Transaction) (all []change, err error) {
+	found, err := r.Ledger.Besides(ctx, &t, account)
+	for _, b := range found {
+		at := spot{OurAccounts, b.Asset}
+		switch b.What {
+		case horizon.Claimed:
+			all = append(all, change{at, b.Amount})
+		case horizon.SetAside:
+			all = append(all, change{at, -b.Amount})
+		case horizon.ClawedBack:
+			all = append(all, change{at, -b.Amount}, change{spot{Issued, b.Asset}, -b.Amount})
+		case horizon.Offered, horizon.Traded:
+		}
+	}
+	return all, err
 }
 
 func feeItem(t horizon.Transaction, why Why) Item {
 	return Item{Place: OurAccounts, Asset: anchor.Native, Amount: -anchor.Amount(t.FeeCharged), Why: why, NotBooked: true, Reference: t.Listed(), At: t.At, hash: t.Inner()}
 }
 
-// transactions hands the transactions for which an account paid after a cursor
-// to each, up to the ledger that is compared.
+// transactions hands the transactions that concern an account after a cursor to
+// each, up to the ledger that is compared.
 func (r *run) transactions(ctx context.Context, account, cursor string, each func(horizon.Transaction) error) error {
 	for {
 		page, err := r.Ledger.Transactions(ctx, account, cursor, horizon.PageSize)
@@ -325,10 +356,8 @@ func (r *run) transactions(ctx context.Context, account, cursor string, each fun
 			if t.Ledger > r.report.Ledger {
 				return nil
 			}
-			if t.FeeAccount == account {
-				if err := each(t); err != nil {
-					return err
-				}
+			if err := each(t); err != nil {
+				return err
 			}
 			cursor = t.Cursor
 		}

@@ -115,8 +115,16 @@ func (r *run) nameLedger(ctx context.Context) error {
 			}
 			if err := r.transactions(ctx, account, "", func(t horizon.Transaction) error {
 				inner[t.Listed()] = t.Inner()
-				r.fact(actual, spot{OurAccounts, anchor.Native}, t.Inner(), -anchor.Amount(t.FeeCharged), t.At, t.Listed())
-				return nil
+				if t.FeeAccount == account {
+					r.fact(actual, spot{OurAccounts, anchor.Native}, t.Inner(), -anchor.Amount(t.FeeCharged), t.At, t.Listed())
+				}
+				besides, err := r.besides(ctx, account, t)
+				for _, c := range besides {
+					if c.place == OurAccounts {
+						r.fact(actual, c.spot, t.Inner(), c.amount, t.At, t.Listed())
+					}
+				}
+				return err
 			}); err != nil {
 				return err
 			}

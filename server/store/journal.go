@@ -32,6 +32,17 @@ func (t *Tx) Post(at time.Time, entries ...*anchor.Entry) error {
 	return nil
 }
 
+// NetworkFee books what the network charged an account of ours for a transaction,
+// once: inner is its inner hash, by which the payout engine knows it too.
+func (t *Tx) NetworkFee(at time.Time, inner string, charged anchor.Amount) error {
+	known, err := list(t, func(r scanner, _ *Keys) (id int64, err error) { return id, r.Scan(&id) },
+		`SELECT id FROM journal WHERE kind = 'network_fee' AND reference = $1`, inner)
+	if err != nil || len(known) > 0 {
+		return err
+	}
+	return t.Post(at, anchor.Move("network_fee", "", inner, anchor.Native, charged, anchor.Distribution, anchor.NetworkFees))
+}
+
 // JournalEntry is an entry and when it was made.
 type JournalEntry struct {
 	anchor.Entry
