@@ -15,69 +15,6 @@ import (
 	"windlass/server/store"
 )
 
-// Action is what staff may ask for: the name of a mutation.
-type Action string
-
-// The actions.
-const (
-	AssignPayment     Action = "assignPayment"
-	AssignBankLine    Action = "assignBankLine"
-	RefundTransaction Action = "refundTransaction"
-	RefundPayment     Action = "refundPayment"
-	RefundBankLine    Action = "refundBankLine"
-	Hold              Action = "hold"
-	Release           Action = "release"
-	Retry             Action = "retry"
-	Expire            Action = "expire"
-	ExplainOutgoing   Action = "explainOutgoing"
-)
-
-// actionsOf are the actions that a transaction's status allows.
-func actionsOf(t *anchor.Transaction) []Action {
-	var all []Action
-	may := func(a Action, allowed bool) {
-		if allowed {
-			all = append(all, a)
-		}
-	}
-	event := func(a Action, ev anchor.Event) {
-		_, ok := anchor.Find(t, ev)
-		may(a, ok)
-	}
-	may(AssignPayment, t.Kind == anchor.Withdrawal && t.MayAssign())
-	may(AssignBankLine, t.Kind == anchor.Deposit && t.MayAssign())
-	may(RefundTransaction, t.MayRefund() == nil && t.Refundable() > 0)
-	event(Hold, anchor.HeldForReview)
-	event(Release, anchor.ReleasedHold)
-	event(Retry, anchor.Retried)
-	event(Expire, anchor.DeadlinePassed)
-	return all
-}
-
-// Actions are what may be done with money that arrived.
-func (payment) Actions(_ context.Context, p *anchor.Payment) ([]Action, error) {
-	if p.State != anchor.Unmatched || p.Amount <= 0 {
-		return nil, nil
-	}
-	return []Action{AssignPayment, RefundPayment}, nil
-}
-
-// Actions are what may be done with money that arrived.
-func (bankLine) Actions(_ context.Context, l *anchor.BankLine) ([]Action, error) {
-	if l.State != anchor.Unmatched || l.Amount <= 0 {
-		return nil, nil
-	}
-	return []Action{AssignBankLine, RefundBankLine}, nil
-}
-
-// Actions are what may be done with what left.
-func (outgoing) Actions(_ context.Context, o *anchor.Outgoing) ([]Action, error) {
-	if o.Explained != "" {
-		return nil, nil
-	}
-	return []Action{ExplainOutgoing}, nil
-}
-
 const (
 	maxKey  = 100
 	maxNote = 500 // characters

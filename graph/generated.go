@@ -87,7 +87,9 @@ type ComplexityRoot struct {
 		Amount       func(childComplexity int) int
 		Asset        func(childComplexity int) int
 		At           func(childComplexity int) int
+		ConfirmedBy  func(childComplexity int) int
 		ID           func(childComplexity int) int
+		Order        func(childComplexity int) int
 		PayerAccount func(childComplexity int) int
 		PayerName    func(childComplexity int) int
 		Reason       func(childComplexity int) int
@@ -98,6 +100,7 @@ type ComplexityRoot struct {
 	}
 
 	BankPayout struct {
+		Actions     func(childComplexity int) int
 		Amount      func(childComplexity int) int
 		Asset       func(childComplexity int) int
 		Attempts    func(childComplexity int) int
@@ -109,6 +112,7 @@ type ComplexityRoot struct {
 		Purpose     func(childComplexity int) int
 		Reason      func(childComplexity int) int
 		RequestedBy func(childComplexity int) int
+		Retries     func(childComplexity int) int
 		State       func(childComplexity int) int
 		To          func(childComplexity int) int
 		Transaction func(childComplexity int) int
@@ -153,25 +157,29 @@ type ComplexityRoot struct {
 	}
 
 	Mutation struct {
-		Agree             func(childComplexity int, transaction string, amountOut anchor.Amount) int
-		Answer            func(childComplexity int, transaction string, answers []*Answer) int
-		AssignBankLine    func(childComplexity int, line string, transaction string, key string, note *string) int
-		AssignPayment     func(childComplexity int, payment string, transaction string, key string, note *string) int
-		Cancel            func(childComplexity int, transaction string) int
-		ChooseMethod      func(childComplexity int, transaction string, method string, answers []*Answer) int
-		Expire            func(childComplexity int, transaction string, key string, note *string) int
-		ExplainOutgoing   func(childComplexity int, operation string, as anchor.Explanation, payout *string, key string, note *string) int
-		Hold              func(childComplexity int, transaction string, key string, note *string) int
-		MarkSent          func(childComplexity int, transaction string) int
-		PausePayouts      func(childComplexity int, key string, note *string) int
-		RefundBankLine    func(childComplexity int, line string, fee *anchor.Amount, key string, note *string) int
-		RefundPayment     func(childComplexity int, payment string, fee *anchor.Amount, key string, note *string) int
-		RefundTransaction func(childComplexity int, transaction string, amount *anchor.Amount, fee *anchor.Amount, key string, note *string) int
-		Release           func(childComplexity int, transaction string, key string, note *string) int
-		ResumePayouts     func(childComplexity int, pause string, key string, note *string) int
-		Retry             func(childComplexity int, transaction string, key string, note *string) int
-		SetAmount         func(childComplexity int, transaction string, amountIn anchor.Amount) int
-		SetLanguage       func(childComplexity int, transaction string, lang string) int
+		Agree                  func(childComplexity int, transaction string, amountOut anchor.Amount) int
+		Answer                 func(childComplexity int, transaction string, answers []*Answer) int
+		AssignBankLine         func(childComplexity int, line string, transaction string, key string, note *string) int
+		AssignPayment          func(childComplexity int, payment string, transaction string, key string, note *string) int
+		Cancel                 func(childComplexity int, transaction string) int
+		ChooseMethod           func(childComplexity int, transaction string, method string, answers []*Answer) int
+		ConfirmBankFunds       func(childComplexity int, transaction string, bankID string, amount anchor.Amount, at time.Time, payerName *string, payerAccount *string, key string, note *string) int
+		Expire                 func(childComplexity int, transaction string, key string, note *string) int
+		ExplainOutgoing        func(childComplexity int, operation string, as anchor.Explanation, payout *string, key string, note *string) int
+		Hold                   func(childComplexity int, transaction string, key string, note *string) int
+		MarkBankPayoutReturned func(childComplexity int, order string, line *string, reason string, key string, note *string) int
+		MarkBankPayoutSettled  func(childComplexity int, order string, bankID *string, at *time.Time, key string, note *string) int
+		MarkSent               func(childComplexity int, transaction string) int
+		PausePayouts           func(childComplexity int, key string, note *string) int
+		RefundBankLine         func(childComplexity int, line string, fee *anchor.Amount, key string, note *string) int
+		RefundPayment          func(childComplexity int, payment string, fee *anchor.Amount, key string, note *string) int
+		RefundTransaction      func(childComplexity int, transaction string, amount *anchor.Amount, fee *anchor.Amount, key string, note *string) int
+		Release                func(childComplexity int, transaction string, key string, note *string) int
+		ResumePayouts          func(childComplexity int, pause string, key string, note *string) int
+		Retry                  func(childComplexity int, transaction string, key string, note *string) int
+		RetryBankPayout        func(childComplexity int, order string, to []*Answer, key string, note *string) int
+		SetAmount              func(childComplexity int, transaction string, amountIn anchor.Amount) int
+		SetLanguage            func(childComplexity int, transaction string, lang string) int
 	}
 
 	Outgoing struct {
@@ -388,6 +396,8 @@ type BankLineResolver interface {
 
 	Reason(ctx context.Context, obj *anchor.BankLine) (*string, error)
 	Transaction(ctx context.Context, obj *anchor.BankLine) (*string, error)
+	Order(ctx context.Context, obj *anchor.BankLine) (*string, error)
+	ConfirmedBy(ctx context.Context, obj *anchor.BankLine) (*string, error)
 	Refund(ctx context.Context, obj *anchor.BankLine) (*anchor.BankPayout, error)
 	Actions(ctx context.Context, obj *anchor.BankLine) ([]Action, error)
 }
@@ -401,8 +411,10 @@ type BankPayoutResolver interface {
 
 	RequestedBy(ctx context.Context, obj *anchor.BankPayout) (*string, error)
 
+	Retries(ctx context.Context, obj *anchor.BankPayout) (*string, error)
 	Transaction(ctx context.Context, obj *anchor.BankPayout) (*string, error)
 	Line(ctx context.Context, obj *anchor.BankPayout) (*string, error)
+	Actions(ctx context.Context, obj *anchor.BankPayout) ([]Action, error)
 }
 type FeeLineResolver interface {
 	Label(ctx context.Context, obj *anchor.FeeLine) (string, error)
@@ -431,6 +443,10 @@ type MutationResolver interface {
 	Release(ctx context.Context, transaction string, key string, note *string) (*anchor.Transaction, error)
 	Retry(ctx context.Context, transaction string, key string, note *string) (*anchor.Transaction, error)
 	Expire(ctx context.Context, transaction string, key string, note *string) (*anchor.Transaction, error)
+	ConfirmBankFunds(ctx context.Context, transaction string, bankID string, amount anchor.Amount, at time.Time, payerName *string, payerAccount *string, key string, note *string) (*anchor.BankLine, error)
+	MarkBankPayoutSettled(ctx context.Context, order string, bankID *string, at *time.Time, key string, note *string) (*anchor.BankPayout, error)
+	MarkBankPayoutReturned(ctx context.Context, order string, line *string, reason string, key string, note *string) (*anchor.BankPayout, error)
+	RetryBankPayout(ctx context.Context, order string, to []*Answer, key string, note *string) (*anchor.BankPayout, error)
 	PausePayouts(ctx context.Context, key string, note *string) ([]*anchor.Pause, error)
 	ResumePayouts(ctx context.Context, pause string, key string, note *string) ([]*anchor.Pause, error)
 	ExplainOutgoing(ctx context.Context, operation string, as anchor.Explanation, payout *string, key string, note *string) (*anchor.Outgoing, error)
@@ -691,12 +707,24 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.BankLine.At(childComplexity), true
+	case "BankLine.confirmedBy":
+		if e.ComplexityRoot.BankLine.ConfirmedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankLine.ConfirmedBy(childComplexity), true
 	case "BankLine.id":
 		if e.ComplexityRoot.BankLine.ID == nil {
 			break
 		}
 
 		return e.ComplexityRoot.BankLine.ID(childComplexity), true
+	case "BankLine.order":
+		if e.ComplexityRoot.BankLine.Order == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankLine.Order(childComplexity), true
 	case "BankLine.payerAccount":
 		if e.ComplexityRoot.BankLine.PayerAccount == nil {
 			break
@@ -740,6 +768,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.BankLine.Transaction(childComplexity), true
 
+	case "BankPayout.actions":
+		if e.ComplexityRoot.BankPayout.Actions == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankPayout.Actions(childComplexity), true
 	case "BankPayout.amount":
 		if e.ComplexityRoot.BankPayout.Amount == nil {
 			break
@@ -806,6 +840,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.BankPayout.RequestedBy(childComplexity), true
+	case "BankPayout.retries":
+		if e.ComplexityRoot.BankPayout.Retries == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankPayout.Retries(childComplexity), true
 	case "BankPayout.state":
 		if e.ComplexityRoot.BankPayout.State == nil {
 			break
@@ -1017,6 +1057,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ChooseMethod(childComplexity, args["transaction"].(string), args["method"].(string), args["answers"].([]*Answer)), true
+	case "Mutation.confirmBankFunds":
+		if e.ComplexityRoot.Mutation.ConfirmBankFunds == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_confirmBankFunds_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ConfirmBankFunds(childComplexity, args["transaction"].(string), args["bankId"].(string), args["amount"].(anchor.Amount), args["at"].(time.Time), args["payerName"].(*string), args["payerAccount"].(*string), args["key"].(string), args["note"].(*string)), true
 	case "Mutation.expire":
 		if e.ComplexityRoot.Mutation.Expire == nil {
 			break
@@ -1050,6 +1101,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.Hold(childComplexity, args["transaction"].(string), args["key"].(string), args["note"].(*string)), true
+	case "Mutation.markBankPayoutReturned":
+		if e.ComplexityRoot.Mutation.MarkBankPayoutReturned == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_markBankPayoutReturned_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.MarkBankPayoutReturned(childComplexity, args["order"].(string), args["line"].(*string), args["reason"].(string), args["key"].(string), args["note"].(*string)), true
+	case "Mutation.markBankPayoutSettled":
+		if e.ComplexityRoot.Mutation.MarkBankPayoutSettled == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_markBankPayoutSettled_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.MarkBankPayoutSettled(childComplexity, args["order"].(string), args["bankId"].(*string), args["at"].(*time.Time), args["key"].(string), args["note"].(*string)), true
 	case "Mutation.markSent":
 		if e.ComplexityRoot.Mutation.MarkSent == nil {
 			break
@@ -1138,6 +1211,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.Retry(childComplexity, args["transaction"].(string), args["key"].(string), args["note"].(*string)), true
+	case "Mutation.retryBankPayout":
+		if e.ComplexityRoot.Mutation.RetryBankPayout == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_retryBankPayout_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RetryBankPayout(childComplexity, args["order"].(string), args["to"].([]*Answer), args["key"].(string), args["note"].(*string)), true
 	case "Mutation.setAmount":
 		if e.ComplexityRoot.Mutation.SetAmount == nil {
 			break
@@ -2320,6 +2404,44 @@ type Mutation {
   "End a transaction for which no money has come, before its deadline. Money that comes all the same is late, and can be assigned or refunded."
   expire(transaction: ID!, key: ID!, note: String): Transaction! @allow(roles: [STAFF])
 
+  """
+  Say that a credit has arrived at the bank for a deposit, before the statement
+  tells of it. bankId is the name that the statement will have for it, at its
+  value time. It is booked as any credit is: look at the line's state and reason.
+  Who paid may be left out, and is learned from the statement. Refused:
+  does_not_fit (a withdrawal), bank_id_missing, bank_id_used (another credit has
+  that name), amount_malformed, time_malformed, not_offered.
+  """
+  confirmBankFunds(transaction: ID!, bankId: ID!, amount: Amount!, at: Time!, payerName: String, payerAccount: String, key: ID!, note: String): BankLine! @allow(roles: [STAFF])
+
+  """
+  Say that the bank has paid an order that it has, or that is in doubt. bankId is
+  the bank's name for the transfer, and may be left out where it is known; at is
+  its value time, now if left out. Refused: order_state_refused, bank_id_missing,
+  bank_id_differs, time_malformed.
+  """
+  markBankPayoutSettled(order: ID!, bankId: ID, at: Time, key: ID!, note: String): BankPayout! @allow(roles: [STAFF])
+
+  """
+  Say that the money of an order is here: the bank never took it, or has given it
+  back. line is the unmatched line of the statement that brought it, and is needed
+  for an order that the bank itself says it has paid. What the line lacks the bank
+  has kept: a loss. reason is a stable word. A withdrawal is then on hold: pay it
+  again with retryBankPayout, or refund it. Refused: order_state_refused,
+  line_missing, not_unmatched, does_not_fit (more than the order, or other money),
+  reason_malformed.
+  """
+  markBankPayoutReturned(order: ID!, line: ID, reason: String! = "returned", key: ID!, note: String): BankPayout! @allow(roles: [STAFF])
+
+  """
+  Make a new order in place of one that the bank refused or gave back, once; it is
+  answered. to changes where the money goes, name by name (an empty value removes
+  one). A withdrawal is released by it. Refused: order_not_refused,
+  retried_already, payout_under_way, payee_missing, field_unknown, and
+  state_refused unless the withdrawal is on hold.
+  """
+  retryBankPayout(order: ID!, to: [Answer!], key: ID!, note: String): BankPayout! @allow(roles: [STAFF])
+
   "Stop all that is new from being paid, on the ledger and at the bank, until resumePayouts. What is on its way is followed to its end. Answers all pauses."
   pausePayouts(key: ID!, note: String): [Pause!]! @allow(roles: [STAFF])
 
@@ -2441,6 +2563,10 @@ enum Action {
   release
   retry
   expire
+  confirmBankFunds
+  markBankPayoutSettled
+  markBankPayoutReturned
+  retryBankPayout
   explainOutgoing
 }
 
@@ -2646,9 +2772,13 @@ type BankPayout {
   "The actor who asked for it; null if it follows from its cause by itself."
   requestedBy: String
   createdAt: Time!
+  "The refused order that it took the place of."
+  retries: ID
   "What it is for: a transaction, or a line of the statement that goes back."
   transaction: ID
   line: ID
+  "What may be asked for now."
+  actions: [Action!]!
 }
 
 "One detail of a person or an account, named as SEP-9 names it."
@@ -2661,7 +2791,7 @@ type Detail {
 enum Match {
   "Credited to a transaction."
   matched
-  "Between the anchor's own accounts."
+  "The anchor's own: between its accounts, or what the bank gave back."
   own
   "Somebody must decide: assign it or refund it."
   unmatched
@@ -2700,6 +2830,7 @@ type Payment {
 type BankLine {
   "The bank's own id."
   id: ID!
+  "The value time."
   at: Time!
   "Null for a currency that the anchor does not know."
   asset: Asset
@@ -2709,10 +2840,14 @@ type BankLine {
   payerName: String
   payerAccount: String
   state: Match!
-  "Why it is, or was, unmatched: unknown_reference, wrong_payer, wrong_asset, unbookable, short, second or late."
+  "Why it is, or was, unmatched: unknown_reference, unknown_return, wrong_payer, wrong_asset, unbookable, refused, short, second or late. Of an own one: returned."
   reason: String
   "The transaction it was matched to; of an unmatched one, which it was meant for, if that is known."
   transaction: ID
+  "The order whose money it brought back."
+  order: ID
+  "The actor who said that it arrived, before the statement did."
+  confirmedBy: String
   "What brings it back, if that was decided."
   refund: BankPayout
   "What may be asked for now."
@@ -2883,6 +3018,10 @@ func (ec *executionContext) childFields_BankLine(ctx context.Context, field grap
 		return ec.fieldContext_BankLine_reason(ctx, field)
 	case "transaction":
 		return ec.fieldContext_BankLine_transaction(ctx, field)
+	case "order":
+		return ec.fieldContext_BankLine_order(ctx, field)
+	case "confirmedBy":
+		return ec.fieldContext_BankLine_confirmedBy(ctx, field)
 	case "refund":
 		return ec.fieldContext_BankLine_refund(ctx, field)
 	case "actions":
@@ -2917,10 +3056,14 @@ func (ec *executionContext) childFields_BankPayout(ctx context.Context, field gr
 		return ec.fieldContext_BankPayout_requestedBy(ctx, field)
 	case "createdAt":
 		return ec.fieldContext_BankPayout_createdAt(ctx, field)
+	case "retries":
+		return ec.fieldContext_BankPayout_retries(ctx, field)
 	case "transaction":
 		return ec.fieldContext_BankPayout_transaction(ctx, field)
 	case "line":
 		return ec.fieldContext_BankPayout_line(ctx, field)
+	case "actions":
+		return ec.fieldContext_BankPayout_actions(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type BankPayout", field.Name)
 }
@@ -3619,6 +3762,76 @@ func (ec *executionContext) field_Mutation_chooseMethod_args(ctx context.Context
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_confirmBankFunds_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "transaction",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["transaction"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "bankId",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["bankId"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "amount",
+		func(ctx context.Context, v any) (anchor.Amount, error) {
+			return ec.unmarshalNAmount2windlassᚋserverᚋanchorᚐAmount(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["amount"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "at",
+		func(ctx context.Context, v any) (time.Time, error) {
+			return ec.unmarshalNTime2timeᚐTime(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["at"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "payerName",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["payerName"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "payerAccount",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["payerAccount"] = arg5
+	arg6, err := graphql.ProcessArgField(ctx, rawArgs, "key",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["key"] = arg6
+	arg7, err := graphql.ProcessArgField(ctx, rawArgs, "note",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["note"] = arg7
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_expire_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -3722,6 +3935,98 @@ func (ec *executionContext) field_Mutation_hold_args(ctx context.Context, rawArg
 		return nil, err
 	}
 	args["note"] = arg2
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_markBankPayoutReturned_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "order",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["order"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "line",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOID2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["line"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "reason",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNString2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["reason"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "key",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["key"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "note",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["note"] = arg4
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_markBankPayoutSettled_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "order",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["order"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "bankId",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOID2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["bankId"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "at",
+		func(ctx context.Context, v any) (*time.Time, error) {
+			return ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["at"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "key",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["key"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "note",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["note"] = arg4
 	return args, nil
 }
 
@@ -3940,6 +4245,44 @@ func (ec *executionContext) field_Mutation_resumePayouts_args(ctx context.Contex
 		return nil, err
 	}
 	args["note"] = arg2
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_retryBankPayout_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "order",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["order"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "to",
+		func(ctx context.Context, v any) ([]*Answer, error) {
+			return ec.unmarshalOAnswer2ᚕᚖwindlassᚋgraphᚐAnswerᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["to"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "key",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["key"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "note",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["note"] = arg3
 	return args, nil
 }
 
@@ -4998,6 +5341,52 @@ func (ec *executionContext) fieldContext_BankLine_transaction(_ context.Context,
 	return graphql.NewScalarFieldContext("BankLine", field, true, true, errors.New("field of type ID does not have child fields"))
 }
 
+func (ec *executionContext) _BankLine_order(ctx context.Context, field graphql.CollectedField, obj *anchor.BankLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BankLine_order(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.BankLine().Order(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOID2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BankLine_order(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BankLine", field, true, true, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _BankLine_confirmedBy(ctx context.Context, field graphql.CollectedField, obj *anchor.BankLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BankLine_confirmedBy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.BankLine().ConfirmedBy(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BankLine_confirmedBy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BankLine", field, true, true, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _BankLine_refund(ctx context.Context, field graphql.CollectedField, obj *anchor.BankLine) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -5347,6 +5736,29 @@ func (ec *executionContext) fieldContext_BankPayout_createdAt(_ context.Context,
 	return graphql.NewScalarFieldContext("BankPayout", field, false, false, errors.New("field of type Time does not have child fields"))
 }
 
+func (ec *executionContext) _BankPayout_retries(ctx context.Context, field graphql.CollectedField, obj *anchor.BankPayout) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BankPayout_retries(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.BankPayout().Retries(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOID2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BankPayout_retries(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BankPayout", field, true, true, errors.New("field of type ID does not have child fields"))
+}
+
 func (ec *executionContext) _BankPayout_transaction(ctx context.Context, field graphql.CollectedField, obj *anchor.BankPayout) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -5391,6 +5803,29 @@ func (ec *executionContext) _BankPayout_line(ctx context.Context, field graphql.
 }
 func (ec *executionContext) fieldContext_BankPayout_line(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("BankPayout", field, true, true, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _BankPayout_actions(ctx context.Context, field graphql.CollectedField, obj *anchor.BankPayout) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BankPayout_actions(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.BankPayout().Actions(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []Action) graphql.Marshaler {
+			return ec.marshalNAction2ᚕwindlassᚋgraphᚐActionᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BankPayout_actions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BankPayout", field, true, true, errors.New("field of type Action does not have child fields"))
 }
 
 func (ec *executionContext) _Detail_name(ctx context.Context, field graphql.CollectedField, obj *Detail) (ret graphql.Marshaler) {
@@ -6875,6 +7310,254 @@ func (ec *executionContext) fieldContext_Mutation_expire(ctx context.Context, fi
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_expire_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_confirmBankFunds(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_confirmBankFunds(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ConfirmBankFunds(ctx, fc.Args["transaction"].(string), fc.Args["bankId"].(string), fc.Args["amount"].(anchor.Amount), fc.Args["at"].(time.Time), fc.Args["payerName"].(*string), fc.Args["payerAccount"].(*string), fc.Args["key"].(string), fc.Args["note"].(*string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				roles, err := ec.unmarshalNRole2ᚕwindlassᚋserverᚋsessionᚐRoleᚄ(ctx, []any{"STAFF"})
+				if err != nil {
+					var zeroVal *anchor.BankLine
+					return zeroVal, err
+				}
+				if ec.Directives.Allow == nil {
+					var zeroVal *anchor.BankLine
+					return zeroVal, errors.New("directive allow is not implemented")
+				}
+				return ec.Directives.Allow(ctx, nil, directive0, roles)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *anchor.BankLine) graphql.Marshaler {
+			return ec.marshalNBankLine2ᚖwindlassᚋserverᚋanchorᚐBankLine(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_confirmBankFunds(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BankLine(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_confirmBankFunds_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_markBankPayoutSettled(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_markBankPayoutSettled(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().MarkBankPayoutSettled(ctx, fc.Args["order"].(string), fc.Args["bankId"].(*string), fc.Args["at"].(*time.Time), fc.Args["key"].(string), fc.Args["note"].(*string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				roles, err := ec.unmarshalNRole2ᚕwindlassᚋserverᚋsessionᚐRoleᚄ(ctx, []any{"STAFF"})
+				if err != nil {
+					var zeroVal *anchor.BankPayout
+					return zeroVal, err
+				}
+				if ec.Directives.Allow == nil {
+					var zeroVal *anchor.BankPayout
+					return zeroVal, errors.New("directive allow is not implemented")
+				}
+				return ec.Directives.Allow(ctx, nil, directive0, roles)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *anchor.BankPayout) graphql.Marshaler {
+			return ec.marshalNBankPayout2ᚖwindlassᚋserverᚋanchorᚐBankPayout(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_markBankPayoutSettled(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BankPayout(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_markBankPayoutSettled_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_markBankPayoutReturned(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_markBankPayoutReturned(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().MarkBankPayoutReturned(ctx, fc.Args["order"].(string), fc.Args["line"].(*string), fc.Args["reason"].(string), fc.Args["key"].(string), fc.Args["note"].(*string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				roles, err := ec.unmarshalNRole2ᚕwindlassᚋserverᚋsessionᚐRoleᚄ(ctx, []any{"STAFF"})
+				if err != nil {
+					var zeroVal *anchor.BankPayout
+					return zeroVal, err
+				}
+				if ec.Directives.Allow == nil {
+					var zeroVal *anchor.BankPayout
+					return zeroVal, errors.New("directive allow is not implemented")
+				}
+				return ec.Directives.Allow(ctx, nil, directive0, roles)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *anchor.BankPayout) graphql.Marshaler {
+			return ec.marshalNBankPayout2ᚖwindlassᚋserverᚋanchorᚐBankPayout(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_markBankPayoutReturned(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BankPayout(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_markBankPayoutReturned_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_retryBankPayout(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_retryBankPayout(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RetryBankPayout(ctx, fc.Args["order"].(string), fc.Args["to"].([]*Answer), fc.Args["key"].(string), fc.Args["note"].(*string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				roles, err := ec.unmarshalNRole2ᚕwindlassᚋserverᚋsessionᚐRoleᚄ(ctx, []any{"STAFF"})
+				if err != nil {
+					var zeroVal *anchor.BankPayout
+					return zeroVal, err
+				}
+				if ec.Directives.Allow == nil {
+					var zeroVal *anchor.BankPayout
+					return zeroVal, errors.New("directive allow is not implemented")
+				}
+				return ec.Directives.Allow(ctx, nil, directive0, roles)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *anchor.BankPayout) graphql.Marshaler {
+			return ec.marshalNBankPayout2ᚖwindlassᚋserverᚋanchorᚐBankPayout(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_retryBankPayout(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BankPayout(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_retryBankPayout_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -12896,6 +13579,82 @@ func (ec *executionContext) _BankLine(ctx context.Context, sel ast.SelectionSet,
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "order":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._BankLine_order(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "confirmedBy":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._BankLine_confirmedBy(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "refund":
 			field := field
 
@@ -13230,6 +13989,44 @@ func (ec *executionContext) _BankPayout(ctx context.Context, sel ast.SelectionSe
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "retries":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._BankPayout_retries(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "transaction":
 			field := field
 
@@ -13279,6 +14076,44 @@ func (ec *executionContext) _BankPayout(ctx context.Context, sel ast.SelectionSe
 				}()
 				res = ec._BankPayout_line(ctx, field, obj)
 				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "actions":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._BankPayout_actions(ctx, field, obj)
+				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res
@@ -13885,6 +14720,34 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "expire":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_expire(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "confirmBankFunds":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_confirmBankFunds(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "markBankPayoutSettled":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_markBankPayoutSettled(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "markBankPayoutReturned":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_markBankPayoutReturned(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "retryBankPayout":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_retryBankPayout(ctx, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
@@ -17881,28 +18744,36 @@ func (ec *executionContext) marshalNAction2windlassᚋgraphᚐAction(ctx context
 
 var (
 	unmarshalNAction2windlassᚋgraphᚐAction = map[string]Action{
-		"assignPayment":     AssignPayment,
-		"assignBankLine":    AssignBankLine,
-		"refundTransaction": RefundTransaction,
-		"refundPayment":     RefundPayment,
-		"refundBankLine":    RefundBankLine,
-		"hold":              Hold,
-		"release":           Release,
-		"retry":             Retry,
-		"expire":            Expire,
-		"explainOutgoing":   ExplainOutgoing,
+		"assignPayment":          AssignPayment,
+		"assignBankLine":         AssignBankLine,
+		"refundTransaction":      RefundTransaction,
+		"refundPayment":          RefundPayment,
+		"refundBankLine":         RefundBankLine,
+		"hold":                   Hold,
+		"release":                Release,
+		"retry":                  Retry,
+		"expire":                 Expire,
+		"confirmBankFunds":       ConfirmBankFunds,
+		"markBankPayoutSettled":  MarkBankPayoutSettled,
+		"markBankPayoutReturned": MarkBankPayoutReturned,
+		"retryBankPayout":        RetryBankPayout,
+		"explainOutgoing":        ExplainOutgoing,
 	}
 	marshalNAction2windlassᚋgraphᚐAction = map[Action]string{
-		AssignPayment:     "assignPayment",
-		AssignBankLine:    "assignBankLine",
-		RefundTransaction: "refundTransaction",
-		RefundPayment:     "refundPayment",
-		RefundBankLine:    "refundBankLine",
-		Hold:              "hold",
-		Release:           "release",
-		Retry:             "retry",
-		Expire:            "expire",
-		ExplainOutgoing:   "explainOutgoing",
+		AssignPayment:          "assignPayment",
+		AssignBankLine:         "assignBankLine",
+		RefundTransaction:      "refundTransaction",
+		RefundPayment:          "refundPayment",
+		RefundBankLine:         "refundBankLine",
+		Hold:                   "hold",
+		Release:                "release",
+		Retry:                  "retry",
+		Expire:                 "expire",
+		ConfirmBankFunds:       "confirmBankFunds",
+		MarkBankPayoutSettled:  "markBankPayoutSettled",
+		MarkBankPayoutReturned: "markBankPayoutReturned",
+		RetryBankPayout:        "retryBankPayout",
+		ExplainOutgoing:        "explainOutgoing",
 	}
 )
 
@@ -19061,6 +19932,23 @@ func (ec *executionContext) marshalOAmount2ᚖwindlassᚋserverᚋanchorᚐAmoun
 	_ = ctx
 	res := MarshalAmount(*v)
 	return res
+}
+
+func (ec *executionContext) unmarshalOAnswer2ᚕᚖwindlassᚋgraphᚐAnswerᚄ(ctx context.Context, v any) ([]*Answer, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]*Answer, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNAnswer2ᚖwindlassᚋgraphᚐAnswer(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
 }
 
 func (ec *executionContext) marshalOAsset2ᚖwindlassᚋserverᚋanchorᚐAsset(ctx context.Context, sel ast.SelectionSet, v *anchor.Asset) graphql.Marshaler {

@@ -84,6 +84,10 @@ func (bankPayout) RequestedBy(_ context.Context, p *anchor.BankPayout) (*string,
 	return filled(p.RequestedBy), nil
 }
 
+func (bankPayout) Retries(_ context.Context, p *anchor.BankPayout) (*string, error) {
+	return filled(p.Retries), nil
+}
+
 func (bankPayout) Transaction(_ context.Context, p *anchor.BankPayout) (*string, error) {
 	return causeID(anchor.CauseTransaction, p.CauseKind, p.CauseID), nil
 }
@@ -171,6 +175,14 @@ func (bankLine) Reason(_ context.Context, l *anchor.BankLine) (*string, error) {
 
 func (bankLine) Transaction(_ context.Context, l *anchor.BankLine) (*string, error) {
 	return filled(l.Transaction), nil
+}
+
+func (bankLine) Order(_ context.Context, l *anchor.BankLine) (*string, error) {
+	return filled(l.Order), nil
+}
+
+func (bankLine) ConfirmedBy(_ context.Context, l *anchor.BankLine) (*string, error) {
+	return filled(l.ConfirmedBy), nil
 }
 
 func (bankLine) Refund(ctx context.Context, l *anchor.BankLine) (*anchor.BankPayout, error) {
