@@ -35,6 +35,7 @@ type customer struct {
 	key      *keypair.Full
 	asset    txnbuild.CreditAsset
 	token    string
+	cookie   string // of staff, when they are called
 	sequence int64
 	sent     anchor.Amount // to the anchor, on the ledger
 	stories  []*story
@@ -50,6 +51,9 @@ type story struct {
 	paid     anchor.Amount   // that of it which counts
 	want     []anchor.Status // any of them is an end
 	last     *polled
+
+	decisions int  // of staff
+	goesBack  bool // all of it, they have decided
 }
 
 // A manner is how the customer pays.
@@ -230,6 +234,9 @@ func (c *customer) live(ctx context.Context, closing <-chan struct{}) {
 			default:
 			}
 			s, err := c.story(ctx)
+			if err == nil && s.manner != tooLittle && s.manner != wrongly && c.rng.IntN(6) == 0 {
+				err = c.meddle(ctx, s)
+			}
 			if err == nil && c.rng.IntN(3) > 0 {
 				err = c.until(ctx, s)
 			}
@@ -266,8 +273,6 @@ func (c *customer) story(ctx context.Context) (*story, error) {
 	switch s.manner {
 	case tooLittle, wrongly:
 		s.want = []anchor.Status{anchor.PendingUserTransferStart}
-	case tooMuch, toClosed, toBounce:
-		s.want = []anchor.Status{anchor.OnHold, anchor.Refunded, anchor.Completed}
 	default:
 		s.want = []anchor.Status{anchor.Completed}
 	}
@@ -527,6 +532,10 @@ func (c *customer) until(ctx context.Context, s *story) error {
 		switch {
 		case s.ended():
 			return nil
+		case s.last.Status == string(anchor.OnHold):
+			if err := c.settle(ctx, s); err != nil {
+				return fmt.Errorf("settle a %s paid %s: %w", s.kind, s.manner, err)
+			}
 		case s.last.Status == string(anchor.Failed):
 			return fmt.Errorf("%s %s, paid %s, ended in error", s.kind, s.id, s.manner)
 		}

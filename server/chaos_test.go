@@ -313,16 +313,21 @@ func (l *life) quiet(cancel func(), customers *sync.WaitGroup) {
 		l.t.Errorf("after %s customers still wait", patience)
 		cancel()
 		<-done
+		l.see()
 		return
 	}
-	eventually(l.t, "nothing is open any more", func() bool {
-		v, err := l.balance.look(l.t.Context())
-		if err != nil {
-			l.t.Fatal(err)
-		}
-		l.verdict = v
-		return v.Open == 0
-	})
+	eventually(l.t, "nothing is open any more", func() bool { return l.see().Open == 0 })
+}
+
+// see looks at the balance and remembers it.
+func (l *life) see() *verdict {
+	l.t.Helper()
+	v, err := l.balance.look(l.t.Context())
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	l.verdict = v
+	return v
 }
 
 // sum counts what has happened, as far as it was looked at.
@@ -416,15 +421,9 @@ func (l *life) once() {
 		l.killNetwork(within(long/2), within(long/2))
 	}
 	if l.killed%12 == 0 { // money in the middle of its way is balanced too
-		v, err := l.balance.look(l.t.Context())
-		switch {
-		case err != nil:
-			l.t.Errorf("the balance cannot be looked at: %v", err)
-		case len(v.Findings) > 0:
+		v := l.see()
+		if len(v.Findings) > 0 {
 			l.t.Errorf("after %d kills: %v", l.killed, v.Findings)
-		}
-		if err == nil {
-			l.verdict = v
 		}
 		l.note("looked: %+v", v)
 	}

@@ -209,14 +209,15 @@ func (e *Engine) backoff(attempts int) time.Duration {
 	return min(e.Retry<<min(attempts-1, 10), 10*time.Minute)
 }
 
-// park gives an intent that is still queued to a person.
+// park gives an intent that is still queued to a person. One that was changed
+// since it was chosen, as a refund of a part does, is looked at anew instead.
 func (e *Engine) park(ctx context.Context, p *anchor.Payout, reason string) error {
-	e.logger.ErrorContext(ctx, "a payout is parked for a person", "payout", p.ID, "reason", reason)
 	return e.store.Update(ctx, store.Payouts, func(tx *store.Tx) error {
 		cur, err := tx.Payout(p.ID)
-		if err != nil || cur.State != anchor.PayoutQueued {
+		if err != nil || cur.State != anchor.PayoutQueued || cur.Amount != p.Amount {
 			return err
 		}
+		e.logger.ErrorContext(ctx, "a payout is parked for a person", "payout", p.ID, "reason", reason)
 		cur.State, cur.Reason = anchor.PayoutParked, reason
 		if err := tx.SavePayout(cur); err != nil || !cur.PaysOut() {
 			return err

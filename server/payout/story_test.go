@@ -4,9 +4,11 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync/atomic"
 	"testing"
 
+	"github.com/stellar/go-stellar-sdk/keypair"
 	"github.com/stellar/go-stellar-sdk/xdr"
 
 	"windlass/server/anchor"
@@ -332,6 +334,42 @@ func TestAHeldTransactionIsNotPaid(t *testing.T) {
 	change(func(a *anchor.Transaction) error { return a.Release(a.UpdatedAt) })
 	w.untilStatus(anchor.Completed, ids...)
 	w.paidOnce(to...)
+	w.balanced()
+}
+
+// A part of a deposit is refunded between the moment its intent is chosen and the
+// moment it is looked at: the rest is paid, and nobody is called for it.
+func TestARefundWhileTheBatchIsMade(t *testing.T) {
+	w := newWorld(t, 1)
+	to := w.customers(12) // more than are looked at together, so that the last one waits
+	refunded, asked := make(chan struct{}), make(chan struct{}, len(to))
+	w.gate.Set(func(_ http.ResponseWriter, r *http.Request, _ http.Handler) bool {
+		if slices.ContainsFunc(to, func(k *keypair.Full) bool { return k.Address() == accountOf(r) }) {
+			asked <- struct{}{}
+			<-refunded
+		}
+		return false
+	})
+	ids := w.deposits(to...)
+	last := ids[len(ids)-1]
+	w.engine()
+	<-asked // the batch is chosen
+	must(t, w.books.Update(t.Context(), "staff:ada", func(tx *store.Tx) error {
+		a, err := tx.Transaction(last)
+		if err != nil {
+			return err
+		}
+		if err := tx.CreateBankLine(&anchor.BankLine{ID: "bank-" + last, At: a.FundedAt, Asset: a.OffChain, Amount: a.AmountIn, PayerAccount: "1", State: anchor.Matched, Transaction: last}); err != nil {
+			return err
+		}
+		return tx.Refund(a, w.terms, anchor.One, 0, "staff:ada", a.UpdatedAt)
+	}))
+	close(refunded)
+	w.untilStatus(anchor.Completed, ids...)
+	if a := w.transaction(last); a.AmountRefunded != anchor.One {
+		t.Errorf("%s was refunded", a.AmountRefunded)
+	}
+	w.paidOnce(to[:len(to)-1]...)
 	w.balanced()
 }
 
