@@ -14,7 +14,7 @@ CHROMIUM  ?= chromium
 FUZZTIME  ?= 10m
 KILLS     ?= 1000
 DAYS      ?= 30
-CUSTOMERS ?= 100
+CUSTOMERS ?= 70
 SEED      ?= 1
 ARGS      ?=
 
@@ -105,7 +105,7 @@ bench: $(web) ## measure the poll that wallets live on, and a backlog of payouts
 	$(GO) test -tags bench -run '^TestBench' -count 1 -v -timeout 30m ./server
 
 .PHONY: simulate
-simulate: $(web) ## live DAYS=30 of an anchor's life, with CUSTOMERS=100 new ones a day and troubles, by SEED=1
+simulate: $(web) ## live DAYS=30 of an anchor's life, with CUSTOMERS=70 new ones a day and troubles, by SEED=1
 	@SIMULATE_DAYS=$(DAYS) SIMULATE_CUSTOMERS=$(CUSTOMERS) SIMULATE_SEED=$(SEED) GOGC=400 \
 	  $(GO) test -run '^TestSimulation$$' -count 1 -v -timeout 30m ./server | sed '/^=== /d'
 

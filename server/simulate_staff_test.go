@@ -1,79 +1,175 @@
 package main
 
 import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
 	"time"
-
-	"windlass/server/anchor"
-	"windlass/server/store"
 )
 
 // clerkComes is how often staff look at what waits for a person.
 const clerkComes = 3 * time.Hour
 
-// clerk is the anchor's staff.
-func (l *lifetime) clerk() {
-	for l.sleep(clerkComes) == nil {
-		l.clear()
+// clerk is the anchor's staff, at the console's GraphQL. What cannot be asked for
+// now, because the anchor stands still or is busy with it, is done next time.
+type clerk struct {
+	*lifetime
+	cookie   string
+	since    time.Time       // when the cookie was got
+	released map[string]bool // withdrawals that the bank was to pay again
+}
+
+func (c *clerk) work() {
+	for c.sleep(clerkComes) == nil {
+		c.clear()
 	}
 }
 
-const clerkName = "staff:clerk"
+// seen is what waits for a person.
+type seen struct {
+	Payments, BankLines []struct{ ID string }
+	Transactions        struct {
+		Nodes []struct {
+			ID, Kind string
+			Staff    struct{ Actions []string }
+		}
+	}
+}
 
 // clear sends back all that nobody can use: money that is unmatched, and what is
-// held because the bank has returned it or because it is too much.
-func (l *lifetime) clear() {
-	l.turn <- struct{}{}
-	defer func() { <-l.turn }()
-	if l.running == nil {
+// held because it is too much, or because the bank has returned it twice.
+func (c *clerk) clear() {
+	if time.Since(c.since) > 4*hour {
+		if err := c.signIn(); err != nil {
+			c.since = time.Time{}
+			c.note("staff cannot sign in: %v", err)
+			return
+		}
+	}
+	var s seen
+	err := c.graphql(`{ payments(unmatched: true, first: 100) { id } bankLines(unmatched: true, first: 100) { id }
+		transactions(filter: {status: [on_hold, too_large, too_small]}, first: 100) { nodes { id kind staff { actions } } } }`, nil, &s)
+	if err != nil {
+		c.note("staff cannot look: %v", err)
 		return
 	}
-	books := l.running.app.books
-	payments, err := books.Payments(l.ctx, true, "", 1000)
-	l.cleared("list unmatched payments", err)
-	for _, p := range payments {
-		l.cleared("refund payment "+p.ID, books.Update(l.ctx, clerkName, func(tx *store.Tx) error {
-			p, err := tx.Payment(p.ID)
-			if err != nil {
-				return err
-			}
-			return tx.RefundPayment(p, 0, clerkName, time.Now())
-		}))
+	for _, p := range s.Payments {
+		c.ask("refundPayment", `payment: $id, fee: "0"`, p.ID)
 	}
-	lines, err := books.BankLines(l.ctx, 1000)
-	l.cleared("list the statement", err)
-	for _, line := range lines {
-		if line.State != anchor.Unmatched {
-			continue
-		}
-		l.cleared("refund line "+line.ID, books.Update(l.ctx, clerkName, func(tx *store.Tx) error {
-			line, err := tx.BankLine(line.ID)
-			if err != nil {
-				return err
-			}
-			return tx.RefundLine(line, 0, clerkName, time.Now())
-		}))
+	for _, b := range s.BankLines {
+		c.ask("refundBankLine", `line: $id, fee: "0"`, b.ID)
 	}
-	held, err := books.Search(l.ctx, store.Search{Statuses: []anchor.Status{anchor.OnHold, anchor.TooLarge, anchor.TooSmall}, Limit: 1000})
-	l.cleared("list what is held", err)
-	for _, t := range held {
-		if t.Refundable() == 0 {
-			continue // it is on its way back
+	for _, t := range s.Transactions.Nodes {
+		switch {
+		case t.Kind == "withdrawal" && !c.released[t.ID] && slices.Contains(t.Staff.Actions, "release"):
+			c.released[t.ID] = true // perhaps the bank pays it at the second attempt
+			c.ask("release", "transaction: $id", t.ID)
+		case slices.Contains(t.Staff.Actions, "refundTransaction"):
+			c.ask("refundTransaction", `transaction: $id, fee: "0"`, t.ID)
 		}
-		l.cleared("refund transaction "+t.ID, books.Update(l.ctx, clerkName, func(tx *store.Tx) error {
-			t, err := tx.Transaction(t.ID)
-			if err != nil {
-				return err
-			}
-			return tx.Refund(t, l.cfg.terms[0], t.Refundable(), 0, clerkName, time.Now())
-		}))
 	}
 }
 
-// cleared notes how it went.
-func (l *lifetime) cleared(what string, err error) {
-	if err != nil {
-		l.find("staff cannot %s: %v", what, err)
-	} else {
-		l.note("staff: %s", what)
+// busy are the refusals that pass: the engines were quicker, or are at it.
+var busy = []string{"payout_under_way", "not_unmatched", "changed_meanwhile", "nothing_to_refund"}
+
+// ask asks for one thing, twice: the second answer must be the first's.
+func (c *clerk) ask(mutation, arguments, id string) {
+	query := fmt.Sprintf(`mutation($id: ID!, $key: ID!) { done: %s(%s, key: $key) { id } }`, mutation, arguments)
+	for range 2 {
+		var answer struct{ Done struct{ ID string } }
+		err := c.graphql(query, map[string]any{"id": id, "key": mutation + ":" + id}, &answer)
+		refused, _ := errors.AsType[*graphRefusal](err)
+		switch {
+		case err == nil && answer.Done.ID == id:
+			c.note("staff: %s %s", mutation, id)
+		case err == nil:
+			c.find("staff asked to %s %s and got %q", mutation, id, answer.Done.ID)
+		case refused != nil && slices.Contains(busy, refused.Extensions.Reason), refused == nil:
+			c.note("staff: %s %s: %v", mutation, id, err)
+			return
+		default:
+			c.find("staff cannot %s %s: %v", mutation, id, err)
+			return
+		}
 	}
+}
+
+// graphRefusal is GraphQL's own no.
+type graphRefusal struct{ gqlError }
+
+func (r *graphRefusal) Error() string { return fmt.Sprintf("%+v", r.gqlError) }
+
+// signIn is by a link of `windlass staff link`, which the keys make.
+func (c *clerk) signIn() error {
+	c.turn <- struct{}{}
+	if c.running == nil {
+		<-c.turn
+		return errors.New("the anchor stands still")
+	}
+	link, err := c.running.app.keys.SignInLink("clerk", time.Now())
+	<-c.turn
+	if err != nil {
+		return err
+	}
+	u, err := url.Parse(link)
+	if err != nil {
+		return err
+	}
+	c.since = time.Now()
+	text, err := c.post("/signin", "application/x-www-form-urlencoded", []byte(u.RawQuery))
+	if err == nil && c.cookie == "" {
+		err = fmt.Errorf("no cookie, but %.200s", text)
+	}
+	return err
+}
+
+func (c *clerk) graphql(query string, variables map[string]any, into any) error {
+	body, err := json.Marshal(map[string]any{"query": query, "variables": variables})
+	if err != nil {
+		return err
+	}
+	text, err := c.post("/graphql", "application/json", body)
+	if err != nil {
+		return err
+	}
+	var a struct {
+		Data   json.RawMessage
+		Errors []gqlError
+	}
+	if err := json.Unmarshal(text, &a); err != nil {
+		return fmt.Errorf("%w in %.200s", err, text)
+	}
+	if len(a.Errors) > 0 {
+		return &graphRefusal{a.Errors[0]}
+	}
+	return json.Unmarshal(a.Data, into)
+}
+
+// post asks the admin listener, and keeps the cookie that it may give.
+func (c *clerk) post(path, kind string, body []byte) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(c.ctx, 40*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+hostAdmin+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", kind)
+	req.Header.Set("Origin", "http://"+hostAdmin)
+	req.Header.Set("Cookie", c.cookie)
+	res, err := c.client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	for _, cookie := range res.Cookies() {
+		c.cookie = cookie.Name + "=" + cookie.Value
+	}
+	return io.ReadAll(res.Body)
 }

@@ -102,7 +102,8 @@ func (s *simulation) live(t *testing.T) {
 	l.startAnchor()
 	l.begins = time.Now()
 	l.ends = l.begins.Add(time.Duration(s.days) * 24 * time.Hour)
-	go l.clerk()
+	staff := &clerk{lifetime: l, released: map[string]bool{}}
+	go staff.work()
 	for _, k := range troubles {
 		l.troubled.Go(func() { l.trouble(k) })
 	}
@@ -118,7 +119,7 @@ func (s *simulation) live(t *testing.T) {
 	l.troubled.Wait()
 	l.busy.Wait()
 	<-time.After(settleTime)
-	l.clear() // what staff have not seen yet
+	staff.clear() // what they have not seen yet
 	<-time.After(settleTime)
 	l.finalCheck()
 	l.end()
