@@ -11,12 +11,10 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stellar/go-stellar-sdk/keypair"
-	"github.com/stellar/go-stellar-sdk/txnbuild"
 
 	"windlass/server/anchor"
 	"windlass/server/horizon"
@@ -159,38 +157,5 @@ func benchNetwork(t *testing.T, dir string) []*keypair.Full {
 	rig.Must(t, bootstrap(t.Context(), cfg, issuer, http.DefaultClient, newLog(io.Discard, LogConfig{Level: "error", Format: "json"})))
 	ledger := horizon.New(horizon.Config{URLs: cfg.Network.Horizon})
 	defer ledger.Close()
-	return benchCustomers(t, ledger, cfg, benchPayouts)
-}
-
-// benchCustomers makes accounts with trustlines, nineteen to a transaction.
-func benchCustomers(t *testing.T, ledger *horizon.Client, cfg *Config, n int) []*keypair.Full {
-	t.Helper()
-	const each = 19
-	asset := cfg.terms[0].Asset
-	line := txnbuild.CreditAsset{Code: asset.Code, Issuer: asset.Issuer}.MustToChangeTrustAsset()
-	all := make([]*keypair.Full, n)
-	for i := range all {
-		all[i] = rig.NewKey(t)
-	}
-	slots := make(chan struct{}, 32)
-	var wg sync.WaitGroup
-	for some := range slices.Chunk(all, each) {
-		slots <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-slots }()
-			funder := rig.NewKey(t)
-			rig.Fund(t, ledger.URL(), funder)
-			var ops []txnbuild.Operation
-			for _, k := range some {
-				ops = append(ops,
-					&txnbuild.CreateAccount{Destination: k.Address(), Amount: "10"},
-					&txnbuild.ChangeTrust{SourceAccount: k.Address(), Line: line, Limit: txnbuild.MaxTrustlineLimit})
-			}
-			if _, err := rig.Submit(t, ledger, cfg.Network.Passphrase, funder, nil, ops, some...); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	wg.Wait()
-	return all
+	return newCustomers(t, ledger, cfg, benchPayouts)
 }

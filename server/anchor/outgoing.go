@@ -64,7 +64,7 @@ func (o *Outgoing) Pays(p *Payout) error {
 		return refused("explained", "the operation is explained already")
 	case !p.State.Open():
 		return refused("payout_not_open", "the payout is "+string(p.State)+": only one that these books have not signed can have been paid without their knowing")
-	case p.Operation != PayPayment && p.Operation != PayCreate:
+	case p.Operation != PayPayment && p.Operation != PayCreate && p.Operation != PayClaimable:
 		return refused("payout_differs", "the payout is no payment")
 	case p.Source != o.Account || p.Destination.Account() != o.Destination || p.Asset != o.Asset || p.Amount != o.Amount:
 		return refused("payout_differs", "the payout has another source, destination, asset or amount than the operation")

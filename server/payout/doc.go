@@ -43,13 +43,47 @@
 // answer of one Horizon, never two answers put together. A restart begins with
 // the live envelopes of the books, before anything new is built.
 //
+// # Channels
+//
+// The network takes one transaction of a source account in a ledger, so that a
+// ledger takes as many envelopes as there are channels. The engine makes channel
+// accounts that do not exist, at its start and whenever it finds one gone while
+// no envelope of it is alive. The fee account sponsors their reserves. Making
+// them moves no money but the network's fee, which is booked by whoever reads the
+// fee account's transactions; so nothing is written down, and it can be cut off
+// anywhere and done again. A channel whose key no longer signs for it is an
+// alarm, and the others go on.
+//
+// While envelopes wait for their ledger, the destinations that come next are
+// looked at. Such a look is good for some ledgers, and no proof of anything: one
+// that has changed since fails its batch, as it would in any case.
+//
+// # Pauses
+//
+// While the books have a pause, nothing new is signed. Envelopes that are alive
+// are followed to their fate. A pause is asked for by staff, or follows from an
+// operation that took money from an account of ours and that the books do not
+// know: it ends when the last of those is matched to an intent or explained.
+// Whether there is one is read again in the update that writes an envelope down.
+//
 // # Old books
 //
 // Books that were restored or copied know as unpaid what was paid since. So a
-// start signs nothing while a channel is further on the ledger than any envelope
-// of the books: that is an alarm, and a person's to explain. It cannot notice a
-// channel that these books have never used, nor an envelope that is on its way
-// just then: after a restore, wait longer than an envelope can live.
+// start signs nothing while a channel is further on the ledger than the books
+// account for, or was used and they know nothing of it, and neither does a run
+// that finds one. It goes on by itself once it is certain that the books have
+// read all that they had forgotten: the lifetime of an envelope has passed, so
+// that nothing is on its way any more; the ledger was read up to a later answer
+// about the channel, which has not moved since; and nothing that left us is
+// unexplained, claimable balances included, which the channel's own transactions
+// tell of, since to Horizon they are no payments. The channel's sequence number is then accepted. A start whose
+// channels are where the books have them waits for nothing.
+//
+// Two things need a person. An envelope that is on its way at that very moment,
+// by a channel that was never used since, is not noticed before it lands: after a
+// restore, start with a pause. And an envelope that was alive in the books, and
+// was then given up and its sequence number used by another, stays "lost": its
+// intents are kept for ever rather than guessed about.
 //
 // # Whose fault
 //

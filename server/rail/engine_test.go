@@ -461,6 +461,24 @@ func TestBankSendsItBack(t *testing.T) {
 	}
 }
 
+// While there is a pause the bank is asked for nothing new, and when it ends for
+// all of it at once.
+func TestPausedOrdersWait(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 10*time.Millisecond)
+	must(t, w.books.Update(t.Context(), "staff:kim", func(tx *store.Tx) error { return tx.Pause(anchor.PausedByStaff, "lunch", "staff:kim") }))
+	tr := w.paidWithdrawal("100", "12345678")
+	w.start(w.bank)
+	w.until(store.TopicBankPayouts, "the engine's look", func() bool { return w.order(tr.ID).Reason == store.ReasonPaused })
+	if o := w.order(tr.ID); o.State != anchor.BankQueued || o.Attempts != 0 {
+		t.Errorf("%+v", o)
+	}
+	w.paidOnce(0)
+	must(t, w.books.Update(t.Context(), "staff:kim", func(tx *store.Tx) error { return tx.Resume(anchor.PausedByStaff) }))
+	w.await(tr.ID, "the money", func(t *anchor.Transaction) bool { return t.Status() == anchor.Completed })
+	w.paidOnce(anchor.MustAmount("98.5"))
+}
+
 // What a person stopped is not paid.
 func TestHeldWithdrawalIsNotPaid(t *testing.T) {
 	t.Parallel()
