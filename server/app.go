@@ -131,7 +131,9 @@ func (a *app) engines() {
 	a.notify = notify.New(notify.Config{
 		Store: a.books, Client: a.outside, Signing: cfg.keys.Signing, Body: a.message, Logger: a.log.With("room", "notify"),
 	})
-	a.rail = rail.New(rail.Config{Store: a.books, Terms: cfg.terms, Rail: a.bank, Logger: a.log.With("room", "rail")})
+	a.rail = rail.New(rail.Config{
+		Store: a.books, Terms: cfg.terms, Policies: cfg.unmatched, CheckPayer: cfg.Rail.CheckPayer, Rail: a.bank, Logger: a.log.With("room", "rail"),
+	})
 	var cursors []string
 	for _, account := range followed(cfg) {
 		cursors = append(cursors, incoming.CursorName(account))

@@ -106,6 +106,7 @@ type RailConfig struct {
 	Holder        string `toml:"holder" env:"HOLDER"`
 	AccountNumber string `toml:"account_number" env:"ACCOUNT_NUMBER"`
 	BankName      string `toml:"bank_name" env:"BANK_NAME"`
+	CheckPayer    bool   `toml:"check_payer" env:"CHECK_PAYER"`
 }
 
 // UnmatchedConfig has the policy for each reason why money is not taken

@@ -87,12 +87,15 @@ type BankLine struct {
 
 	State  Match
 	Reason string // why it is, or was, unmatched
-	// Transaction is the one it was matched to. While a Short, Second or Late one
-	// is unmatched it is the one that it was meant for.
+	// Transaction is the one it was matched to, or while it is unmatched the one
+	// that it was meant for, if that is known.
 	Transaction string
 	Order       string // the order whose money it brought back; each comes back once
 	// ConfirmedBy is the actor who said that it arrived, before the statement did.
 	ConfirmedBy string
+	// DecideAt is when the operator's policy decides about an unmatched one; zero
+	// if a person does.
+	DecideAt time.Time
 }
 
 // ByHand is the reason of an order that a person says the bank has paid.

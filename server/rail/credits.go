@@ -160,14 +160,37 @@ func (e *Engine) credit(tx *store.Tx, c Credit, now time.Time) (oddity error, er
 	case err != nil:
 		return nil, err
 	case t == nil:
-		return nil, tx.UnmatchedLine(line, anchor.UnknownReference)
+		return nil, e.unmatched(tx, line, anchor.UnknownReference, nil)
 	case c.Asset != t.OffChain:
-		return nil, tx.UnmatchedLine(line, anchor.WrongAsset)
+		return nil, e.unmatched(tx, line, anchor.WrongAsset, t)
 	case e.terms[t.Asset] == nil:
-		return nil, tx.UnmatchedLine(line, anchor.Unbookable)
+		return nil, e.unmatched(tx, line, anchor.Unbookable, t)
 	}
-	_, err = tx.ReceiveLine(line, t, e.terms[t.Asset], now)
-	return nil, err
+	if wrong, err := e.wrongPayer(tx, t, line); err != nil {
+		return nil, err
+	} else if wrong {
+		return nil, e.unmatched(tx, line, anchor.WrongPayer, t)
+	}
+	arrival, err := tx.ReceiveLine(line, t, e.terms[t.Asset], e.Policies.Of[string(anchor.Late)], now)
+	switch {
+	case err != nil:
+		return nil, err
+	case !arrival.Funds():
+		return nil, e.unmatched(tx, line, string(arrival), t)
+	case arrival == anchor.Small || arrival == anchor.Large:
+		return nil, e.outside(tx, t, line, arrival, now)
+	}
+	return nil, nil
+}
+
+// unmatched makes a row of a credit that is nobody's yet. meant is the
+// transaction that it came for, nil if that is not known.
+func (e *Engine) unmatched(tx *store.Tx, l *anchor.BankLine, reason string, meant *anchor.Transaction) error {
+	l.DecideAt = e.decideAt(l, reason, meant)
+	if meant != nil {
+		l.Transaction = meant.ID
+	}
+	return tx.UnmatchedLine(l, reason)
 }
 
 // again is a credit that the books have. They keep what they were told first:

@@ -13,10 +13,16 @@ import (
 
 // Config is what an [Engine] needs.
 type Config struct {
-	Store  *store.Store
-	Terms  []*anchor.Terms
-	Rail   Rail
-	Logger *slog.Logger
+	Store *store.Store
+	Terms []*anchor.Terms
+	// Policies are for credits that no rule gives to anybody; the zero value leaves
+	// them to people.
+	Policies anchor.Policies
+	// CheckPayer leaves a credit unmatched that somebody else than the customer
+	// paid, as far as account or name tell.
+	CheckPayer bool
+	Rail       Rail
+	Logger     *slog.Logger
 	// Poll is how often the bank is looked at when nothing is heard; default a
 	// second.
 	Poll time.Duration
@@ -60,6 +66,8 @@ func New(c Config) *Engine {
 func (e *Engine) Run(ctx context.Context) error {
 	ordered, stop := e.Store.Watch(store.TopicBankPayouts)
 	defer stop()
+	unmatched, stopUnmatched := e.Store.Watch(store.TopicUnmatched)
+	defer stopUnmatched()
 	credits, settled, due := make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -78,6 +86,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	// A bank that is slow to pay must not keep money that arrived waiting, and
 	// the other way round.
 	wg.Go(func() { e.loop(ctx, "read the bank's credits", credits, e.readCredits) })
+	wg.Go(func() { e.loop(ctx, "decide about unmatched credits", unmatched, e.decideDue) })
 	wg.Go(func() { e.loop(ctx, "send orders to the bank", due, e.sendOrders) })
 	wg.Go(func() { e.loop(ctx, "follow orders at the bank", settled, e.followOrders) })
 	wg.Wait()

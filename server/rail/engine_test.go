@@ -106,8 +106,8 @@ func TestUnmatchedCredits(t *testing.T) {
 		"short":             {amount: "89.99", reason: string(anchor.Short), meant: true},
 		"second":            {amount: "100", before: "100", reason: string(anchor.Second), meant: true},
 		"late":              {amount: "100", change: func(c *rail.Credit) { c.At = c.At.Add(2 * time.Hour) }, reason: string(anchor.Late), meant: true},
-		"another currency":  {amount: "100", currency: "EUR", reason: anchor.WrongAsset},
-		"no longer offered": {amount: "100", terms: func(t *anchor.Terms) { t.Asset.Code = "OTHER" }, reason: anchor.Unbookable},
+		"another currency":  {amount: "100", currency: "EUR", reason: anchor.WrongAsset, meant: true},
+		"no longer offered": {amount: "100", terms: func(t *anchor.Terms) { t.Asset.Code = "OTHER" }, reason: anchor.Unbookable, meant: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

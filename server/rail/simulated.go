@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -16,6 +17,7 @@ import (
 	_ "github.com/mattn/go-sqlite3"
 
 	"windlass/server/anchor"
+	"windlass/server/store"
 )
 
 // SimulatedConfig describes the anchor's account at the simulated bank.
@@ -34,6 +36,7 @@ type SimulatedConfig struct {
 const (
 	ClosedAccount    = "00000000" // refused at once
 	ReturningAccount = "99999999" // accepted, and sent back instead of settled
+	RecallingAccount = "88888888" // settled, and then taken back by the payee's bank
 )
 
 // Simulated is a bank for test networks. It keeps its own file, apart from the
@@ -58,9 +61,9 @@ CREATE TABLE IF NOT EXISTS bank (one integer PRIMARY KEY CHECK (one = 1), name t
 CREATE TABLE IF NOT EXISTS transfers (
 	seq        integer PRIMARY KEY AUTOINCREMENT,
 	id         text    NOT NULL UNIQUE,
-	direction  text    NOT NULL, -- in, out
-	key        text    NOT NULL, -- the sender's idempotency key, else the id
-	fate       text    NOT NULL, -- pending, settled, refused, returned: the one it has when settles_at is past
+	direction  text    NOT NULL, -- in, out, back: what brings an order's money back
+	key        text    NOT NULL, -- the sender's idempotency key, else the id; of back: the order's
+	fate       text    NOT NULL, -- pending, settled, recalled, refused, returned: the one it has when settles_at is past
 	currency   text    NOT NULL,
 	amount     integer NOT NULL, -- counts of 10^-7
 	name       text    NOT NULL,
@@ -81,6 +84,13 @@ func OpenSimulated(path string, c SimulatedConfig) (*Simulated, error) {
 	}
 	if c.Delay == 0 {
 		c.Delay = time.Second
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) // it names customers
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	if err := errors.Join(f.Chmod(0o600), f.Close()); err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	q := url.Values{"_txlock": {"immediate"}, "_journal_mode": {"WAL"}, "_synchronous": {"FULL"}, "_busy_timeout": {"10000"}}
 	db, err := sql.Open("sqlite3", (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String())
@@ -137,10 +147,16 @@ func scanTransfer(r interface{ Scan(dest ...any) error }) (transfer, error) {
 	return t, err
 }
 
+// recalled is the fate of a transfer that is settled, and then comes back.
+const recalled = "recalled"
+
 // state is where the transfer is now.
 func (t transfer) state(now time.Time) TransferState {
 	if t.fate != Refused && t.readyAt > now.UnixMicro() {
 		return Pending
+	}
+	if t.fate == recalled {
+		return Settled
 	}
 	return t.fate
 }
@@ -184,6 +200,11 @@ func query(ctx context.Context, db querier, where string, args ...any) ([]transf
 func (b *Simulated) add(ctx context.Context, t transfer, settle time.Duration) (transfer, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	return b.insert(ctx, t, settle)
+}
+
+// insert is add, with mu held.
+func (b *Simulated) insert(ctx context.Context, t transfer, settle time.Duration) (transfer, error) {
 	now := time.Now()
 	t.id, t.bookedAt, t.readyAt = rand.Text()[:16], now.UnixMicro(), now.Add(settle).UnixMicro()
 	if settle < 0 {
@@ -221,17 +242,25 @@ func (b *Simulated) Credits(ctx context.Context, after string) (Statement, error
 		return Statement{}, &anchor.Error{Kind: anchor.Unavailable, Message: "the cursor " + after + " belongs to another bank's statement than " + b.name}
 	}
 	b.mu.Lock()
+	err = b.recallDue(ctx)
 	until := time.Now()
 	b.mu.Unlock()
-	all, err := b.query(ctx, `direction = 'in' AND seq > $1 ORDER BY seq LIMIT 200`, seq)
+	if err != nil {
+		return Statement{}, err
+	}
+	all, err := b.query(ctx, `direction <> 'out' AND seq > $1 ORDER BY seq LIMIT 200`, seq)
 	if err != nil {
 		return Statement{}, err
 	}
 	st := Statement{Cursor: after, ReadUntil: until}
 	for _, t := range all {
-		st.Credits = append(st.Credits, Credit{
+		c := Credit{
 			ID: t.id, At: t.at(), Asset: t.asset, Amount: t.amount, Reference: t.reference, PayerName: t.name, PayerAccount: t.account,
-		})
+		}
+		if t.dir == "back" {
+			c.Order = t.key
+		}
+		st.Credits = append(st.Credits, c)
 		st.Cursor = b.name + ":" + strconv.FormatInt(t.seq, 10)
 		st.ReadUntil = t.at() // more may follow; the last, empty part says until now
 	}
@@ -240,7 +269,7 @@ func (b *Simulated) Credits(ctx context.Context, after string) (Statement, error
 
 // booked are the transfers that are in the balance: what came in, and what was
 // paid out for good. $1 is now.
-const booked = `(direction = 'in' OR fate = 'settled' AND settles_at <= $1)`
+const booked = `(direction <> 'out' OR fate IN ('settled', 'recalled') AND settles_at <= $1)`
 
 // Account reads the balances and the lines.
 func (b *Simulated) Account(ctx context.Context, since time.Time) (_ Account, err error) {
@@ -254,7 +283,7 @@ func (b *Simulated) Account(ctx context.Context, since time.Time) (_ Account, er
 		from = since.UnixMicro()
 	}
 	a := Account{Balances: map[anchor.Asset]anchor.Amount{}}
-	rows, err := tx.QueryContext(ctx, `SELECT currency, SUM(CASE direction WHEN 'in' THEN amount ELSE -amount END) FROM transfers WHERE `+booked+` GROUP BY currency`, now)
+	rows, err := tx.QueryContext(ctx, `SELECT currency, SUM(CASE direction WHEN 'out' THEN -amount ELSE amount END) FROM transfers WHERE `+booked+` GROUP BY currency`, now)
 	if err != nil {
 		return Account{}, fmt.Errorf("simulated bank: %w", err)
 	}
@@ -273,8 +302,11 @@ func (b *Simulated) Account(ctx context.Context, since time.Time) (_ Account, er
 	all, err := query(ctx, tx, booked+` AND settles_at >= $2 ORDER BY settles_at, seq`, now, from)
 	for _, t := range all {
 		l := Line{ID: t.id, At: time.UnixMicro(t.readyAt).UTC(), Asset: t.asset, Amount: t.amount}
-		if t.dir == "out" {
+		switch t.dir {
+		case "out":
 			l.Order, l.Amount = t.key, -t.amount
+		case "back":
+			l.Order = t.key
 		}
 		a.Lines = append(a.Lines, l)
 	}
@@ -286,7 +318,10 @@ func (b *Simulated) Pay(ctx context.Context, o Order) (Transfer, error) {
 	t := transfer{
 		dir: "out", key: o.ID, fate: Settled, asset: o.Asset, amount: o.Amount, reference: o.Reference,
 		name:    strings.TrimSpace(o.To["first_name"] + " " + o.To["last_name"]),
-		account: o.To["bank_account_number"],
+		account: o.To[store.PayerAccount],
+	}
+	if t.name == "" {
+		t.name = o.To[store.PayerName]
 	}
 	settle := b.Delay
 	switch strings.NewReplacer(" ", "", "-", "").Replace(t.account) {
@@ -294,6 +329,11 @@ func (b *Simulated) Pay(ctx context.Context, o Order) (Transfer, error) {
 		t.fate, settle = Refused, 0
 	case ReturningAccount:
 		t.fate = Returned
+	case RecallingAccount:
+		t.fate = recalled
+		if settle >= 0 {
+			time.AfterFunc(settle+b.recallAfter(), func() { nudge(b.changed) })
+		}
 	}
 	t, err := b.add(ctx, t, settle)
 	if err != nil {
@@ -326,6 +366,50 @@ func (t transfer) outcome() Transfer {
 	case Pending:
 	}
 	return out
+}
+
+// recallAfter is how long after it was settled a transfer is recalled.
+func (b *Simulated) recallAfter() time.Duration { return max(2*b.Delay, 0) }
+
+// recallDue recalls what RecallingAccount was paid. The caller holds mu.
+func (b *Simulated) recallDue(ctx context.Context) error {
+	due, err := b.query(ctx, `direction = 'out' AND fate = 'recalled' AND settles_at <= $1
+		AND NOT EXISTS (SELECT 1 FROM transfers AS back WHERE back.direction = 'back' AND back.key = transfers.key) ORDER BY seq`,
+		time.Now().Add(-b.recallAfter()).UnixMicro())
+	for _, t := range due {
+		if _, err := b.insert(ctx, t.back(), 0); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// back is the transfer that brings the money of another back.
+func (t transfer) back() transfer {
+	t.dir, t.fate = "back", Settled
+	return t
+}
+
+// Recall takes a settled transfer back, by the bank's own id, as the payee's bank
+// may do for days: once, in a line of the statement of its own.
+func (b *Simulated) Recall(ctx context.Context, id string) error {
+	_, err := b.recall(ctx, id)
+	return err
+}
+
+func (b *Simulated) recall(ctx context.Context, id string) (transfer, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	all, err := b.query(ctx, `direction = 'out' AND id = $1`, id)
+	switch {
+	case err != nil:
+		return transfer{}, err
+	case len(all) == 0:
+		return transfer{}, invalid("id", "no transfer that left has this id")
+	case all[0].state(time.Now()) != Settled:
+		return transfer{}, &anchor.Error{Kind: anchor.Conflict, Message: "only a settled transfer can be recalled"}
+	}
+	return b.insert(ctx, all[0].back(), 0)
 }
 
 // Settle settles every order that waits for it.

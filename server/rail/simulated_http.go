@@ -30,6 +30,7 @@ const (
 //
 //	GET  /bank/api/statement   ?currency=USD
 //	POST /bank/api/transfers   a transfer to the anchor's account
+//	POST /bank/api/recalls     {"id"} of a settled transfer to a customer, which comes back
 //
 // It takes JSON only, so that no form on a foreign page can post to it. Errors
 // are {"error", "field"}.
@@ -42,6 +43,7 @@ func (b *Simulated) Handler() http.Handler {
 		}{
 			"/bank/api/statement": {http.MethodGet, b.getStatement},
 			"/bank/api/transfers": {http.MethodPost, b.postTransfer},
+			"/bank/api/recalls":   {http.MethodPost, b.postRecall},
 		}[r.URL.Path]
 		switch {
 		case route.do == nil:
@@ -88,6 +90,11 @@ type lineJSON struct {
 	Counterparty counterparty  `json:"counterparty"`
 	Reference    string        `json:"reference"`
 	State        TransferState `json:"state"` // settled, pending
+	// Returns says of money that came in that it is a transfer to a customer that
+	// came back.
+	Returns bool `json:"returns"`
+	// Recalled says of money that went out that it came back.
+	Recalled bool `json:"recalled"`
 }
 
 type counterparty struct {
@@ -96,8 +103,12 @@ type counterparty struct {
 }
 
 func (t transfer) line(now time.Time) lineJSON {
+	direction := t.dir
+	if direction == "back" {
+		direction = "in"
+	}
 	return lineJSON{
-		ID: t.id, At: t.at(), Direction: t.dir, Amount: t.amount.String(), Currency: t.asset.Code,
+		ID: t.id, At: t.at(), Direction: direction, Returns: t.dir == "back", Amount: t.amount.String(), Currency: t.asset.Code,
 		Counterparty: counterparty{t.name, t.account}, Reference: t.reference, State: t.state(now),
 	}
 }
@@ -127,23 +138,31 @@ func (b *Simulated) getStatement(_ http.ResponseWriter, r *http.Request) (int, a
 	}
 	// What was refused never was on the statement, and what came back is
 	// struck from it.
-	all, err := b.query(r.Context(), `currency = $1 AND (fate = 'settled' OR fate = 'returned' AND settles_at > $2) ORDER BY seq DESC LIMIT $3`,
+	all, err := b.query(r.Context(), `currency = $1 AND `+counted+` ORDER BY seq DESC LIMIT $3`,
 		currency.Code, now.UnixMicro(), shownLines)
 	if err != nil {
 		return 0, nil, err
 	}
 	st := statementJSON{accountJSON{b.Holder, b.Number, b.Bank}, currency.Code, balance.Fixed(bankDecimals), []lineJSON{}}
+	back := map[string]bool{} // by the order; what came back is above what left
 	for _, t := range all {
-		st.Lines = append(st.Lines, t.line(now))
+		back[t.key] = back[t.key] || t.dir == "back"
+		l := t.line(now)
+		l.Recalled = t.dir == "out" && back[t.key]
+		st.Lines = append(st.Lines, l)
 	}
 	return http.StatusOK, st, nil
 }
 
+// counted are the transfers that are on the statement, pending ones too. $2 is
+// now.
+const counted = `(fate IN ('settled', 'recalled') OR fate = 'returned' AND settles_at > $2)`
+
 // Balance is what the account holds. An order counts from the moment it is taken.
 func (b *Simulated) Balance(ctx context.Context, currency anchor.Asset) (anchor.Amount, error) {
 	var sum anchor.Amount
-	err := b.db.QueryRowContext(ctx, `SELECT COALESCE(SUM(CASE direction WHEN 'in' THEN amount ELSE -amount END), 0) FROM transfers
-		WHERE currency = $1 AND (fate = 'settled' OR fate = 'returned' AND settles_at > $2)`, currency.Code, time.Now().UnixMicro()).Scan(&sum)
+	err := b.db.QueryRowContext(ctx, `SELECT COALESCE(SUM(CASE direction WHEN 'out' THEN -amount ELSE amount END), 0) FROM transfers
+		WHERE currency = $1 AND `+counted, currency.Code, time.Now().UnixMicro()).Scan(&sum)
 	return sum, err
 }
 
@@ -181,6 +200,20 @@ func (b *Simulated) postTransfer(w http.ResponseWriter, r *http.Request) (int, a
 		return 0, nil, invalid("", "Idempotency-Key must have at most 255 bytes")
 	}
 	t, err = b.add(r.Context(), t, 0)
+	if err != nil {
+		return 0, nil, err
+	}
+	return http.StatusCreated, t.line(time.Now()), nil
+}
+
+func (b *Simulated) postRecall(w http.ResponseWriter, r *http.Request) (int, any, error) {
+	var in struct {
+		ID string `json:"id"`
+	}
+	if err := readJSON(w, r, &in); err != nil {
+		return 0, nil, err
+	}
+	t, err := b.recall(r.Context(), in.ID)
 	if err != nil {
 		return 0, nil, err
 	}

@@ -38,6 +38,10 @@ type world struct {
 	path  string // of the bank's file
 	file  string // of the books
 	terms *anchor.Terms
+	// What the engines are started with.
+	policies   anchor.Policies
+	checkPayer bool
+	log        *slog.Logger
 }
 
 func newWorld(t *testing.T, delay time.Duration) *world {
@@ -50,7 +54,7 @@ func newWorld(t *testing.T, delay time.Duration) *world {
 	books, err := store.Open(t.Context(), filepath.Join(dir, "books.db"), keys)
 	must(t, err)
 	t.Cleanup(func() { must(t, books.Close()) })
-	w := &world{t: t, books: books, path: filepath.Join(dir, "bank.db"), file: filepath.Join(dir, "books.db"), terms: newTerms()}
+	w := &world{t: t, books: books, path: filepath.Join(dir, "bank.db"), file: filepath.Join(dir, "books.db"), terms: newTerms(), log: slog.New(slog.DiscardHandler)}
 	w.bank = openBank(t, w.path, delay)
 	t.Cleanup(func() { must(t, w.bank.Close()) })
 	return w
@@ -87,7 +91,7 @@ func must(t *testing.T, err error) {
 func (w *world) start(bank rail.Rail) (stop func()) {
 	w.t.Helper()
 	e := rail.New(rail.Config{
-		Store: w.books, Terms: []*anchor.Terms{w.terms}, Rail: bank, Logger: slog.New(slog.DiscardHandler),
+		Store: w.books, Terms: []*anchor.Terms{w.terms}, Policies: w.policies, CheckPayer: w.checkPayer, Rail: bank, Logger: w.log,
 		Poll: 20 * time.Millisecond, Retry: time.Millisecond,
 	})
 	ctx, cancel := context.WithCancel(context.Background())

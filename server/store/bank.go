@@ -7,23 +7,23 @@ import (
 	"windlass/server/anchor"
 )
 
-const bankLineColumns = `id, at, asset, amount, reference_box, payer_box, state, reason, transaction_id, order_id, confirmed_by`
+const bankLineColumns = `id, at, asset, amount, reference_box, payer_box, state, reason, transaction_id, order_id, confirmed_by, decide_at`
 
 type payer struct{ Name, Account string }
 
 func scanBankLine(r scanner, k *Keys) (*anchor.BankLine, error) {
 	var (
 		l              anchor.BankLine
-		at             int64
+		at, decideAt   int64
 		asset          string
 		refBox, payBox []byte
 		p              payer
 	)
-	err := r.Scan(&l.ID, &at, &asset, &l.Amount, &refBox, &payBox, &l.State, &l.Reason, &l.Transaction, &l.Order, &l.ConfirmedBy)
+	err := r.Scan(&l.ID, &at, &asset, &l.Amount, &refBox, &payBox, &l.State, &l.Reason, &l.Transaction, &l.Order, &l.ConfirmedBy, &decideAt)
 	if err != nil {
 		return nil, err
 	}
-	l.At = instant(at)
+	l.At, l.DecideAt = instant(at), instant(decideAt)
 	// A line in money we do not know is recorded without an asset.
 	if asset != "" {
 		if l.Asset, err = anchor.ParseAsset(asset); err != nil {
@@ -48,8 +48,11 @@ func (t *Tx) CreateBankLine(l *anchor.BankLine) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(`INSERT INTO bank_lines (`+bankLineColumns+`) VALUES (`+placeholders(11)+`)`,
-		l.ID, micros(l.At), l.Asset.String(), l.Amount, ref, pay, l.State, l.Reason, l.Transaction, l.Order, l.ConfirmedBy)
+	_, err = t.exec(`INSERT INTO bank_lines (`+bankLineColumns+`) VALUES (`+placeholders(12)+`)`,
+		l.ID, micros(l.At), l.Asset.String(), l.Amount, ref, pay, l.State, l.Reason, l.Transaction, l.Order, l.ConfirmedBy, micros(l.DecideAt))
+	if !l.DecideAt.IsZero() {
+		t.Notify(TopicUnmatched)
+	}
 	return err
 }
 
@@ -72,13 +75,13 @@ func (t *Tx) CompleteBankLine(l *anchor.BankLine) error {
 		ref, pay, l.ID)
 }
 
-// SaveBankLine stores what became of a credit: its state, reason, transaction
-// and order. Only an unmatched or refunding one can change, or one whose refund
+// SaveBankLine stores what became of a credit: its state, reason, transaction,
+// order and when a policy decides. Only an unmatched or refunding one can change, or one whose refund
 // came back.
 func (t *Tx) SaveBankLine(l *anchor.BankLine) error {
-	return t.change(`UPDATE bank_lines SET state = $1, reason = $2, transaction_id = $3, order_id = $4 WHERE id = $5
+	return t.change(`UPDATE bank_lines SET state = $1, reason = $2, transaction_id = $3, order_id = $4, decide_at = $5 WHERE id = $6
 		AND (state IN ('unmatched', 'refunding') OR state = 'refunded' AND $1 = 'refunding')`,
-		l.State, l.Reason, l.Transaction, l.Order, l.ID)
+		l.State, l.Reason, l.Transaction, l.Order, micros(l.DecideAt), l.ID)
 }
 
 // BankLine loads one credit.
@@ -90,6 +93,13 @@ func (t *Tx) BankLine(id string) (*anchor.BankLine, error) {
 // for it, oldest first.
 func (t *Tx) BankLinesOf(transaction string) ([]*anchor.BankLine, error) {
 	return list(t, scanBankLine, `SELECT `+bankLineColumns+` FROM bank_lines WHERE transaction_id = $1 AND transaction_id <> '' ORDER BY at, id`, transaction)
+}
+
+// UndecidedLines lists credits about which the operator's policy is due to
+// decide, in the order in which they are due.
+func (s *Store) UndecidedLines(ctx context.Context, now time.Time, limit int) ([]*anchor.BankLine, error) {
+	return list(s.reader(ctx), scanBankLine, `SELECT `+bankLineColumns+` FROM bank_lines
+		WHERE decide_at <> 0 AND decide_at <= $1 ORDER BY decide_at, id LIMIT $2`, micros(now), limit)
 }
 
 // HasBankLine reports whether a credit of the bank's statement is in the books.

@@ -7,18 +7,61 @@ import (
 )
 
 // ReceiveLine books a credit that is for a deposit: as Receive does, with its
-// row. What stays unmatched keeps the deposit it was meant for.
-func (t *Tx) ReceiveLine(l *anchor.BankLine, a *anchor.Transaction, terms *anchor.Terms, now time.Time) (anchor.Arrival, error) {
+// row. Short ones of one payer add up. late is the policy for what comes after the
+// deadline. One that does not fund the deposit changes nothing, and has no row.
+func (t *Tx) ReceiveLine(l *anchor.BankLine, a *anchor.Transaction, terms *anchor.Terms, late anchor.Policy, now time.Time) (anchor.Arrival, error) {
 	arrival, err := t.Receive(a, terms, l.Amount, l.ID, l.At, now)
+	switch {
+	case err != nil:
+		return "", err
+	case arrival == anchor.Short:
+		arrival, err = t.addUpLines(a, terms, l, now)
+	case arrival == anchor.Late && late == anchor.PolicyRevive:
+		arrival, err = t.Revive(a, terms, l.Amount, l.ID, l.At, now)
+	}
 	if err != nil {
 		return "", err
 	}
-	l.Transaction = a.ID
-	if !arrival.Funds() {
-		return arrival, t.UnmatchedLine(l, string(arrival))
+	if l.Transaction = a.ID; !arrival.Funds() {
+		return arrival, nil
 	}
 	l.State = anchor.Matched
 	return arrival, t.CreateBankLine(l)
+}
+
+// addUpLines is AddUp for credits at the bank.
+func (t *Tx) addUpLines(a *anchor.Transaction, terms *anchor.Terms, l *anchor.BankLine, now time.Time) (anchor.Arrival, error) {
+	all, err := t.BankLinesOf(a.ID)
+	if err != nil {
+		return "", err
+	}
+	sum, before := l.Amount, all[:0]
+	for _, b := range all {
+		if b.State != anchor.Unmatched || b.Reason != string(anchor.Short) || !l.PaidFrom(b.PayerAccount) || b.Asset != l.Asset {
+			continue
+		}
+		if sum, err = sum.Add(b.Amount); err != nil {
+			return anchor.Short, nil //nolint:nilerr // more than an account can hold is not what anybody agreed to
+		}
+		before = append(before, b)
+	}
+	if len(before) == 0 {
+		return anchor.Short, nil
+	}
+	arrival, err := t.Receive(a, terms, sum, l.ID, l.At, now)
+	if err != nil || !arrival.Funds() {
+		return arrival, err
+	}
+	for _, b := range before {
+		if err := t.Post(l.At, anchor.Found(a.ID, b.ID, b.Asset, b.Amount, anchor.Bank)); err != nil {
+			return "", err
+		}
+		b.State, b.DecideAt = anchor.Matched, time.Time{}
+		if err := t.SaveBankLine(b); err != nil {
+			return "", err
+		}
+	}
+	return arrival, nil
 }
 
 // UnmatchedLine books a credit that a person, or a policy, must decide about.
@@ -90,7 +133,7 @@ func (t *Tx) ConfirmBankFunds(l anchor.BankLine, a *anchor.Transaction, terms *a
 		return nil, &anchor.Error{Kind: anchor.Invalid, Code: "time_malformed", Field: "at", Message: "say when the bank credited it; the future will not do"}
 	}
 	l.At, l.Asset, l.ConfirmedBy = l.At.UTC().Truncate(time.Microsecond), a.OffChain, by
-	l.State, l.Reason, l.Transaction, l.Order = "", "", "", ""
+	l.State, l.Reason, l.Transaction, l.Order, l.DecideAt = "", "", "", "", time.Time{}
 	known, err := t.BankLine(l.ID)
 	switch {
 	case err == nil && confirms(&l, known, a.ID):
@@ -100,7 +143,10 @@ func (t *Tx) ConfirmBankFunds(l anchor.BankLine, a *anchor.Transaction, terms *a
 	case anchor.KindOf(err) != anchor.NotFound:
 		return nil, err
 	}
-	_, err = t.ReceiveLine(&l, a, terms, now)
+	arrival, err := t.ReceiveLine(&l, a, terms, anchor.PolicyHold, now)
+	if err == nil && !arrival.Funds() {
+		err = t.UnmatchedLine(&l, string(arrival))
+	}
 	return &l, err
 }
 
@@ -109,5 +155,5 @@ func (t *Tx) ConfirmBankFunds(l anchor.BankLine, a *anchor.Transaction, terms *a
 func confirms(l, known *anchor.BankLine, transaction string) bool {
 	return known.Asset == l.Asset && known.Amount == l.Amount && known.Transaction == transaction &&
 		(known.ConfirmedBy == "" || known.At.Equal(l.At)) &&
-		(l.PayerName == "" || l.PayerName == known.PayerName) && (l.PayerAccount == "" || l.PayerAccount == known.PayerAccount)
+		(l.PayerName == "" || l.PayerName == known.PayerName) && (l.PayerAccount == "" || l.PaidFrom(known.PayerAccount))
 }

@@ -74,11 +74,12 @@ func (s *Store) Undecided(ctx context.Context, now time.Time, limit int) ([]*anc
 		WHERE decide_at <> 0 AND decide_at <= $1 ORDER BY decide_at, seq LIMIT $2`, micros(now), limit)
 }
 
-// decideNow has the policy decide about what came for a withdrawal that no longer
-// waits for money.
-func (t *Tx) decideNow(transaction string, now time.Time) error {
-	_, err := t.exec(`UPDATE payments SET decide_at = $1 WHERE transaction_id = $2 AND transaction_id <> '' AND decide_at > $1`,
-		micros(now), transaction)
+// decideNow has the policy decide about what came for a transaction that no
+// longer waits for money.
+func (t *Tx) decideNow(a *anchor.Transaction, now time.Time) error {
+	table := map[anchor.Kind]string{anchor.Withdrawal: "payments", anchor.Deposit: "bank_lines"}[a.Kind]
+	_, err := t.exec(`UPDATE `+table+` SET decide_at = $1 WHERE transaction_id = $2 AND transaction_id <> '' AND decide_at > $1`,
+		micros(now), a.ID)
 	t.Notify(TopicUnmatched)
 	return err
 }

@@ -47,6 +47,17 @@ func (t *Tx) AnswersRefund(p *anchor.Payment, now time.Time) (bool, error) {
 	return len(all) > 0, err
 }
 
+// RefundsOfSender lists the causes of the refunds that a sender got lately and
+// that nobody had decided.
+func (t *Tx) RefundsOfSender(sender string, now time.Time) ([]string, error) {
+	who, err := t.blind("refund senders", sender)
+	if err != nil {
+		return nil, err
+	}
+	return list(t, func(r scanner, _ *Keys) (id string, err error) { return id, r.Scan(&id) },
+		`SELECT cause_id FROM automatic_refunds WHERE sender = $1 AND at > $2`, who, micros(now.Add(-refundsWithin)))
+}
+
 // blind is a value's blind index: equal values are found by it, but none can be
 // told from it, nor be guessed without the key.
 func (t *Tx) blind(name, value string) (string, error) {

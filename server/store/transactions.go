@@ -224,8 +224,8 @@ func (t *Tx) after(a *anchor.Transaction, was known) error {
 			}
 		}
 	}
-	if a.Kind == anchor.Withdrawal && was.waiting && !a.AwaitsMoney() {
-		if err := t.decideNow(a.ID, a.UpdatedAt); err != nil {
+	if was.waiting && !a.AwaitsMoney() {
+		if err := t.decideNow(a, a.UpdatedAt); err != nil {
 			return err
 		}
 	}

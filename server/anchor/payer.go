@@ -1,0 +1,52 @@
+package anchor
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// PaidFrom reports whether the credit's payer has that account, however it is
+// spaced. An account that is not known is nobody's.
+func (l *BankLine) PaidFrom(account string) bool {
+	return l.Sender() != "" && l.Sender() == plainAccount(account)
+}
+
+// Sender is the payer's account as it compares.
+func (l *BankLine) Sender() string { return plainAccount(l.PayerAccount) }
+
+func plainAccount(account string) string {
+	return strings.ToUpper(strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return r
+		}
+		return -1
+	}, account))
+}
+
+// PaidBySomebodyElse reports whether the payer is clearly not the customer, going
+// by the account that the customer gave, or else by the names: not one word of the
+// customer's is in the payer's. What is not known is no reason for doubt.
+func (l *BankLine) PaidBySomebodyElse(account string, names ...string) bool {
+	if l.PayerAccount != "" && plainAccount(account) != "" {
+		return !l.PaidFrom(account)
+	}
+	given, payer := words(strings.Join(names, " ")), words(l.PayerName)
+	return len(given) > 0 && len(payer) > 0 && !slices.ContainsFunc(given, func(w string) bool { return slices.Contains(payer, w) })
+}
+
+// words are a name's, without case and accents. Initials tell nothing.
+func words(name string) []string {
+	plain := strings.Map(func(r rune) rune {
+		switch {
+		case unicode.Is(unicode.Mn, r):
+			return -1
+		case unicode.IsLetter(r):
+			return unicode.ToLower(r)
+		}
+		return ' '
+	}, norm.NFD.String(name))
+	return slices.DeleteFunc(strings.Fields(plain), func(w string) bool { return len([]rune(w)) < 2 })
+}

@@ -1,0 +1,322 @@
+package rail_test
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"windlass/server/anchor"
+	"windlass/server/rail"
+	"windlass/server/store"
+)
+
+func refunds(reasons ...string) anchor.Policies {
+	p := anchor.Policies{Of: map[string]anchor.Policy{}, PerSender: 3}
+	for _, r := range reasons {
+		p.Of[r] = anchor.PolicyRefund
+	}
+	return p
+}
+
+// A policy sends back what it says, less the fee, from its least amount on.
+func TestPoliciesAtTheBank(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		policies  anchor.Policies
+		amount    string
+		reference string // "" is the deposit's
+		late      bool
+		line      anchor.Match
+		status    anchor.Status
+		paid      string // back
+	}{
+		"held":              {anchor.Policies{}, "50", "whose?", false, anchor.Unmatched, anchor.PendingUserTransferStart, "0"},
+		"unknown reference": {refunds(anchor.UnknownReference), "50", "whose?", false, anchor.GoneBack, anchor.PendingUserTransferStart, "49"},
+		"too little":        {refunds(anchor.UnknownReference), "4.99", "whose?", false, anchor.Unmatched, anchor.PendingUserTransferStart, "0"},
+		"the least":         {refunds(anchor.UnknownReference), "5", "whose?", false, anchor.GoneBack, anchor.PendingUserTransferStart, "4"},
+		"short waits":       {refunds(string(anchor.Short)), "50", "", false, anchor.Unmatched, anchor.PendingUserTransferStart, "0"},
+		"late":              {refunds(string(anchor.Late)), "100", "", true, anchor.GoneBack, anchor.PendingUserTransferStart, "99"},
+		"late, revived": {anchor.Policies{Of: map[string]anchor.Policy{string(anchor.Late): anchor.PolicyRevive}}, "100", "", true,
+			anchor.Matched, anchor.PendingAnchor, "0"},
+		"late and odd, not revived": {anchor.Policies{Of: map[string]anchor.Policy{string(anchor.Late): anchor.PolicyRevive}}, "50", "", true,
+			anchor.Unmatched, anchor.PendingUserTransferStart, "0"},
+		"too large":       {refunds(string(anchor.Large)), "1001", "", false, anchor.Matched, anchor.Refunded, "1000"},
+		"too large, held": {anchor.Policies{}, "1001", "", false, anchor.Matched, anchor.TooLarge, "0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, time.Nanosecond)
+			w.terms.RefundFee, w.terms.RefundMinimum = anchor.One, 5*anchor.One
+			w.policies = c.policies
+			deadline := time.Now().Add(time.Hour)
+			if c.late {
+				deadline = time.Now().Add(-time.Second)
+			}
+			tr := w.agreed(anchor.Deposit, "100", "", deadline)
+			if c.reference == "" {
+				c.reference = tr.Reference
+			}
+			w.payFrom("000123456789", c.amount, c.reference)
+			w.start(w.bank)
+			w.eventually("the line", func() bool {
+				all, err := w.books.BankLines(t.Context(), 1)
+				must(t, err)
+				return len(all) == 1 && all[0].State == c.line
+			})
+			w.eventually("the deposit", func() bool {
+				tr, err := w.books.Transaction(t.Context(), tr.ID)
+				must(t, err)
+				return tr.Status() == c.status
+			})
+			w.paidOnce(anchor.MustAmount(c.paid) - anchor.MustAmount(c.amount))
+			b := balanced(t, w.books)
+			if b[anchor.Refunds] != 0 || b[anchor.Bank] != anchor.MustAmount(c.amount)-anchor.MustAmount(c.paid) {
+				t.Error(b)
+			}
+		})
+	}
+}
+
+// Nobody gets more than a few in a day, whatever they call their account.
+func TestRefundsOfAPayer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, time.Nanosecond)
+	w.policies = refunds(anchor.UnknownReference)
+	w.start(w.bank)
+	back := func() (n int) {
+		all, err := w.books.BankLines(t.Context(), 100)
+		must(t, err)
+		for _, l := range all {
+			if l.State == anchor.GoneBack {
+				n++
+			}
+		}
+		return n
+	}
+	for i, from := range []string{"000123456789", "000 123 456 789", "000-123-456789"} {
+		w.payFrom(from, "20", "whose?")
+		w.eventually("the refund", func() bool { return back() == i+1 })
+	}
+	w.payFrom("000123456789", "20", "whose?")
+	w.payFrom("999999", "20", "whose?")
+	w.eventually("the other's refund", func() bool { return back() == 4 })
+	w.eventually("a person's turn", func() bool {
+		for _, l := range w.lines(5) {
+			if l.State == anchor.Unmatched && l.DecideAt.IsZero() {
+				return true
+			}
+		}
+		return false
+	})
+	w.paidOnce(-20 * anchor.One)
+}
+
+// Two anchors do not send one sum to and fro: a refund of ours that comes back by
+// its reference waits for a person.
+func TestRefundThatIsAnswered(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, time.Nanosecond)
+	w.policies = refunds(anchor.UnknownReference)
+	w.start(w.bank)
+	w.payFrom("000123456789", "20", "whose?")
+	var ours string
+	w.eventually("the refund", func() bool {
+		l := w.statement()[0]
+		ours = l.Reference
+		return l.Direction == "out"
+	})
+	w.payFrom("000123456789", "20", "REFUND OF "+ours)
+	w.eventually("a person's turn", func() bool {
+		l := w.lines(1)[0]
+		return strings.HasPrefix(l.Reference, "REFUND") && l.DecideAt.IsZero()
+	})
+	w.paidOnce(-20 * anchor.One)
+}
+
+// Short credits of one payer add up to what was agreed; another's do not count.
+func TestShortCreditsAddUp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, time.Nanosecond)
+	w.policies = refunds(string(anchor.Short), string(anchor.Second))
+	w.start(w.bank)
+	tr := w.agreed(anchor.Deposit, "100", "", time.Now().Add(time.Hour))
+	w.payFrom("000123456789", "50", tr.Reference)
+	w.payFrom("999999", "50", tr.Reference)
+	for _, l := range w.lines(2) {
+		if l.State != anchor.Unmatched || l.Reason != string(anchor.Short) || l.Transaction != tr.ID || l.DecideAt.IsZero() {
+			t.Errorf("%+v", l)
+		}
+	}
+	w.payFrom("000 123 456 789", "45", tr.Reference)
+	tr = w.await(tr.ID, "the sum", func(t *anchor.Transaction) bool { return t.Funded() })
+	if tr.AmountIn != 95*anchor.One || tr.Status() != anchor.PendingAnchor {
+		t.Error(tr.AmountIn, tr.Status())
+	}
+	// Nothing waits for the other's any more.
+	w.eventually("the other's refund", func() bool {
+		for _, l := range w.lines(3) {
+			if (l.PayerAccount == "999999") != (l.State == anchor.GoneBack) || l.PayerAccount != "999999" && l.State != anchor.Matched {
+				return false
+			}
+		}
+		return true
+	})
+	if b := balanced(t, w.books); b[anchor.Bank] != 95*anchor.One || b[anchor.Suspense] != 0 || b[anchor.Refunds] != 0 {
+		t.Error(b)
+	}
+	must(t, w.refund(tr.ID, "95", "0"))
+	w.await(tr.ID, "the refund", func(t *anchor.Transaction) bool { return t.Status() == anchor.Refunded })
+	w.paidOnce(0)
+}
+
+// Where the operator asks for it, somebody else's money waits.
+func TestWrongPayer(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		check bool
+		given string // account
+		payer string
+		wrong bool
+	}{
+		"not asked for":         {false, "111", "000123456789", false},
+		"the account given":     {true, "000-123-456-789", "000123456789", false},
+		"another account":       {true, "111", "000123456789", true},
+		"nothing else is known": {true, "", "000123456789", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, -1)
+			w.checkPayer = c.check
+			w.start(w.bank)
+			tr := w.agreed(anchor.Deposit, "100", c.given, time.Now().Add(time.Hour))
+			w.payFrom(c.payer, "100", tr.Reference)
+			l := w.lines(1)[0]
+			if (l.Reason == anchor.WrongPayer) != c.wrong || (l.State == anchor.Unmatched) != c.wrong || l.Transaction != tr.ID {
+				t.Errorf("%+v", l)
+			}
+		})
+	}
+}
+
+// What a person, or the anchor's own systems, confirm before the statement does
+// is booked once, whoever says it how often.
+func TestConfirmBankFunds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, -1)
+	tr := w.agreed(anchor.Deposit, "100", "", time.Now().Add(time.Hour))
+	other := w.agreed(anchor.Deposit, "100", "", time.Now().Add(time.Hour))
+	withdrawal := w.agreed(anchor.Withdrawal, "100", "", time.Now().Add(time.Hour))
+	w.payFrom("000123456789", "100", "no reference at all")
+	id := w.statement()[0].ID
+	at := time.Now().Add(-time.Minute).Truncate(time.Microsecond)
+	word := anchor.BankLine{ID: id, Amount: 100 * anchor.One, At: at}
+	confirm := func(l anchor.BankLine, transaction string) (line *anchor.BankLine, err error) {
+		return line, w.change(transaction, func(tx *store.Tx, a *anchor.Transaction) (err error) {
+			line, err = tx.ConfirmBankFunds(l, a, w.terms, staff, time.Now())
+			return err
+		})
+	}
+	with := func(change func(*anchor.BankLine)) anchor.BankLine {
+		l := word
+		change(&l)
+		return l
+	}
+	for name, c := range map[string]struct {
+		l    anchor.BankLine
+		id   string
+		code string
+	}{
+		"a withdrawal":   {word, withdrawal.ID, "does_not_fit"},
+		"no name":        {with(func(l *anchor.BankLine) { l.ID = "" }), tr.ID, "bank_id_missing"},
+		"nothing":        {with(func(l *anchor.BankLine) { l.Amount = 0 }), tr.ID, "amount_malformed"},
+		"less":           {with(func(l *anchor.BankLine) { l.Amount = -1 }), tr.ID, "amount_malformed"},
+		"half a cent":    {with(func(l *anchor.BankLine) { l.Amount = 50000 }), tr.ID, "amount_malformed"},
+		"no time":        {with(func(l *anchor.BankLine) { l.At = time.Time{} }), tr.ID, "time_malformed"},
+		"tomorrow's":     {with(func(l *anchor.BankLine) { l.At = time.Now().Add(time.Hour) }), tr.ID, "time_malformed"},
+		"an endless one": {with(func(l *anchor.BankLine) { l.ID = strings.Repeat("x", 256) }), tr.ID, "bank_id_missing"},
+	} {
+		if _, err := confirm(c.l, c.id); code(err) != c.code {
+			t.Errorf("%s: %v, want %s", name, err, c.code)
+		}
+	}
+	for range 2 {
+		line, err := confirm(word, tr.ID)
+		must(t, err)
+		if line.State != anchor.Matched || line.Transaction != tr.ID || line.ConfirmedBy != staff {
+			t.Errorf("%+v", line)
+		}
+	}
+	for name, c := range map[string]struct {
+		l  anchor.BankLine
+		id string
+	}{
+		"another amount":   {with(func(l *anchor.BankLine) { l.Amount = 101 * anchor.One }), tr.ID},
+		"another time":     {with(func(l *anchor.BankLine) { l.At = at.Add(time.Second) }), tr.ID},
+		"another deposit":  {word, other.ID},
+		"another's money":  {with(func(l *anchor.BankLine) { l.PayerAccount = "1" }), tr.ID},
+		"somebody's money": {with(func(l *anchor.BankLine) { l.PayerName = "Kim" }), tr.ID},
+	} {
+		if _, err := confirm(c.l, c.id); code(err) != "bank_id_used" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := w.refund(tr.ID, "100", "0"); code(err) != "sender_unknown" {
+		t.Error("a refund to nobody:", err)
+	}
+	w.start(w.bank) // which tells the line itself, and who paid it
+	w.eventually("the statement", func() bool { return w.lines(1)[0].PayerAccount != "" })
+	for range 2 {
+		_, err := confirm(word, tr.ID)
+		must(t, err)
+	}
+	if b := balanced(t, w.books); b[anchor.Bank] != 100*anchor.One || b[anchor.Suspense] != 0 {
+		t.Error(b)
+	}
+	must(t, w.refund(tr.ID, "100", "0"))
+}
+
+// A name that the bank uses again for other money is for a person: the books keep
+// what they have, and the log names the line and what differs, but nobody's data.
+func TestLineToldOtherwise(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, -1)
+	w.payFrom("000123456789", "20", "whose?")
+	stop := w.start(w.bank)
+	first := w.lines(1)[0]
+	stop()
+	log := &lockedBuffer{}
+	w.log = slog.New(slog.NewTextHandler(log, nil))
+	w.payFrom("000123456789", "30", "another's")
+	w.start(amended{w.bank, func(c *rail.Credit) { c.ID, c.PayerName = first.ID, "Ben Secret" }})
+	w.eventually("the alarm", func() bool { return strings.Contains(log.String(), "other amount, time, reference, payer") })
+	if text := log.String(); !strings.Contains(text, first.ID) || !strings.Contains(text, "level=ERROR") || strings.Contains(text, "Secret") || strings.Contains(text, "another's") {
+		t.Error(text)
+	}
+	if l := w.lines(1); len(l) != 1 || fmt.Sprint(*l[0]) != fmt.Sprint(*first) {
+		t.Errorf("%+v", l[0])
+	}
+	if b := balanced(t, w.books); b[anchor.Bank] != 20*anchor.One {
+		t.Error(b)
+	}
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
