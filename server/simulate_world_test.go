@@ -200,7 +200,7 @@ func (l *lifetime) startAnchor() {
 		return
 	}
 	a.incoming.CheckEvery, a.incoming.ExpireEvery, a.incoming.DecideEvery = 5*time.Minute, 5*time.Minute, 5*time.Minute
-	a.payouts.Poll = 5 * time.Minute
+	a.payouts.Poll, a.notify.Poll = 5*time.Minute, 5*time.Minute
 	a.rail.Poll, a.rail.Rail = 5*time.Minute, l.line
 	r.app = a
 	go func() { r.ended <- a.Run(ctx, l.net.listen(hostPublic), l.net.listen(hostAdmin)) }()
