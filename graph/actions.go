@@ -24,6 +24,9 @@ const (
 	MarkBankPayoutSettled  Action = "markBankPayoutSettled"
 	MarkBankPayoutReturned Action = "markBankPayoutReturned"
 	RetryBankPayout        Action = "retryBankPayout"
+	RetryPayout            Action = "retryPayout"
+	ApprovePayout          Action = "approvePayout"
+	ApproveBankPayout      Action = "approveBankPayout"
 	ExplainOutgoing        Action = "explainOutgoing"
 )
 
@@ -66,6 +69,18 @@ func (bankLine) Actions(_ context.Context, l *anchor.BankLine) ([]Action, error)
 	return []Action{AssignBankLine, RefundBankLine}, nil
 }
 
+// Actions are what may be done with a payout.
+func (payout) Actions(_ context.Context, p *anchor.Payout) ([]Action, error) {
+	switch p.State {
+	case anchor.PayoutParked:
+		return []Action{RetryPayout}, nil
+	case anchor.PayoutApproval:
+		return []Action{ApprovePayout}, nil
+	default:
+		return nil, nil
+	}
+}
+
 // Actions are what may be done with an order to the bank.
 func (bankPayout) Actions(_ context.Context, p *anchor.BankPayout) ([]Action, error) {
 	switch p.State {
@@ -75,7 +90,9 @@ func (bankPayout) Actions(_ context.Context, p *anchor.BankPayout) ([]Action, er
 		return []Action{MarkBankPayoutReturned}, nil
 	case anchor.BankRefused:
 		return []Action{RetryBankPayout}, nil
-	case anchor.BankQueued, anchor.BankApproval, anchor.BankCancelled:
+	case anchor.BankApproval:
+		return []Action{ApproveBankPayout}, nil
+	case anchor.BankQueued, anchor.BankCancelled:
 	}
 	return nil, nil
 }

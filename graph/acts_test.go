@@ -40,8 +40,11 @@ var mutations = map[string]string{
 		markBankPayoutReturned(order: $order, line: $line, reason: $reason, key: $key, note: $note) { ...o } }`,
 	"retryBankPayout": `mutation($order: ID!, $to: [Answer!], $key: ID!, $note: String) {
 		retryBankPayout(order: $order, to: $to, key: $key, note: $note) { ...o } }`,
-	"pausePayouts":  `mutation($key: ID!, $note: String) { pausePayouts(key: $key, note: $note) { key actor reason since } }`,
-	"resumePayouts": `mutation($pause: ID! = "staff", $key: ID!, $note: String) { resumePayouts(pause: $pause, key: $key, note: $note) { key } }`,
+	"retryPayout":       `mutation($payout: ID!, $key: ID!, $note: String) { retryPayout(payout: $payout, key: $key, note: $note) { id state reason attempts actions } }`,
+	"approvePayout":     `mutation($payout: ID!, $key: ID!, $note: String) { approvePayout(payout: $payout, key: $key, note: $note) { id state reason actions } }`,
+	"approveBankPayout": `mutation($order: ID!, $key: ID!, $note: String) { approveBankPayout(order: $order, key: $key, note: $note) { ...o } }`,
+	"pausePayouts":      `mutation($key: ID!, $note: String) { pausePayouts(key: $key, note: $note) { key actor reason since } }`,
+	"resumePayouts":     `mutation($pause: ID! = "staff", $key: ID!, $note: String) { resumePayouts(pause: $pause, key: $key, note: $note) { key } }`,
 	"explainOutgoing": `mutation($operation: ID!, $as: Explanation!, $payout: ID, $key: ID!, $note: String) {
 		explainOutgoing(operation: $operation, as: $as, payout: $payout, key: $key, note: $note) { id explained payout explainedBy explainedAt actions } }`,
 }
@@ -188,12 +191,13 @@ func (w *world) strayLine(set ...func(*anchor.BankLine)) string {
 
 func ignore(*anchor.Transaction, time.Time) error { return nil }
 
+func failed(a *anchor.Transaction, now time.Time) error { return a.Fail("parked", now) }
+
 // TestStaffActs holds every mutation on transactions against every state: what
 // the state machine allows is done and shown among the actions, all else is
 // refused with a code and changes nothing.
 func TestStaffActs(t *testing.T) {
 	t.Parallel()
-	const parked = "parked"
 	cases := []struct {
 		name   string
 		kind   anchor.Kind
@@ -208,7 +212,7 @@ func TestStaffActs(t *testing.T) {
 		{"sent", anchor.Deposit, "", (*anchor.Transaction).Sent, anchor.PendingExternal, "assignBankLine confirmBankFunds expire"},
 		{"expired", anchor.Deposit, "", (*anchor.Transaction).GiveUp, anchor.Expired, "assignBankLine"},
 		{"cancelled", anchor.Withdrawal, "", (*anchor.Transaction).Cancel, anchor.Expired, "assignPayment"},
-		{"failed, unpaid", anchor.Withdrawal, "", func(a *anchor.Transaction, now time.Time) error { return a.Fail(parked, now) }, anchor.Failed, "retry"},
+		{"failed, unpaid", anchor.Withdrawal, "", failed, anchor.Failed, "retry"},
 		{"funded", anchor.Deposit, "100", ignore, anchor.PendingAnchor, "refundTransaction hold"},
 		{"funded", anchor.Withdrawal, "100", ignore, anchor.PendingAnchor, "refundTransaction hold"},
 		{"too much", anchor.Deposit, "120", ignore, anchor.OnHold, "refundTransaction release"},
@@ -217,8 +221,8 @@ func TestStaffActs(t *testing.T) {
 		{"waits for a trustline", anchor.Deposit, "100", func(a *anchor.Transaction, now time.Time) error { return a.TrustMissing(now, now) }, anchor.PendingTrust, "refundTransaction hold"},
 		{"on its way", anchor.Deposit, "100", (*anchor.Transaction).PayoutSigned, anchor.PendingStellar, ""},
 		{"the bank has it", anchor.Withdrawal, "100", (*anchor.Transaction).BankTold, anchor.PendingExternal, ""},
-		{"failed", anchor.Deposit, "100", func(a *anchor.Transaction, now time.Time) error { return a.Fail(parked, now) }, anchor.Failed, "refundTransaction retry"},
-		{"failed", anchor.Withdrawal, "100", func(a *anchor.Transaction, now time.Time) error { return a.Fail(parked, now) }, anchor.Failed, "refundTransaction retry"},
+		{"failed", anchor.Deposit, "100", failed, anchor.Failed, "refundTransaction retry"},
+		{"failed", anchor.Withdrawal, "100", failed, anchor.Failed, "refundTransaction retry"},
 		{"returned by the bank", anchor.Withdrawal, "100", (*anchor.Transaction).BankGaveBack, anchor.OnHold, "refundTransaction release"},
 		{"paid", anchor.Deposit, "100", func(a *anchor.Transaction, now time.Time) error {
 			if err := a.PayoutSigned(now); err != nil {

@@ -159,6 +159,8 @@ type ComplexityRoot struct {
 	Mutation struct {
 		Agree                  func(childComplexity int, transaction string, amountOut anchor.Amount) int
 		Answer                 func(childComplexity int, transaction string, answers []*Answer) int
+		ApproveBankPayout      func(childComplexity int, order string, key string, note *string) int
+		ApprovePayout          func(childComplexity int, payout string, key string, note *string) int
 		AssignBankLine         func(childComplexity int, line string, transaction string, key string, note *string) int
 		AssignPayment          func(childComplexity int, payment string, transaction string, key string, note *string) int
 		Cancel                 func(childComplexity int, transaction string) int
@@ -178,6 +180,7 @@ type ComplexityRoot struct {
 		ResumePayouts          func(childComplexity int, pause string, key string, note *string) int
 		Retry                  func(childComplexity int, transaction string, key string, note *string) int
 		RetryBankPayout        func(childComplexity int, order string, to []*Answer, key string, note *string) int
+		RetryPayout            func(childComplexity int, payout string, key string, note *string) int
 		SetAmount              func(childComplexity int, transaction string, amountIn anchor.Amount) int
 		SetLanguage            func(childComplexity int, transaction string, lang string) int
 	}
@@ -224,14 +227,17 @@ type ComplexityRoot struct {
 	}
 
 	Payout struct {
+		Actions     func(childComplexity int) int
 		Amount      func(childComplexity int) int
 		Asset       func(childComplexity int) int
 		Attempts    func(childComplexity int) int
+		Balance     func(childComplexity int) int
 		CreatedAt   func(childComplexity int) int
 		Destination func(childComplexity int) int
 		Fee         func(childComplexity int) int
 		Hash        func(childComplexity int) int
 		ID          func(childComplexity int) int
+		Operation   func(childComplexity int) int
 		Payment     func(childComplexity int) int
 		Purpose     func(childComplexity int) int
 		Reason      func(childComplexity int) int
@@ -447,6 +453,9 @@ type MutationResolver interface {
 	MarkBankPayoutSettled(ctx context.Context, order string, bankID *string, at *time.Time, key string, note *string) (*anchor.BankPayout, error)
 	MarkBankPayoutReturned(ctx context.Context, order string, line *string, reason string, key string, note *string) (*anchor.BankPayout, error)
 	RetryBankPayout(ctx context.Context, order string, to []*Answer, key string, note *string) (*anchor.BankPayout, error)
+	RetryPayout(ctx context.Context, payout string, key string, note *string) (*anchor.Payout, error)
+	ApprovePayout(ctx context.Context, payout string, key string, note *string) (*anchor.Payout, error)
+	ApproveBankPayout(ctx context.Context, order string, key string, note *string) (*anchor.BankPayout, error)
 	PausePayouts(ctx context.Context, key string, note *string) ([]*anchor.Pause, error)
 	ResumePayouts(ctx context.Context, pause string, key string, note *string) ([]*anchor.Pause, error)
 	ExplainOutgoing(ctx context.Context, operation string, as anchor.Explanation, payout *string, key string, note *string) (*anchor.Outgoing, error)
@@ -476,6 +485,7 @@ type PaymentResolver interface {
 }
 type PayoutResolver interface {
 	Purpose(ctx context.Context, obj *anchor.Payout) (string, error)
+	Operation(ctx context.Context, obj *anchor.Payout) (string, error)
 
 	Destination(ctx context.Context, obj *anchor.Payout) (string, error)
 
@@ -484,8 +494,10 @@ type PayoutResolver interface {
 	RequestedBy(ctx context.Context, obj *anchor.Payout) (*string, error)
 
 	Hash(ctx context.Context, obj *anchor.Payout) (*string, error)
+	Balance(ctx context.Context, obj *anchor.Payout) (*string, error)
 	Transaction(ctx context.Context, obj *anchor.Payout) (*string, error)
 	Payment(ctx context.Context, obj *anchor.Payout) (*string, error)
+	Actions(ctx context.Context, obj *anchor.Payout) ([]Action, error)
 }
 type PostingResolver interface {
 	Account(ctx context.Context, obj *anchor.Posting) (string, error)
@@ -1013,6 +1025,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.Answer(childComplexity, args["transaction"].(string), args["answers"].([]*Answer)), true
+	case "Mutation.approveBankPayout":
+		if e.ComplexityRoot.Mutation.ApproveBankPayout == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_approveBankPayout_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ApproveBankPayout(childComplexity, args["order"].(string), args["key"].(string), args["note"].(*string)), true
+	case "Mutation.approvePayout":
+		if e.ComplexityRoot.Mutation.ApprovePayout == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_approvePayout_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ApprovePayout(childComplexity, args["payout"].(string), args["key"].(string), args["note"].(*string)), true
 	case "Mutation.assignBankLine":
 		if e.ComplexityRoot.Mutation.AssignBankLine == nil {
 			break
@@ -1222,6 +1256,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.RetryBankPayout(childComplexity, args["order"].(string), args["to"].([]*Answer), args["key"].(string), args["note"].(*string)), true
+	case "Mutation.retryPayout":
+		if e.ComplexityRoot.Mutation.RetryPayout == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_retryPayout_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RetryPayout(childComplexity, args["payout"].(string), args["key"].(string), args["note"].(*string)), true
 	case "Mutation.setAmount":
 		if e.ComplexityRoot.Mutation.SetAmount == nil {
 			break
@@ -1440,6 +1485,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Payment.Transaction(childComplexity), true
 
+	case "Payout.actions":
+		if e.ComplexityRoot.Payout.Actions == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Payout.Actions(childComplexity), true
 	case "Payout.amount":
 		if e.ComplexityRoot.Payout.Amount == nil {
 			break
@@ -1458,6 +1509,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Payout.Attempts(childComplexity), true
+	case "Payout.balance":
+		if e.ComplexityRoot.Payout.Balance == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Payout.Balance(childComplexity), true
 	case "Payout.createdAt":
 		if e.ComplexityRoot.Payout.CreatedAt == nil {
 			break
@@ -1488,6 +1545,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Payout.ID(childComplexity), true
+	case "Payout.operation":
+		if e.ComplexityRoot.Payout.Operation == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Payout.Operation(childComplexity), true
 	case "Payout.payment":
 		if e.ComplexityRoot.Payout.Payment == nil {
 			break
@@ -2442,6 +2505,19 @@ type Mutation {
   """
   retryBankPayout(order: ID!, to: [Answer!], key: ID!, note: String): BankPayout! @allow(roles: [STAFF])
 
+  """
+  Begin anew with a parked payout, as if it had never been tried; one that pays a
+  transaction out goes through retry. Refused: not_parked, not_offered, and
+  state_refused unless the transaction has failed.
+  """
+  retryPayout(payout: ID!, key: ID!, note: String): Payout! @allow(roles: [STAFF])
+
+  "Let a payout go that is above a limit. Refused: not_in_approval, and four_eyes for whoever asked for the payout."
+  approvePayout(payout: ID!, key: ID!, note: String): Payout! @allow(roles: [STAFF])
+
+  "Let an order to the bank go that is above a limit. Refused as approvePayout."
+  approveBankPayout(order: ID!, key: ID!, note: String): BankPayout! @allow(roles: [STAFF])
+
   "Stop all that is new from being paid, on the ledger and at the bank, until resumePayouts. What is on its way is followed to its end. Answers all pauses."
   pausePayouts(key: ID!, note: String): [Pause!]! @allow(roles: [STAFF])
 
@@ -2567,6 +2643,9 @@ enum Action {
   markBankPayoutSettled
   markBankPayoutReturned
   retryBankPayout
+  retryPayout
+  approvePayout
+  approveBankPayout
   explainOutgoing
 }
 
@@ -2711,8 +2790,10 @@ enum PayoutState {
 "A payment that leaves on the ledger."
 type Payout {
   id: ID!
-  "payout, refund, create (lumens that make an account), top_up (lumens for a trustline's reserve) or authorize (pays nothing)."
+  "payout, refund, create (lumens that make an account), top_up (lumens for a trustline's reserve), authorize (pays nothing) or reclaim (takes back what nobody claimed)."
   purpose: String!
+  "payment, create_account, claimable_balance, authorize or claim."
+  operation: String!
   asset: Asset!
   amount: Amount!
   "Of a refund: what was kept for it."
@@ -2728,9 +2809,13 @@ type Payout {
   createdAt: Time!
   "The hash of the ledger transaction that carries or carried it."
   hash: String
+  "The claimable balance that it made, or takes back."
+  balance: ID
   "What it is for: a transaction, or a payment that goes back."
   transaction: ID
   payment: ID
+  "What may be asked for now."
+  actions: [Action!]!
 }
 
 "Where an order to the bank is."
@@ -3232,6 +3317,8 @@ func (ec *executionContext) childFields_Payout(ctx context.Context, field graphq
 		return ec.fieldContext_Payout_id(ctx, field)
 	case "purpose":
 		return ec.fieldContext_Payout_purpose(ctx, field)
+	case "operation":
+		return ec.fieldContext_Payout_operation(ctx, field)
 	case "asset":
 		return ec.fieldContext_Payout_asset(ctx, field)
 	case "amount":
@@ -3252,10 +3339,14 @@ func (ec *executionContext) childFields_Payout(ctx context.Context, field graphq
 		return ec.fieldContext_Payout_createdAt(ctx, field)
 	case "hash":
 		return ec.fieldContext_Payout_hash(ctx, field)
+	case "balance":
+		return ec.fieldContext_Payout_balance(ctx, field)
 	case "transaction":
 		return ec.fieldContext_Payout_transaction(ctx, field)
 	case "payment":
 		return ec.fieldContext_Payout_payment(ctx, field)
+	case "actions":
+		return ec.fieldContext_Payout_actions(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Payout", field.Name)
 }
@@ -3639,6 +3730,66 @@ func (ec *executionContext) field_Mutation_answer_args(ctx context.Context, rawA
 		return nil, err
 	}
 	args["answers"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_approveBankPayout_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "order",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["order"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "key",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["key"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "note",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["note"] = arg2
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_approvePayout_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "payout",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["payout"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "key",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["key"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "note",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["note"] = arg2
 	return args, nil
 }
 
@@ -4283,6 +4434,36 @@ func (ec *executionContext) field_Mutation_retryBankPayout_args(ctx context.Cont
 		return nil, err
 	}
 	args["note"] = arg3
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_retryPayout_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "payout",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["payout"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "key",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["key"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "note",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["note"] = arg2
 	return args, nil
 }
 
@@ -7564,6 +7745,192 @@ func (ec *executionContext) fieldContext_Mutation_retryBankPayout(ctx context.Co
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_retryPayout(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_retryPayout(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RetryPayout(ctx, fc.Args["payout"].(string), fc.Args["key"].(string), fc.Args["note"].(*string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				roles, err := ec.unmarshalNRole2ᚕwindlassᚋserverᚋsessionᚐRoleᚄ(ctx, []any{"STAFF"})
+				if err != nil {
+					var zeroVal *anchor.Payout
+					return zeroVal, err
+				}
+				if ec.Directives.Allow == nil {
+					var zeroVal *anchor.Payout
+					return zeroVal, errors.New("directive allow is not implemented")
+				}
+				return ec.Directives.Allow(ctx, nil, directive0, roles)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *anchor.Payout) graphql.Marshaler {
+			return ec.marshalNPayout2ᚖwindlassᚋserverᚋanchorᚐPayout(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_retryPayout(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Payout(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_retryPayout_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_approvePayout(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_approvePayout(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ApprovePayout(ctx, fc.Args["payout"].(string), fc.Args["key"].(string), fc.Args["note"].(*string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				roles, err := ec.unmarshalNRole2ᚕwindlassᚋserverᚋsessionᚐRoleᚄ(ctx, []any{"STAFF"})
+				if err != nil {
+					var zeroVal *anchor.Payout
+					return zeroVal, err
+				}
+				if ec.Directives.Allow == nil {
+					var zeroVal *anchor.Payout
+					return zeroVal, errors.New("directive allow is not implemented")
+				}
+				return ec.Directives.Allow(ctx, nil, directive0, roles)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *anchor.Payout) graphql.Marshaler {
+			return ec.marshalNPayout2ᚖwindlassᚋserverᚋanchorᚐPayout(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_approvePayout(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Payout(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_approvePayout_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_approveBankPayout(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_approveBankPayout(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ApproveBankPayout(ctx, fc.Args["order"].(string), fc.Args["key"].(string), fc.Args["note"].(*string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				roles, err := ec.unmarshalNRole2ᚕwindlassᚋserverᚋsessionᚐRoleᚄ(ctx, []any{"STAFF"})
+				if err != nil {
+					var zeroVal *anchor.BankPayout
+					return zeroVal, err
+				}
+				if ec.Directives.Allow == nil {
+					var zeroVal *anchor.BankPayout
+					return zeroVal, errors.New("directive allow is not implemented")
+				}
+				return ec.Directives.Allow(ctx, nil, directive0, roles)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *anchor.BankPayout) graphql.Marshaler {
+			return ec.marshalNBankPayout2ᚖwindlassᚋserverᚋanchorᚐBankPayout(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_approveBankPayout(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BankPayout(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_approveBankPayout_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Mutation_pausePayouts(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -8559,6 +8926,29 @@ func (ec *executionContext) fieldContext_Payout_purpose(_ context.Context, field
 	return graphql.NewScalarFieldContext("Payout", field, true, true, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _Payout_operation(ctx context.Context, field graphql.CollectedField, obj *anchor.Payout) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Payout_operation(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Payout().Operation(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Payout_operation(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Payout", field, true, true, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _Payout_asset(ctx context.Context, field graphql.CollectedField, obj *anchor.Payout) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -8798,6 +9188,29 @@ func (ec *executionContext) fieldContext_Payout_hash(_ context.Context, field gr
 	return graphql.NewScalarFieldContext("Payout", field, true, true, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _Payout_balance(ctx context.Context, field graphql.CollectedField, obj *anchor.Payout) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Payout_balance(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Payout().Balance(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOID2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Payout_balance(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Payout", field, true, true, errors.New("field of type ID does not have child fields"))
+}
+
 func (ec *executionContext) _Payout_transaction(ctx context.Context, field graphql.CollectedField, obj *anchor.Payout) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -8842,6 +9255,29 @@ func (ec *executionContext) _Payout_payment(ctx context.Context, field graphql.C
 }
 func (ec *executionContext) fieldContext_Payout_payment(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Payout", field, true, true, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _Payout_actions(ctx context.Context, field graphql.CollectedField, obj *anchor.Payout) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Payout_actions(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Payout().Actions(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []Action) graphql.Marshaler {
+			return ec.marshalNAction2ᚕwindlassᚋgraphᚐActionᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Payout_actions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Payout", field, true, true, errors.New("field of type Action does not have child fields"))
 }
 
 func (ec *executionContext) _Posting_account(ctx context.Context, field graphql.CollectedField, obj *anchor.Posting) (ret graphql.Marshaler) {
@@ -14752,6 +15188,27 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "retryPayout":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_retryPayout(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "approvePayout":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_approvePayout(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "approveBankPayout":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_approveBankPayout(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "pausePayouts":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_pausePayouts(ctx, field)
@@ -15603,6 +16060,44 @@ func (ec *executionContext) _Payout(ctx context.Context, sel ast.SelectionSet, o
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "operation":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Payout_operation(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "asset":
 			out.Values[i] = ec._Payout_asset(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -15785,6 +16280,44 @@ func (ec *executionContext) _Payout(ctx context.Context, sel ast.SelectionSet, o
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "balance":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Payout_balance(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "transaction":
 			field := field
 
@@ -15834,6 +16367,44 @@ func (ec *executionContext) _Payout(ctx context.Context, sel ast.SelectionSet, o
 				}()
 				res = ec._Payout_payment(ctx, field, obj)
 				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "actions":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Payout_actions(ctx, field, obj)
+				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res
@@ -18757,6 +19328,9 @@ var (
 		"markBankPayoutSettled":  MarkBankPayoutSettled,
 		"markBankPayoutReturned": MarkBankPayoutReturned,
 		"retryBankPayout":        RetryBankPayout,
+		"retryPayout":            RetryPayout,
+		"approvePayout":          ApprovePayout,
+		"approveBankPayout":      ApproveBankPayout,
 		"explainOutgoing":        ExplainOutgoing,
 	}
 	marshalNAction2windlassᚋgraphᚐAction = map[Action]string{
@@ -18773,6 +19347,9 @@ var (
 		MarkBankPayoutSettled:  "markBankPayoutSettled",
 		MarkBankPayoutReturned: "markBankPayoutReturned",
 		RetryBankPayout:        "retryBankPayout",
+		RetryPayout:            "retryPayout",
+		ApprovePayout:          "approvePayout",
+		ApproveBankPayout:      "approveBankPayout",
 		ExplainOutgoing:        "explainOutgoing",
 	}
 )

@@ -27,6 +27,14 @@ func (payout) Purpose(_ context.Context, p *anchor.Payout) (string, error) {
 	return string(p.Purpose), nil
 }
 
+func (payout) Operation(_ context.Context, p *anchor.Payout) (string, error) {
+	return string(p.Operation), nil
+}
+
+func (payout) Balance(_ context.Context, p *anchor.Payout) (*string, error) {
+	return filled(p.ResultID), nil
+}
+
 func (payout) Reason(_ context.Context, p *anchor.Payout) (*string, error) {
 	return filled(p.Reason), nil
 }

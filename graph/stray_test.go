@@ -180,8 +180,7 @@ func TestPauses(t *testing.T) {
 	press("resumePayouts", "CONFLICT unexplained pause", map[string]any{"pause": "outgoing"})
 	press("explainOutgoing", "", map[string]any{"operation": stolen, "as": "loss", "note": "police report 7"})
 	press("explainOutgoing", "CONFLICT explained", map[string]any{"operation": stolen, "as": "own"})
-	press("explainOutgoing", "NOT_FOUND not_found", map[string]any{"operation": "1", "as": "own",
-		"order": "x", "bankId": "b", "amount": "1", "at": time.Now()})
+	press("explainOutgoing", "NOT_FOUND not_found", map[string]any{"operation": "1", "as": "own"})
 	press("explainOutgoing", "INVALID payout_needless payout", map[string]any{"operation": moved, "as": "own", "payout": payouts[0].ID})
 	press("explainOutgoing", "INVALID payout_missing payout", map[string]any{"operation": moved, "as": "payout"})
 	press("explainOutgoing", "NOT_FOUND not_found payout", map[string]any{"operation": moved, "as": "payout", "payout": "x"})
@@ -222,7 +221,7 @@ func TestStaffOnly(t *testing.T) {
 	w.came(tr, 100*anchor.One)
 	before := len(w.trail(tr.ID))
 	everything := map[string]any{"transaction": tr.ID, "payment": w.strayPayment(), "line": w.strayLine(), "operation": "1", "as": "own",
-		"order": "x", "bankId": "b", "amount": "1", "at": time.Now()}
+		"order": "x", "payout": "x", "bankId": "b", "amount": "1", "at": time.Now()}
 	queries := []string{`{ payouts(state: parked) { id } }`, `{ bankPayouts { id } }`, `{ bankLines { id } }`, `{ balances { amount } }`, `{ audit { id } }`,
 		`{ pauses { key } }`, `{ outgoing { id } }`}
 	for _, query := range mutations {

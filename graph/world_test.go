@@ -2,6 +2,7 @@ package graph_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -94,7 +95,7 @@ func newWorld(t *testing.T, set ...func(*graph.Options)) *world {
 func (w *world) serve(o graph.Options) string {
 	h := graph.New(o)
 	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		c := session.Caller{Role: session.Role(r.Header.Get("Role")), Transaction: r.Header.Get("Transaction"), Name: "kim"}
+		c := session.Caller{Role: session.Role(r.Header.Get("Role")), Transaction: r.Header.Get("Transaction"), Name: cmp.Or(r.Header.Get("Name"), "kim")}
 		rw.Header().Set("X-Request-Id", "request-1")
 		h.ServeHTTP(rw, r.WithContext(session.WithCaller(r.Context(), c)))
 	}))
@@ -154,6 +155,7 @@ func (w *world) read(id string) *anchor.Transaction {
 type caller struct {
 	w                 *world
 	role, transaction string
+	name              string // of staff, kim if empty
 	lang              string
 }
 
@@ -229,7 +231,7 @@ func (c caller) send(method, url, contentType, accept string, body io.Reader) *h
 	r, err := http.NewRequestWithContext(c.w.t.Context(), method, url, body)
 	must(c.w.t, err)
 	for name, value := range map[string]string{
-		"Content-Type": contentType, "Accept": accept, "Role": c.role, "Transaction": c.transaction, "Accept-Language": c.lang,
+		"Content-Type": contentType, "Accept": accept, "Role": c.role, "Transaction": c.transaction, "Name": c.name, "Accept-Language": c.lang,
 	} {
 		if value != "" {
 			r.Header.Set(name, value)

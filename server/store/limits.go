@@ -99,7 +99,7 @@ func (t *Tx) ApprovePayout(id, by string) error {
 	if err := t.requeue(p); err != nil {
 		return err
 	}
-	return t.audit("", anchor.Step{Event: anchor.Event("approved payout " + id), At: time.Now()})
+	return t.Audit("approved", "", "payout:"+id, "", time.Now())
 }
 
 // ApproveBankPayout is ApprovePayout for an order to the bank.
@@ -115,7 +115,7 @@ func (t *Tx) ApproveBankPayout(id, by string) error {
 	if err := t.SaveBankPayout(p); err != nil {
 		return err
 	}
-	return t.audit("", anchor.Step{Event: anchor.Event("approved order " + id), At: time.Now()})
+	return t.Audit("approved", "", "order:"+id, "", time.Now())
 }
 
 func approvable(waits bool, asked, by string) error {
