@@ -315,7 +315,16 @@ func (l *look) outboxOf(t row) {
 			left = 1
 		}
 	}
+	waits := false
 	for _, r := range l.outbox[id] {
+		l.Messages[message{id, r.text("kind")}]++
+		switch {
+		case r.is("state", "due"):
+			l.Undelivered++
+			waits = true
+		case waits:
+			l.find(unbalanced, "%s %s: the message %d was sent before an earlier one", t.text("kind"), id, r.num("id"))
+		}
 		if r.is("kind", "callback") {
 			callbacks++
 		} else {

@@ -92,6 +92,8 @@ func TestBalancedFinds(t *testing.T) {
 		{`UPDATE audit SET event = 'retried' WHERE event = 'payout_applied'`, "the table does not allow", unbalanced},
 		{`DELETE FROM audit WHERE event = 'payout_applied'`, "its trail ends at", unbalanced},
 		{`UPDATE transactions SET on_change = 'https://wallet.example/'`, "does not tell of", lost},
+		{`INSERT INTO outbox (transaction_id, kind, url, status, state, attempts, not_before, created_at) SELECT id, 'on_change_callback', '', 'completed', 'due', 0, 0, 0 FROM transactions;
+			INSERT INTO outbox (transaction_id, kind, url, status, state, attempts, not_before, created_at) SELECT id, 'on_change_callback', '', 'completed', 'delivered', 0, 0, 0 FROM transactions`, "before an earlier one", unbalanced},
 		{`UPDATE transactions SET callback = 'https://wallet.example/'`, "callbacks in the outbox", unbalanced},
 		{`UPDATE postings SET amount = amount + 1 WHERE account = 'fees'`, "sums to", unbalanced},
 		{`UPDATE postings SET account = 'capital' WHERE account = 'customers' AND amount > 0`, "the journal owes", unbalanced},

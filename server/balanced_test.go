@@ -26,8 +26,9 @@ import (
 // as Horizon writes them, so that it shares no mistake with the rooms it
 // examines. What is only on its way is no finding: see verdict.Open.
 //
-// It does not look at whether the outbox was delivered: nothing delivers it yet.
-// That each change a wallet wants to hear of has its row, in order, it does.
+// That messages of the outbox wait, or were given up on, is no finding either: a
+// wallet may be down. Whether one was told is seen at the wallet: see
+// verdict.Messages.
 func balanced(t testing.TB, b *balance) *verdict {
 	t.Helper()
 	v, err := b.look(t.Context())
@@ -66,9 +67,16 @@ type verdict struct {
 	// Open counts intents and orders that still wait for something to happen by
 	// itself, Parked those that wait for a person.
 	Open, Parked int
+	// Undelivered counts the messages of the outbox that wait, Messages all there
+	// are of each transaction and kind.
+	Undelivered int
+	Messages    map[message]int
 	// Returned is what went back to each account that had paid and was not known.
 	Returned map[string]anchor.Amount
 }
+
+// A message is what a wallet is told: of which transaction, and which kind.
+type message struct{ transaction, kind string }
 
 // A finding is something that must not be.
 type finding struct {
@@ -104,7 +112,7 @@ func (b *balance) look(ctx context.Context) (_ *verdict, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	l := &look{balance: b, verdict: &verdict{Returned: map[string]anchor.Amount{}}, db: db, taken: time.Now()}
+	l := &look{balance: b, verdict: &verdict{Messages: map[message]int{}, Returned: map[string]anchor.Amount{}}, db: db, taken: time.Now()}
 	if err := l.readBooks(ctx, db); err != nil {
 		return nil, fmt.Errorf("read the books: %w", err)
 	}

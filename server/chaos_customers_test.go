@@ -360,7 +360,7 @@ func (c *customer) begin(ctx context.Context, s *story) (http.Header, error) {
 		err = c.insist(ctx, http.MethodPost, c.life.at("public")+"/interactive/"+a.ID+"/session", nil,
 			map[string]any{
 				"token": u.Query().Get("token"), "nonce": "nonce-of-this-page-" + a.ID,
-				"callback": "https://wallet.example/once", "on_change_callback": "https://wallet.example/always",
+				"callback": c.life.mail.url + "/callback/" + a.ID, "on_change_callback": c.life.mail.url + "/on_change_callback/" + a.ID,
 			}, &session)
 		if _, refused := errors.AsType[*refusal](err); refused {
 			continue // it took longer than the page may: the wallet opens another

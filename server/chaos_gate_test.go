@@ -35,6 +35,65 @@ type gate struct {
 	shot  *bool
 }
 
+// A mailbox is where the anchor tells wallets what became of their transactions:
+// POST /KIND/ID. It can shoot when a message has come and was not answered yet:
+// between the outbox's read and its write.
+type mailbox struct {
+	url string
+
+	mu    sync.Mutex
+	got   map[message]int
+	left  int
+	shoot func()
+	shot  *bool
+}
+
+func newMailbox(t *testing.T) *mailbox {
+	t.Helper()
+	m := &mailbox{got: map[message]int{}}
+	s := httptest.NewServer(m)
+	m.url = s.URL
+	t.Cleanup(s.Close)
+	return m
+}
+
+// arm shoots at the n-th message from now; 0 is never.
+func (m *mailbox) arm(n int, shoot func()) (shot *bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.left, m.shoot, m.shot = n, shoot, new(bool)
+	return m.shot
+}
+
+func (m *mailbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	_, _ = io.Copy(io.Discard, r.Body)
+	kind, id, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	m.mu.Lock()
+	m.got[message{id, kind}]++
+	m.left--
+	shoot := m.left == 0
+	if shoot {
+		*m.shot = true
+	}
+	m.mu.Unlock()
+	if shoot {
+		m.shoot()
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// missing are the messages of which fewer came than there were.
+func (m *mailbox) missing(want map[message]int) (all []message) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for what, n := range want {
+		if m.got[what] < n {
+			all = append(all, what)
+		}
+	}
+	return all
+}
+
 func newGate(t *testing.T, to string) *gate {
 	t.Helper()
 	target, err := url.Parse(to)

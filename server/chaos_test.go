@@ -128,8 +128,10 @@ type life struct {
 	control string
 	ports   map[string]int
 	gate    *gate
+	mail    *mailbox
 	balance *balance
 	killed  int
+	untold  int      // messages that wallets did not get
 	verdict *verdict // the last one
 
 	network *program
@@ -242,7 +244,7 @@ func (l *life) prepare() {
 	if err := bootstrap(l.t.Context(), l.cfg, issuer, nil, newLog(l.file("bootstrap.log"), l.cfg.Log)); err != nil {
 		l.t.Fatal(err)
 	}
-	l.gate = newGate(l.t, l.at("stormy"))
+	l.gate, l.mail = newGate(l.t, l.at("stormy")), newMailbox(l.t)
 }
 
 // startAnchor starts serve; it does not wait.
@@ -316,7 +318,11 @@ func (l *life) quiet(cancel func(), customers *sync.WaitGroup) {
 		l.see()
 		return
 	}
-	eventually(l.t, "nothing is open any more", func() bool { return l.see().Open == 0 })
+	eventually(l.t, "nothing is open any more", func() bool { v := l.see(); return v.Open+v.Undelivered == 0 })
+	for _, m := range l.mail.missing(l.verdict.Messages) {
+		l.untold++
+		l.t.Errorf("the wallet was not told as often as the outbox says: %v", m)
+	}
 }
 
 // see looks at the balance and remembers it.
@@ -336,6 +342,7 @@ func (l *life) sum() tally {
 		kills: l.killed, deposits: l.verdict.Deposits, withdrawals: l.verdict.Withdrawals, refunds: l.verdict.Refunds,
 		lost: l.verdict.count(lost), doubled: l.verdict.count(doubled), unbalanced: l.verdict.count(unbalanced),
 	}
+	a.lost += l.untold
 	for _, c := range l.customers {
 		a.lost += c.lost
 		a.doubled += c.doubled
@@ -405,10 +412,16 @@ func (l *life) once() {
 		_ = p.cmd.Process.Signal(syscall.SIGTERM)
 		l.end(p, then)
 		l.note("killed while it stops, %s after the start", d)
-	case way < 65:
+	case way < 58:
 		dies := []string{"committed", "committed", "committing"}[l.rng.IntN(3)] + " " + strconv.Itoa(1+l.rng.IntN(60))
 		l.end(l.startAnchor(dies), long)
 		l.note("killed by itself, %s", dies)
+	case way < 67:
+		n := 1 + l.rng.IntN(20)
+		shot := l.mail.arm(n, l.killAnchor)
+		l.end(l.startAnchor(""), long)
+		l.mail.arm(0, nil)
+		l.note("killed when a wallet was told for the %d. time: %t", n, *shot)
 	case way < 90:
 		when := []moment{beforeSubmit, afterSubmit, answered}[l.rng.IntN(3)]
 		n := 1 + l.rng.IntN(3)
