@@ -116,6 +116,7 @@ func (a *app) protocols() (err error) {
 	own := append(cfg.keys.channels(), cfg.keys.Signing.Address(), cfg.keys.Fee.Address())
 	a.sep24, err = sep24.New(sep24.Config{
 		BaseURL: cfg.PublicURL, Name: cfg.Organization.Name, Terms: cfg.terms, Own: own,
+		AccountCreation: cfg.createsAccounts(), ClaimableBalances: cfg.paysClaimable(),
 		Instructions: a.bank.Instructions, Page: a.customerPage,
 	}, a.keys, a.books, a.log.With("room", "sep24"))
 	return err
@@ -141,7 +142,8 @@ func (a *app) engines() {
 	own := append(cfg.keys.channels(), cfg.keys.Signing.Address())
 	a.payouts = payout.New(payout.Config{
 		Passphrase: cfg.Network.Passphrase, Sources: []*keypair.Full{cfg.keys.Distribution},
-		Fee: cfg.keys.Fee, Channels: cfg.keys.Channels, Terms: cfg.terms, Own: own, Cursors: cursors, Hot: cfg.hot,
+		Fee: cfg.keys.Fee, Channels: cfg.keys.Channels, Terms: cfg.terms, Authorizers: cfg.keys.Authorizers, Own: own,
+		TrustWindow: time.Duration(cfg.Payout.TrustWindow), ClaimBackAfter: time.Duration(cfg.Payout.ClaimBackAfter), Cursors: cursors, Hot: cfg.hot,
 	}, a.books, a.ledger, a.log.With("room", "payout"))
 }
 

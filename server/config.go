@@ -94,7 +94,9 @@ type SEP10Config struct {
 
 // PayoutConfig says how payouts leave on the ledger.
 type PayoutConfig struct {
-	Channels int `toml:"channels" env:"CHANNELS"` // of the seeds; 0 is all of them
+	Channels       int      `toml:"channels" env:"CHANNELS"` // of the seeds; 0 is all of them
+	TrustWindow    Duration `toml:"trust_window" env:"TRUST_WINDOW"`
+	ClaimBackAfter Duration `toml:"claim_back_after" env:"CLAIM_BACK_AFTER"` // 0 is never
 }
 
 // RailConfig says how money moves at the bank. The only kind so far is
@@ -168,18 +170,25 @@ type LogConfig struct {
 
 // AssetConfig is one [[assets]] table; the check makes anchor.Terms of it.
 type AssetConfig struct {
-	Code          string     `toml:"code" env:"CODE"`
-	Issuer        string     `toml:"issuer" env:"ISSUER"`
-	OffChain      string     `toml:"off_chain" env:"OFF_CHAIN"` // SEP-38's "iso4217:USD"
-	Name          string     `toml:"name" env:"NAME"`
-	Description   string     `toml:"description" env:"DESCRIPTION"`
-	Decimals      *int       `toml:"decimals" env:"DECIMALS"`
-	RefundFee     string     `toml:"refund_fee" env:"REFUND_FEE"`
-	RefundMinimum string     `toml:"refund_minimum" env:"REFUND_MINIMUM"`
-	HotMinimum    string     `toml:"hot_minimum" env:"HOT_MINIMUM"` // on the distribution account; "" is none
-	HotMaximum    string     `toml:"hot_maximum" env:"HOT_MAXIMUM"`
-	Deposit       SideConfig `toml:"deposit" envPrefix:"DEPOSIT_"`
-	Withdraw      SideConfig `toml:"withdraw" envPrefix:"WITHDRAW_"`
+	Code          string `toml:"code" env:"CODE"`
+	Issuer        string `toml:"issuer" env:"ISSUER"`
+	OffChain      string `toml:"off_chain" env:"OFF_CHAIN"` // SEP-38's "iso4217:USD"
+	Name          string `toml:"name" env:"NAME"`
+	Description   string `toml:"description" env:"DESCRIPTION"`
+	Decimals      *int   `toml:"decimals" env:"DECIMALS"`
+	RefundFee     string `toml:"refund_fee" env:"REFUND_FEE"`
+	RefundMinimum string `toml:"refund_minimum" env:"REFUND_MINIMUM"`
+	HotMinimum    string `toml:"hot_minimum" env:"HOT_MINIMUM"` // on the distribution account; "" is none
+	HotMaximum    string `toml:"hot_maximum" env:"HOT_MAXIMUM"`
+	PayoutLimit   string `toml:"payout_limit" env:"PAYOUT_LIMIT"` // "" is none, as below
+	DailyLimit    string `toml:"daily_limit" env:"DAILY_LIMIT"`
+	CreateAccount string `toml:"create_account" env:"CREATE_ACCOUNT"` // lumens
+	TopUp         string `toml:"top_up" env:"TOP_UP"`                 // lumens
+	// The seed of a key that may authorize trustlines for the issuer.
+	AuthorizerSeed     Secret     `toml:"authorizer_seed" env:"AUTHORIZER_SEED"`
+	AuthorizerSeedFile string     `toml:"authorizer_seed_file" env:"AUTHORIZER_SEED_FILE"`
+	Deposit            SideConfig `toml:"deposit" envPrefix:"DEPOSIT_"`
+	Withdraw           SideConfig `toml:"withdraw" envPrefix:"WITHDRAW_"`
 }
 
 // SideConfig is one direction of an asset.
@@ -213,7 +222,9 @@ type Keys struct {
 	Distribution *keypair.Full   // receives withdrawals, pays deposits
 	Fee          *keypair.Full   // pays the network's fees
 	Channels     []*keypair.Full // those that are used
-	spare        []*keypair.Full // further channels, which are ours all the same
+	// Authorizers may authorize trustlines for the issuers that these are.
+	Authorizers map[string]*keypair.Full
+	spare       []*keypair.Full // further channels, which are ours all the same
 }
 
 // channels are the addresses of the channel accounts, those included that are
@@ -237,6 +248,7 @@ func (c *Config) defaults() {
 	fill(&c.SEP10.WebAuthDomain, hostOnly(c.HomeDomain))
 	fill(&c.SEP10.ChallengeLifetime, Duration(15*time.Minute))
 	fill(&c.SEP10.TokenLifetime, Duration(24*time.Hour))
+	fill(&c.Payout.TrustWindow, Duration(30*24*time.Hour))
 	fill(&c.Rail.Kind, "simulated")
 	fill(&c.Rail.Path, ".windlass/bank.db")
 	fill(&c.Rail.Holder, c.Organization.Name)

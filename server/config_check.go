@@ -39,6 +39,7 @@ func (k *check) config(c *Config) {
 	k.unmatched(c)
 	k.secrets(c)
 	k.channels(c)
+	k.payouts(c)
 	k.assets(c)
 	c.Database.Path = k.path(c.Database.Path)
 }
@@ -218,15 +219,15 @@ func (k *check) secrets(c *Config) {
 
 	lines := func(text string) []string { return strings.Split(text, "\n") }
 
-	k.secret("encryption_key", &s.EncryptionKey, s.EncryptionKeyFile, keysetHint, func(v string) (err error) {
+	k.secret("secrets.", "encryption_key", &s.EncryptionKey, s.EncryptionKeyFile, keysetHint, func(v string) (err error) {
 		made.Encryption, err = store.ParseKeys([]byte(v))
 		return err
 	})
-	k.secret("token_key", &s.TokenKey, s.TokenKeyFile, keyHint, func(v string) (err error) {
+	k.secret("secrets.", "token_key", &s.TokenKey, s.TokenKeyFile, keyHint, func(v string) (err error) {
 		made.Token, err = key32(v)
 		return err
 	})
-	k.secretList("session_keys", &s.SessionKeys, s.SessionKeysFile, lines, keyHint, func(v string) error {
+	k.secretList("secrets.", "session_keys", &s.SessionKeys, s.SessionKeysFile, lines, keyHint, func(v string) error {
 		b, err := key32(v)
 		made.Session = append(made.Session, b)
 		return err
@@ -237,10 +238,10 @@ func (k *check) secrets(c *Config) {
 			return err
 		}
 	}
-	k.secret("signing_seed", &s.SigningSeed, s.SigningSeedFile, seedHint, seed(&made.Signing))
-	k.secret("distribution_seed", &s.DistributionSeed, s.DistributionSeedFile, seedHint, seed(&made.Distribution))
-	k.secret("fee_seed", &s.FeeSeed, s.FeeSeedFile, seedHint, seed(&made.Fee))
-	k.secretList("channel_seeds", &s.ChannelSeeds, s.ChannelSeedsFile, lines, seedHint, func(v string) error {
+	k.secret("secrets.", "signing_seed", &s.SigningSeed, s.SigningSeedFile, seedHint, seed(&made.Signing))
+	k.secret("secrets.", "distribution_seed", &s.DistributionSeed, s.DistributionSeedFile, seedHint, seed(&made.Distribution))
+	k.secret("secrets.", "fee_seed", &s.FeeSeed, s.FeeSeedFile, seedHint, seed(&made.Fee))
+	k.secretList("secrets.", "channel_seeds", &s.ChannelSeeds, s.ChannelSeedsFile, lines, seedHint, func(v string) error {
 		kp, err := keypair.ParseFull(v)
 		made.Channels = append(made.Channels, kp)
 		return err
@@ -284,13 +285,13 @@ func (k *check) accounts(made *Keys) {
 }
 
 // secret reads a secret from its value or its file, and has it understood.
-func (k *check) secret(name string, value *Secret, file, hint string, understand func(string) error) {
+func (k *check) secret(at, name string, value *Secret, file, hint string, understand func(string) error) {
 	var list []Secret
 	if *value != "" {
 		list = []Secret{*value}
 	}
 	whole := func(text string) []string { return []string{text} }
-	k.secretList(name, &list, file, whole, hint, understand)
+	k.secretList(at, name, &list, file, whole, hint, understand)
 	if len(list) > 0 {
 		*value = list[0]
 	}
@@ -299,8 +300,8 @@ func (k *check) secret(name string, value *Secret, file, hint string, understand
 // secretList is secret for several, which the file holds as split finds them. A
 // variable of the environment outdoes the other way of saying the same in the
 // configuration file.
-func (k *check) secretList(name string, values *[]Secret, file string, split func(string) []string, hint string, understand func(string) error) {
-	key, fileKey := "secrets."+name, "secrets."+name+"_file"
+func (k *check) secretList(at, name string, values *[]Secret, file string, split func(string) []string, hint string, understand func(string) error) {
+	key, fileKey := at+name, at+name+"_file"
 	fromEnv := func(key string) bool { return strings.HasPrefix(k.origin[key], envPrefix) }
 	switch {
 	case len(*values) > 0 && file != "" && fromEnv(key) == fromEnv(fileKey):
@@ -389,6 +390,7 @@ func (k *check) assets(c *Config) {
 		k.prices(at, t)
 		c.terms = append(c.terms, t)
 		k.hot(c, at, a, t)
+		k.moneyOut(c, at, a, t)
 	}
 }
 

@@ -146,6 +146,31 @@ func TestChannelsAreConfigured(t *testing.T) {
 	}
 }
 
+// Money out is as the operator says; the issuer's own seed is no authorizer's.
+func TestMoneyOutIsConfigured(t *testing.T) {
+	t.Parallel()
+	issuer, other := keypair.MustRandom(), keypair.MustRandom()
+	change := []string{`#payout_limit = "5000"`, `payout_limit = "5000"`, `#daily_limit = "100000"`, `daily_limit = "100000"`,
+		`#create_account = "2"`, `create_account = "2"`, `#top_up = "0.5"`, `top_up = "0.5"`, `#claim_back_after = "2160h"`, `claim_back_after = "2160h"`,
+		"GBBD47IF6LWK7P7MDEVSCWR7DPUWV3NY3DTQEVFL4NAT4AQH3ZLLFLA5", issuer.Address()}
+	c, problems := loadExample(t, []string{"WINDLASS_ASSETS_0_AUTHORIZER_SEED=" + other.Seed()}, change...)
+	if problems != nil {
+		t.Fatal(problems)
+	}
+	a := c.terms[0]
+	if a.PayoutLimit != anchor.MustAmount("5000") || a.DailyLimit != anchor.MustAmount("100000") || a.CreateAccount != 2*anchor.One || a.TopUp != anchor.One/2 ||
+		time.Duration(c.Payout.TrustWindow) != 720*time.Hour || time.Duration(c.Payout.ClaimBackAfter) != 2160*time.Hour {
+		t.Errorf("%+v %+v", a, c.Payout)
+	}
+	if c.keys.Authorizers[issuer.Address()].Address() != other.Address() || !c.createsAccounts() || c.paysClaimable() {
+		t.Errorf("%v %t %t", c.keys.Authorizers, c.createsAccounts(), c.paysClaimable())
+	}
+	_, problems = loadExample(t, []string{"WINDLASS_ASSETS_0_AUTHORIZER_SEED=" + issuer.Seed()}, change...)
+	if problems == nil || !strings.Contains(problems.Error(), "assets[0].authorizer_seed: is the issuer's own") || strings.Contains(problems.Error(), issuer.Seed()) {
+		t.Errorf("the issuer's own seed: %v", problems)
+	}
+}
+
 var optionalKey = regexp.MustCompile(`(?m)^#([a-z0-9_]+ = )`)
 
 // TestExampleIsComplete holds the example to the struct: every key stands in
@@ -456,6 +481,19 @@ func TestProblems(t *testing.T) {
 		{name: "hot balances the wrong way round",
 			oldnew: []string{`#hot_minimum = "50000"`, `hot_minimum = "50000"`, `#hot_maximum = "500000"`, `hot_maximum = "50000"`},
 			want:   []string{`assets[0].hot_maximum: 50000 must be above hot_minimum, 50000`}},
+		{name: "limits and lumens",
+			oldnew: []string{`#payout_limit = "5000"`, `payout_limit = "5e3"`, `#create_account = "2"`, `create_account = "0.5"`, `#top_up = "0.5"`, `top_up = "1000"`},
+			want: []string{`assets[0].payout_limit: "5e3" will not do`, `assets[0].create_account: "0.5" will not do; expected 1 to 100 lumens`,
+				`assets[0].top_up: "1000" will not do; expected 0.5 to 100 lumens`}},
+		{name: "limits the wrong way round",
+			oldnew: []string{`#payout_limit = "5000"`, `payout_limit = "5000"`, `#daily_limit = "100000"`, `daily_limit = "4000"`},
+			want:   []string{`assets[0].daily_limit: 4000 is below payout_limit, 5000`}},
+		{name: "windows of payouts",
+			oldnew: []string{`#trust_window = "720h"`, `trust_window = "1m"`, `#claim_back_after = "2160h"`, `claim_back_after = "1h"`},
+			want:   []string{`payout.trust_window: 1m0s will not do`, `payout.claim_back_after: 1h0m0s will not do`}},
+		{name: "the issuer's authorizer",
+			oldnew: []string{`#authorizer_seed = "S…"`, `authorizer_seed = "SX"`},
+			want:   []string{`assets[0].authorizer_seed: is not usable; expected a secret seed`}},
 		{name: "the asset",
 			oldnew: []string{`code = "USDX"`, `code = "US-D"`, `"iso4217:USD"`, `"USD"`, `#decimals = 2`, `decimals = 8`},
 			want: []string{`assets[0].code: "US-D" will not do`, `assets[0].off_chain: "USD" will not do`,

@@ -69,14 +69,17 @@ func (e *Engine) lookAgain(ctx context.Context, p *anchor.Payout) error {
 			if a.Deadline.After(now) && cur.NotBefore.After(a.Deadline) {
 				cur.NotBefore = a.Deadline
 			}
+			if o.obstacle != "" && !spoilt(cur) {
+				cur.Reason = o.obstacle
+			}
 			if err := tx.SavePayout(cur); err != nil {
 				return err
 			}
 			return assist(tx, o.help)
 		}
 		cur.State, cur.NotBefore, cur.Operation = anchor.PayoutQueued, time.Time{}, o.operation
-		if !strings.HasPrefix(cur.Reason, "op_") {
-			cur.Reason = "" // it never spoiled a batch, and may join one
+		if !spoilt(cur) {
+			cur.Reason = "" // and it may join a batch
 		}
 		if err := tx.SavePayout(cur); err != nil {
 			return err
@@ -94,6 +97,10 @@ func (e *Engine) lookAgain(ctx context.Context, p *anchor.Payout) error {
 	}
 	return err
 }
+
+// spoilt reports whether an intent has failed a batch in the ledger, and goes
+// alone from then on.
+func spoilt(p *anchor.Payout) bool { return strings.HasPrefix(p.Reason, "op_") }
 
 // tooLate reports whether a deposit has waited for its destination long enough.
 func tooLate(a *anchor.Transaction, now time.Time) bool {

@@ -202,11 +202,18 @@ func (w *world) deposits(to ...*keypair.Full) []string {
 
 func amount(i int) anchor.Amount { return anchor.Amount(10+i) * anchor.One }
 
-func (w *world) deposit(tx *store.Tx, to anchor.Address, memo anchor.Memo, in anchor.Amount) (string, error) {
+func (w *world) deposit(tx *store.Tx, to anchor.Address, memo anchor.Memo, in anchor.Amount, change ...func(*anchor.Transaction)) (string, error) {
+	return w.depositOf(tx, w.terms, to, memo, in, change...)
+}
+
+func (w *world) depositOf(tx *store.Tx, terms *anchor.Terms, to anchor.Address, memo anchor.Memo, in anchor.Amount, change ...func(*anchor.Transaction)) (string, error) {
 	now := time.Now()
-	a := anchor.Start(store.NewID(), anchor.Deposit, w.terms, anchor.Identity{Account: to.Account()}, to, now.Add(time.Hour), now)
+	a := anchor.Start(store.NewID(), anchor.Deposit, terms, anchor.Identity{Account: to.Account()}, to, now.Add(time.Hour), now)
 	a.Method, a.Reviewed, a.Memo = "bank_transfer", true, memo
-	if err := a.SetAmount(w.terms, in); err != nil {
+	for _, f := range change {
+		f(a)
+	}
+	if err := a.SetAmount(terms, in); err != nil {
 		return "", err
 	}
 	if err := tx.CreateTransaction(a); err != nil {
@@ -225,7 +232,7 @@ func (w *world) deposit(tx *store.Tx, to anchor.Address, memo anchor.Memo, in an
 	if a, err = tx.Transaction(a.ID); err != nil {
 		return "", err
 	}
-	arrival, err := tx.Receive(a, w.terms, in, "bank-"+a.ID, now, now)
+	arrival, err := tx.Receive(a, terms, in, "bank-"+a.ID, now, now)
 	if err == nil && arrival != anchor.Accepted {
 		err = fmt.Errorf("arrival %s", arrival)
 	}
@@ -236,7 +243,7 @@ func (w *world) deposit(tx *store.Tx, to anchor.Address, memo anchor.Memo, in an
 func (w *world) engine(change ...func(*payout.Config)) (e *payout.Engine, stop func()) {
 	w.t.Helper()
 	c := payout.Config{
-		Passphrase: passphrase, Sources: []*keypair.Full{w.distribution}, Fee: w.fee, Channels: w.channels,
+		Passphrase: passphrase, Sources: []*keypair.Full{w.distribution}, Fee: w.fee, Channels: w.channels, Terms: []*anchor.Terms{w.terms},
 		Lifetime: 100, Poll: 20 * time.Millisecond, Retry: 20 * time.Millisecond,
 	}
 	for _, f := range change {

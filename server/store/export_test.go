@@ -102,3 +102,8 @@ func (s *Store) Plan(ctx context.Context, query string) (string, error) {
 func Generated() map[string]string {
 	return map[string]string{"insert": insertTransaction, "update": updateTransaction}
 }
+
+// Within are the statements that add up a day, by their tables.
+func Within() map[string]string {
+	return map[string]string{"payouts": payoutsWithin, "bank_payouts": ordersWithin}
+}

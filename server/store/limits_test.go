@@ -1,0 +1,186 @@
+package store_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"windlass/server/anchor"
+	"windlass/server/store"
+)
+
+// TestLimits: what is above a limit waits, on the ledger and at the bank, whatever
+// it is for; what nobody can sum up waits too.
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	m := anchor.MustAmount
+	type ask struct {
+		bank    bool
+		purpose anchor.Purpose
+		asset   anchor.Asset
+		amount  string
+		ago     time.Duration
+		want    string
+	}
+	limited := *offer()
+	limited.PayoutLimit, limited.DailyLimit = m("100"), m("250")
+	twin := limited
+	twin.Asset.Code, twin.PayoutLimit, twin.DailyLimit = "USDX", 0, m("200")
+	huge := limited
+	huge.PayoutLimit, huge.DailyLimit = 0, anchor.MaxAmount
+	single := limited
+	single.DailyLimit = 0
+	for name, c := range map[string]struct {
+		terms []*anchor.Terms
+		asks  []ask
+	}{
+		"none": {nil, []ask{{false, anchor.ForPayout, usdw, "900000000000", 0, ""}, {true, anchor.ForPayout, usd, "900000000000", 0, ""}}},
+		"one alone": {[]*anchor.Terms{&single}, []ask{
+			{false, anchor.ForPayout, usdw, "100", 0, ""}, {false, anchor.ForPayout, usdw, "100.0000001", 0, store.AbovePayoutLimit},
+			{false, anchor.ForRefund, usdw, "101", 0, store.AbovePayoutLimit}, {true, anchor.ForPayout, usd, "100.0000001", 0, store.AbovePayoutLimit},
+			{true, anchor.ForRefund, usd, "100", 0, ""}, {false, anchor.ForCreate, anchor.Native, "101", 0, ""}, {false, anchor.ForAuthorize, usdw, "0", 0, ""},
+		}},
+		"a day": {[]*anchor.Terms{&limited}, []ask{
+			{false, anchor.ForPayout, usdw, "100", 26 * time.Hour, ""}, // too long ago to count
+			{false, anchor.ForPayout, usdw, "100", 23 * time.Hour, ""}, {false, anchor.ForRefund, usdw, "99.9999999", time.Hour, ""},
+			{false, anchor.ForPayout, usdw, "100", time.Minute, store.AboveDailyLimit}, // which does not count either
+			{false, anchor.ForPayout, usdw, "50.0000002", 0, store.AboveDailyLimit},
+			{false, anchor.ForPayout, usdw, "50.0000001", 0, ""}, {false, anchor.ForPayout, usdw, "0.0000001", 0, store.AboveDailyLimit},
+			{true, anchor.ForPayout, usd, "100", 0, ""}, {true, anchor.ForRefund, usd, "100", 0, ""}, {true, anchor.ForPayout, usd, "51", 0, store.AboveDailyLimit},
+		}},
+		"the lowest at the bank": {[]*anchor.Terms{&limited, &twin}, []ask{
+			{true, anchor.ForPayout, usd, "101", 0, store.AbovePayoutLimit}, {true, anchor.ForPayout, usd, "100", 0, ""}, {true, anchor.ForPayout, usd, "100", 0, ""},
+			{true, anchor.ForPayout, usd, "1", 0, store.AboveDailyLimit}, {false, anchor.ForPayout, twin.Asset, "150", 0, ""},
+		}},
+		"beyond all bounds": {[]*anchor.Terms{&huge}, []ask{
+			{false, anchor.ForPayout, usdw, "922337203685.4775807", 0, ""}, {false, anchor.ForPayout, usdw, "0.0000001", 0, store.AboveDailyLimit},
+			{true, anchor.ForPayout, usd, "600000000000", 0, ""}, {true, anchor.ForPayout, usd, "600000000000", 0, store.AboveDailyLimit},
+		}},
+	} {
+		b := newBooks(t)
+		b.Limit(c.terms)
+		for i, a := range c.asks {
+			at := noon.Add(-a.ago)
+			var got string
+			b.do(t, func(tx *store.Tx) error {
+				if a.bank {
+					p := &anchor.BankPayout{ID: store.NewID(), CauseKind: anchor.CauseLine, CauseID: store.NewID(), Purpose: a.purpose, Asset: a.asset, Amount: m(a.amount), State: anchor.BankQueued, CreatedAt: at}
+					err := tx.CreateBankPayout(p)
+					if got = p.Reason; (p.State == anchor.BankApproval) != (got != "") {
+						t.Errorf("%s, %d: it is %s", name, i, p.State)
+					}
+					return err
+				}
+				p := &anchor.Payout{ID: store.NewID(), CauseKind: anchor.CausePayment, CauseID: store.NewID(), Purpose: a.purpose, Asset: a.asset, Amount: m(a.amount), Source: alice, Destination: bob, State: anchor.PayoutQueued, CreatedAt: at}
+				err := tx.CreatePayout(p)
+				if got = p.Reason; (p.State == anchor.PayoutApproval) != (got != "") {
+					t.Errorf("%s, %d: it is %s", name, i, p.State)
+				}
+				return err
+			})
+			if got != a.want {
+				t.Errorf("%s, %d: %s of %s: %q, want %q", name, i, a.purpose, a.amount, got, a.want)
+			}
+		}
+	}
+}
+
+// TestLimitsUseTheirIndex: a day of payouts is not read row by row.
+func TestLimitsUseTheirIndex(t *testing.T) {
+	t.Parallel()
+	b := newBooks(t)
+	for table, sum := range store.Within() {
+		steps, err := b.Plan(t.Context(), sum)
+		if err != nil || !strings.Contains(steps, "USING COVERING INDEX "+table+"_within") {
+			t.Errorf("%s: %s %v", table, steps, err)
+		}
+	}
+}
+
+// TestFourEyes: a second person lets go what is above a limit, and nobody else.
+func TestFourEyes(t *testing.T) {
+	t.Parallel()
+	b := newBooks(t)
+	terms := *offer()
+	terms.PayoutLimit = anchor.One
+	b.Limit([]*anchor.Terms{&terms})
+	withdrawal := b.paidIn(t, anchor.Withdrawal, 7)
+	deposit := b.paidIn(t, anchor.Deposit, 8)
+	approve := func(actor store.Actor, do func(*store.Tx) error) error { return b.Update(t.Context(), actor, do) }
+	if err := b.refund(t, withdrawal, 40*anchor.One); err != nil { // by Ada
+		t.Fatal(err)
+	}
+	intents, err := b.PayoutsOf(t.Context(), anchor.CauseTransaction, withdrawal)
+	if err != nil || intents[0].State != anchor.PayoutApproval || intents[0].Reason != store.AbovePayoutLimit {
+		t.Fatalf("%+v, %v", intents, err)
+	}
+	orders, err := b.BankPayoutsOf(t.Context(), withdrawal)
+	if err != nil || orders[0].State != anchor.BankApproval {
+		t.Fatalf("%+v, %v", orders, err)
+	}
+	payout := func(by string) func(*store.Tx) error {
+		return func(tx *store.Tx) error { return tx.ApprovePayout(intents[0].ID, by) }
+	}
+	order := func(by string) func(*store.Tx) error {
+		return func(tx *store.Tx) error { return tx.ApproveBankPayout(orders[0].ID, by) }
+	}
+	kindIs(t, approve("staff:ada", payout("staff:ada")), anchor.Conflict, "four_eyes")
+	kindIs(t, approve("staff:ada", payout("ada")), anchor.Conflict, "four_eyes")
+	kindIs(t, approve("staff:bob", payout("")), anchor.Invalid, "")
+	for _, do := range []func(*store.Tx) error{payout("staff:bob"), order("staff:ada")} { // the order follows by itself
+		if err := approve("staff:bob", do); err != nil {
+			t.Error(err)
+		}
+		kindIs(t, approve("staff:eve", do), anchor.Conflict, "not_in_approval")
+	}
+	if intents, err = b.PayoutsOf(t.Context(), anchor.CauseTransaction, withdrawal); err != nil || intents[0].State != anchor.PayoutQueued || intents[0].Reason != "" {
+		t.Errorf("%+v, %v", intents[0], err)
+	}
+	if orders, err = b.BankPayoutsOf(t.Context(), withdrawal); err != nil || orders[0].State != anchor.BankQueued || orders[0].Reason != "" {
+		t.Errorf("%+v, %v", orders[0], err)
+	}
+	if n := b.count(t, `SELECT count(*) FROM audit WHERE actor = 'staff:bob' AND event = 'approved' AND subject IN ('payout:`+intents[0].ID+`', 'order:`+orders[0].ID+`')`); n != 2 {
+		t.Errorf("%d entries of the audit trail", n)
+	}
+
+	// Whose update makes an intent has asked for it.
+	held := func(do func(*anchor.Transaction, *store.Tx) error) {
+		t.Helper()
+		if err := b.Update(t.Context(), "staff:ada", func(tx *store.Tx) error {
+			a, err := tx.Transaction(deposit)
+			if err != nil {
+				return err
+			}
+			return do(a, tx)
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	held(func(a *anchor.Transaction, tx *store.Tx) error {
+		all, err := tx.PayoutsOf(anchor.CauseTransaction, deposit, anchor.ForPayout)
+		if err != nil {
+			return err
+		}
+		all[0].State = anchor.PayoutCancelled
+		if err := a.Hold(noon); err != nil {
+			return err
+		}
+		if err := tx.SavePayout(all[0]); err != nil {
+			return err
+		}
+		return tx.SaveTransaction(a)
+	})
+	held(func(a *anchor.Transaction, tx *store.Tx) error { return tx.Release(a, &terms, noon) })
+	if intents, err = b.PayoutsOf(t.Context(), anchor.CauseTransaction, deposit); err != nil || len(intents) != 2 || intents[1].RequestedBy != "staff:ada" || intents[1].State != anchor.PayoutApproval {
+		t.Fatalf("%+v, %v", intents, err)
+	}
+	kindIs(t, approve("staff:ada", func(tx *store.Tx) error { return tx.ApprovePayout(intents[1].ID, "staff:ada") }), anchor.Conflict, "four_eyes")
+
+	// Refusing it is a refund, which ends it.
+	if err := b.refund(t, deposit, 100*anchor.One); err != nil {
+		t.Fatal(err)
+	}
+	if intents, err = b.PayoutsOf(t.Context(), anchor.CauseTransaction, deposit); err != nil || intents[1].State != anchor.PayoutCancelled {
+		t.Errorf("%+v, %v", intents, err)
+	}
+}
