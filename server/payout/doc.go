@@ -75,8 +75,7 @@
 // read all that they had forgotten: the lifetime of an envelope has passed, so
 // that nothing is on its way any more; the ledger was read up to a later answer
 // about the channel, which has not moved since; and nothing that left us is
-// unexplained, claimable balances included, which the channel's own transactions
-// tell of, since to Horizon they are no payments. The channel's sequence number is then accepted. A start whose
+// unexplained. The channel's sequence number is then accepted. A start whose
 // channels are where the books have them waits for nothing.
 //
 // Two things need a person. An envelope that is on its way at that very moment,

@@ -176,20 +176,7 @@ func (e *Engine) accept(ctx context.Context, doubtful []*horizon.Account, paused
 	if !certain {
 		return nil
 	}
-	var left []*anchor.Outgoing
-	for _, a := range doubtful {
-		some, err := e.forgotten(ctx, a.ID)
-		if err != nil {
-			return err
-		}
-		left = append(left, some...)
-	}
 	return e.store.Update(ctx, store.Payouts, func(tx *store.Tx) error {
-		for _, o := range left { // each pauses, unless it is explained already
-			if err := tx.LeftUnexplained(o); err != nil {
-				return err
-			}
-		}
 		if paused, err := tx.Paused(); err != nil || paused {
 			return err
 		}

@@ -34,14 +34,3 @@ func (s *Store) EnvelopeState(ctx context.Context, hash string) (anchor.Envelope
 	return one(s.reader(ctx), "envelope", func(r scanner, _ *Keys) (state anchor.EnvelopeState, err error) { return state, r.Scan(&state) },
 		`SELECT state FROM envelopes WHERE hash = $1`, hash)
 }
-
-// LastHash reads the inner hash of the last envelope of a channel that is in the
-// ledger; "" if there is none.
-func (s *Store) LastHash(ctx context.Context, channel string) (string, error) {
-	all, err := list(s.reader(ctx), func(r scanner, _ *Keys) (hash string, err error) { return hash, r.Scan(&hash) },
-		`SELECT hash FROM envelopes WHERE channel = $1 AND state IN ('applied', 'failed') ORDER BY sequence DESC LIMIT 1`, channel)
-	if err != nil || len(all) == 0 {
-		return "", err
-	}
-	return all[0], nil
-}
