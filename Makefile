@@ -15,6 +15,7 @@ FUZZTIME  ?= 10m
 KILLS     ?= 1000
 DAYS      ?= 30
 CUSTOMERS ?= 70
+BACKLOG   ?= 10000
 SEED      ?= 1
 ARGS      ?=
 
@@ -103,6 +104,11 @@ lint: $(golangci_lint) $(npm) ## the linters of .golangci.yml, and the web app's
 .PHONY: bench
 bench: $(web) ## measure the poll that wallets live on, and a backlog of payouts; writes docs/benchmarks.md
 	$(GO) test -tags bench -run '^TestBench' -count 1 -v -timeout 30m ./server
+
+.PHONY: backlog
+backlog: ## catch up with BACKLOG=10000 payments that were made while the anchor was off
+	@mkdir -p bin; BACKLOG=$(BACKLOG) $(GO) test -run '^TestBacklog$$' -count 1 -v -timeout 30m ./server/incoming > bin/backlog.txt || { cat bin/backlog.txt; exit 1; }
+	@grep -o 'backlog: .*' bin/backlog.txt
 
 .PHONY: simulate
 simulate: $(web) ## live DAYS=30 of an anchor's life, with CUSTOMERS=70 new ones a day and troubles, by SEED=1

@@ -46,3 +46,31 @@ func (t *Tx) SaveCustomer(c *anchor.Customer) error {
 		c.ID, c.Owner.Account, c.Owner.Memo, c.Owner.Muxed, c.Review, c.Lang, box, micros(c.CreatedAt), micros(c.UpdatedAt))
 	return err
 }
+
+// forget erases what was entered for a transaction that was given up before
+// anything was agreed to, and what is known of its customer if there is nothing
+// else of theirs: neither one that is under way, nor one that they ever agreed to.
+// The transaction itself stays, since no known one may become unknown to a wallet.
+func (t *Tx) forget(a *anchor.Transaction) error {
+	if _, err := t.exec(`DELETE FROM details WHERE transaction_id = $1`, a.ID); err != nil {
+		return err
+	}
+	others, err := list(t, func(r scanner, _ *Keys) (id string, err error) { return id, r.Scan(&id) }, `SELECT id FROM transactions
+		WHERE owner_account = $1 AND owner_memo = $2 AND owner_muxed = $3 AND id <> $4 AND (agreed_at <> 0 OR status <> 'expired') LIMIT 1`,
+		a.Owner.Account, a.Owner.Memo, a.Owner.Muxed, a.ID)
+	if err != nil || len(others) > 0 {
+		return err
+	}
+	c, err := t.CustomerOf(a.Owner)
+	if err != nil {
+		if anchor.KindOf(err) == anchor.NotFound {
+			return nil
+		}
+		return err
+	}
+	c.Fields, c.UpdatedAt = nil, a.UpdatedAt
+	if c.Review != anchor.ReviewRejected { // who was refused shall not be asked again as if nothing had been
+		c.Review = anchor.ReviewNone
+	}
+	return t.SaveCustomer(c)
+}

@@ -224,6 +224,11 @@ func (t *Tx) after(a *anchor.Transaction, was known) error {
 			}
 		}
 	}
+	if a.Status() == anchor.Expired && a.AgreedAt.IsZero() && len(steps) > 0 {
+		if err := t.forget(a); err != nil {
+			return err
+		}
+	}
 	if was.waiting && !a.AwaitsMoney() {
 		if err := t.decideNow(a, a.UpdatedAt); err != nil {
 			return err
