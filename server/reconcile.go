@@ -24,7 +24,7 @@ type reconcileCommand struct {
 func (c *reconcileCommand) Help() string {
 	return `It reads only, and works whether the anchor runs or not. What has happened, but is not in the books yet, is listed and is no difference.
 
-Exit status: 0 the journal agrees, 1 it differs, 2 it could not be compared.`
+Exit status: 0 the journal agrees, 1 it differs, 2 it could not be compared, or not as a whole.`
 }
 
 // Run compares and prints. Whatever stands in the way is exit status 2, so that
@@ -43,6 +43,8 @@ func (c *reconcileCommand) Run(ctx context.Context, p process) error {
 		return exitStatus{2, err}
 	case !report.Agrees:
 		return exitStatus{1, nil}
+	case report.Incomplete: // somebody could issue what nobody looks at
+		return exitStatus{2, errors.New("not all could be compared: the notes say what")}
 	}
 	return nil
 }

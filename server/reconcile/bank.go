@@ -29,6 +29,7 @@ func (r *run) compareBank(ctx context.Context) error {
 	for asset, amount := range account.Balances {
 		r.line(spot{Bank, asset}).Actual = amount
 	}
+	carried := map[string]bool{} // open orders that a line explains
 	for _, l := range account.Lines {
 		i := Item{Place: Bank, Asset: l.Asset, Amount: l.Amount, Reference: l.ID, At: l.At, NotBooked: true}
 		if e := r.books.entries[spot{Bank, l.Asset}][l.ID]; e != nil {
@@ -38,9 +39,15 @@ func (r *run) compareBank(ctx context.Context) error {
 		switch {
 		case unread[l.ID]:
 			i.Why = CreditNotRead
+		case r.books.refused[l.ID]:
+			i.Why, i.NotBooked = LineRefused, false
+		case order != nil && (carried[l.Order] || l.Asset != order.Asset || l.Amount != -order.Amount):
+			i.Why, i.NotBooked, i.Transactions = OrderDiffers, false, behind(order)
 		case order != nil && order.State != anchor.BankInDoubt:
+			carried[l.Order] = true
 			i.Why, i.Transactions = OrderNotBooked, behind(order)
 		case order != nil: // a person must book it: it will not pass by itself
+			carried[l.Order] = true
 			i.Why, i.NotBooked, i.Transactions = OrderInDoubt, false, behind(order)
 		default:
 			continue // booked; or else the sums do not agree, and the lines are put side by side

@@ -28,7 +28,8 @@ type books struct {
 	live      map[string]*anchor.Envelope // by inner hash
 	intents   map[string]*anchor.Payout   // of live envelopes, by id
 	orders    map[string]*anchor.BankPayout
-	lastMoved time.Time // on the ledger
+	refused   map[string]bool // ids of the bank's lines that no journal can hold
+	lastMoved time.Time       // on the ledger
 
 	unexplained []store.Line
 	// entries are the journal's, by spot and reference: the bank's since the time
@@ -49,7 +50,7 @@ func (r *run) readBooks(ctx context.Context) (*books, error) {
 	b := &books{
 		taken: time.Now(), sums: map[anchor.Ledger]map[anchor.Asset]anchor.Amount{},
 		payments: map[string]anchor.Cursor{}, fees: map[string]anchor.Cursor{},
-		live: map[string]*anchor.Envelope{}, intents: map[string]*anchor.Payout{}, orders: map[string]*anchor.BankPayout{},
+		live: map[string]*anchor.Envelope{}, intents: map[string]*anchor.Payout{}, orders: map[string]*anchor.BankPayout{}, refused: map[string]bool{},
 		entries: map[spot]map[string]*entry{},
 	}
 	return b, r.Store.Snapshot(ctx, func(s *store.Store) error {
@@ -119,6 +120,16 @@ func (b *books) readOpen(ctx context.Context, s *store.Store, accounts []string)
 		return err
 	}
 	b.since = b.bank.ReadUntil
+	refused, err := s.RefusedLines(ctx)
+	if err != nil {
+		return err
+	}
+	for _, l := range refused {
+		b.refused[l.ID] = true
+		if !l.At.IsZero() && l.At.Before(b.since) {
+			b.since = l.At
+		}
+	}
 	live, err := s.LiveEnvelopes(ctx)
 	if err != nil {
 		return err

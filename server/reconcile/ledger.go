@@ -24,7 +24,9 @@ type state struct {
 	closed   time.Time
 	held     map[anchor.Asset]anchor.Amount
 	supply   map[anchor.Asset]anchor.Amount
-	notes    []string
+	// incomplete says that Horizon did not tell what exists of an asset.
+	incomplete bool
+	notes      []string
 }
 
 // compareLedger compares what we hold and what exists of our assets.
@@ -38,6 +40,7 @@ func (r *run) compareLedger(ctx context.Context) error {
 	}
 	r.report.Ledger, r.report.ClosedAt = now.sequence, now.closed
 	r.report.Notes = append(r.report.Notes, now.notes...)
+	r.report.Incomplete = now.incomplete
 	for asset, amount := range r.sum(anchor.Distribution, anchor.InFlight) {
 		if asset.OnLedger() {
 			r.line(spot{OurAccounts, asset}).Journal = amount
@@ -167,6 +170,7 @@ func (r *run) look(ctx context.Context) (now *state, same bool, err error) {
 		switch {
 		case err != nil && anchor.KindOf(err) == anchor.NotFound:
 			now.notes = append(now.notes, "what exists of "+asset.Code+" is not compared: this Horizon does not tell")
+			now.incomplete = true
 			continue
 		case err != nil:
 			return nil, false, err

@@ -20,6 +20,9 @@ type Report struct {
 	Items    []Item    `json:"items"`
 	// Notes say what was not compared.
 	Notes []string `json:"notes"`
+	// Incomplete says that something was not compared that should have been: that
+	// the rest agrees proves less.
+	Incomplete bool `json:"incomplete"`
 }
 
 // Place is where money is.
@@ -90,6 +93,8 @@ const (
 const (
 	LeftUnexplained Why = "left_unexplained"
 	OrderInDoubt    Why = "order_in_doubt"
+	OrderDiffers    Why = "order_differs"
+	LineRefused     Why = "line_refused"
 	NotInJournal    Why = "not_in_journal"
 	OnlyInJournal   Why = "only_in_journal"
 	AmountsDiffer   Why = "amounts_differ"
@@ -104,6 +109,8 @@ var sentences = map[Why]string{
 	OrderNotBooked:  "an order that the bank has carried out, and the books have not heard of it yet",
 	LeftUnexplained: "it left by an operation that is not ours",
 	OrderInDoubt:    "the bank has carried out an order that was left to a person",
+	OrderDiffers:    "the bank has carried out an order again, or with another amount",
+	LineRefused:     "a line of the statement that could not be booked, and was left to a person",
 	NotInJournal:    "it is not in the journal",
 	OnlyInJournal:   "it is in the journal only",
 	AmountsDiffer:   "the journal has another amount",
@@ -200,6 +207,8 @@ func (r *Report) verdict() string {
 		return "The journal DIFFERS in one line.\n"
 	case !r.Agrees:
 		return fmt.Sprintf("The journal DIFFERS in %d lines.\n", differ)
+	case r.Incomplete:
+		return "What could be compared agrees.\n"
 	case len(r.Items) > 0:
 		return "The journal agrees, but for what is not booked yet or was explained.\n"
 	}

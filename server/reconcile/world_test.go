@@ -218,12 +218,17 @@ func (w *world) transfer(reference string) {
 // compare runs as the command does: on the books that this process has open.
 func (w *world) compare(explained ...string) (*reconcile.Report, error) {
 	w.t.Helper()
+	return w.compareWith(w.bank, explained...)
+}
+
+func (w *world) compareWith(bank rail.Rail, explained ...string) (*reconcile.Report, error) {
+	w.t.Helper()
 	books, err := store.OpenReader(w.t.Context(), w.path, w.keys)
 	must(w.t, err)
 	defer func() { must(w.t, books.Close()) }()
 	return reconcile.Run(w.t.Context(), reconcile.Config{
 		Accounts: w.accounts(), Own: []string{w.channel.Address()}, Assets: []anchor.Asset{w.asset}, Explained: explained,
-		Store: books, Ledger: w.ledger, Rail: w.bank,
+		Store: books, Ledger: w.ledger, Rail: bank,
 	})
 }
 

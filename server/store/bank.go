@@ -102,6 +102,12 @@ func (s *Store) UndecidedLines(ctx context.Context, now time.Time, limit int) ([
 		WHERE decide_at <> 0 AND decide_at <= $1 ORDER BY decide_at, id LIMIT $2`, micros(now), limit)
 }
 
+// RefusedLines lists the credits that no journal can hold, and that a person has
+// not explained.
+func (s *Store) RefusedLines(ctx context.Context) ([]*anchor.BankLine, error) {
+	return list(s.reader(ctx), scanBankLine, `SELECT `+bankLineColumns+` FROM bank_lines WHERE state = 'unmatched' AND reason = 'refused' AND amount = 0 ORDER BY at`)
+}
+
 // HasBankLine reports whether a credit of the bank's statement is in the books.
 func (t *Tx) HasBankLine(id string) (bool, error) {
 	return t.anyLine(`id = $1`, id)
