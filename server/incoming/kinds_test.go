@@ -262,3 +262,30 @@ func TestAFeeIsBookedOnce(t *testing.T) {
 		t.Errorf("a second entry is %v", err)
 	}
 }
+
+// What is called like our asset and is somebody else's is worth nothing here: it is
+// never taken, and never sent back by itself.
+func TestTheSameCodeOfAnotherIssuer(t *testing.T) {
+	w := newWorld(t)
+	w.refundAll()
+	w.follow()
+	forger, us := w.sender(), w.distribution.Address()
+	forged := txnbuild.CreditAsset{Code: w.asset.Code, Issuer: forger.Address()}
+	id, memo := w.withdrawal(soon())
+	hash := w.do(forger, memo, []txnbuild.Operation{
+		&txnbuild.ChangeTrust{SourceAccount: us, Line: forged.MustToChangeTrustAsset(), Limit: txnbuild.MaxTrustlineLimit},
+		&txnbuild.Payment{Destination: us, Asset: forged, Amount: "100"},
+	}, w.distribution)
+	p := w.untilDecided(hash)
+	if p.State != anchor.Unmatched || p.Reason != anchor.WrongAsset || len(w.intents(anchor.CausePayment, p.ID)) != 0 {
+		t.Errorf("it is %+v", p)
+	}
+	if s := w.transaction(id).Status(); s != anchor.PendingUserTransferStart {
+		t.Errorf("its transaction is %s", s)
+	}
+	w.untilRead()
+	of := w.sums() // by code, so that both are in one sum
+	if of["suspense USDW"] == 0 {
+		t.Error("it is not in suspense")
+	}
+}

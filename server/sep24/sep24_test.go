@@ -400,6 +400,8 @@ func TestStartRefusals(t *testing.T) {
 		{"negative", "deposit", fields{"amount": -10}, "amount"},
 		{"exponent", "deposit", fields{"amount": json.Number("1e2")}, "amount"},
 		{"huge exponent", "deposit", fields{"amount": json.Number("1e999999999")}, "amount"},
+		{"beyond int64", "deposit", fields{"amount": "922337203685.4775808"}, "amount"},
+		{"eight decimals", "withdraw", fields{"amount": "10.00000001"}, "amount"},
 		{"below", "deposit", fields{"amount": "9.99"}, "amount: The least you can send is 10.00 USD."},
 		{"above", "withdraw", fields{"amount": "10000.01"}, "10000.00 USDW"},
 		{"too precise", "deposit", fields{"amount": "10.001"}, "decimals"},
