@@ -82,13 +82,16 @@ func (payout) Actions(_ context.Context, p *anchor.Payout) ([]Action, error) {
 }
 
 // Actions are what may be done with an order to the bank.
-func (bankPayout) Actions(_ context.Context, p *anchor.BankPayout) ([]Action, error) {
+func (r bankPayout) Actions(ctx context.Context, p *anchor.BankPayout) ([]Action, error) {
 	switch p.State {
 	case anchor.BankAsked, anchor.BankInDoubt:
 		return []Action{MarkBankPayoutSettled, MarkBankPayoutReturned}, nil
 	case anchor.BankPaid:
 		return []Action{MarkBankPayoutReturned}, nil
 	case anchor.BankRefused:
+		if next, err := r.ReplacedBy(ctx, p); next != nil || err != nil {
+			return nil, err
+		}
 		return []Action{RetryBankPayout}, nil
 	case anchor.BankApproval:
 		return []Action{ApproveBankPayout}, nil

@@ -147,6 +147,10 @@ func TestPaidElsewhere(t *testing.T) {
 	if len(all) != 2 {
 		t.Errorf("%d orders", len(all))
 	}
+	old := staff.do(`{ bankPayouts(state: refused) { id replacedBy actions } }`, nil)
+	if old.str("bankPayouts.0.id") != p.ID || old.str("bankPayouts.0.replacedBy") != first.str("retryBankPayout.id") || old.str("bankPayouts.0.actions") != "[]" {
+		t.Error(old)
+	}
 	balanced(t, w.books)
 }
 

@@ -111,6 +111,7 @@ type ComplexityRoot struct {
 		Line        func(childComplexity int) int
 		Purpose     func(childComplexity int) int
 		Reason      func(childComplexity int) int
+		ReplacedBy  func(childComplexity int) int
 		RequestedBy func(childComplexity int) int
 		Retries     func(childComplexity int) int
 		State       func(childComplexity int) int
@@ -418,6 +419,7 @@ type BankPayoutResolver interface {
 	RequestedBy(ctx context.Context, obj *anchor.BankPayout) (*string, error)
 
 	Retries(ctx context.Context, obj *anchor.BankPayout) (*string, error)
+	ReplacedBy(ctx context.Context, obj *anchor.BankPayout) (*string, error)
 	Transaction(ctx context.Context, obj *anchor.BankPayout) (*string, error)
 	Line(ctx context.Context, obj *anchor.BankPayout) (*string, error)
 	Actions(ctx context.Context, obj *anchor.BankPayout) ([]Action, error)
@@ -846,6 +848,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.BankPayout.Reason(childComplexity), true
+	case "BankPayout.replacedBy":
+		if e.ComplexityRoot.BankPayout.ReplacedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankPayout.ReplacedBy(childComplexity), true
 	case "BankPayout.requestedBy":
 		if e.ComplexityRoot.BankPayout.RequestedBy == nil {
 			break
@@ -2859,6 +2867,8 @@ type BankPayout {
   createdAt: Time!
   "The refused order that it took the place of."
   retries: ID
+  "The order that took its place."
+  replacedBy: ID
   "What it is for: a transaction, or a line of the statement that goes back."
   transaction: ID
   line: ID
@@ -3143,6 +3153,8 @@ func (ec *executionContext) childFields_BankPayout(ctx context.Context, field gr
 		return ec.fieldContext_BankPayout_createdAt(ctx, field)
 	case "retries":
 		return ec.fieldContext_BankPayout_retries(ctx, field)
+	case "replacedBy":
+		return ec.fieldContext_BankPayout_replacedBy(ctx, field)
 	case "transaction":
 		return ec.fieldContext_BankPayout_transaction(ctx, field)
 	case "line":
@@ -5937,6 +5949,29 @@ func (ec *executionContext) _BankPayout_retries(ctx context.Context, field graph
 	)
 }
 func (ec *executionContext) fieldContext_BankPayout_retries(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BankPayout", field, true, true, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _BankPayout_replacedBy(ctx context.Context, field graphql.CollectedField, obj *anchor.BankPayout) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BankPayout_replacedBy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.BankPayout().ReplacedBy(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOID2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BankPayout_replacedBy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("BankPayout", field, true, true, errors.New("field of type ID does not have child fields"))
 }
 
@@ -14435,6 +14470,44 @@ func (ec *executionContext) _BankPayout(ctx context.Context, sel ast.SelectionSe
 					}
 				}()
 				res = ec._BankPayout_retries(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "replacedBy":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._BankPayout_replacedBy(ctx, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}

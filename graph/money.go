@@ -96,6 +96,16 @@ func (bankPayout) Retries(_ context.Context, p *anchor.BankPayout) (*string, err
 	return filled(p.Retries), nil
 }
 
+func (bankPayout) ReplacedBy(ctx context.Context, p *anchor.BankPayout) (*string, error) {
+	all, err := loadersOf(ctx).orders.Load(ctx, cause{p.CauseKind, p.CauseID})
+	for _, o := range all {
+		if o.Retries == p.ID {
+			return &o.ID, nil
+		}
+	}
+	return nil, err
+}
+
 func (bankPayout) Transaction(_ context.Context, p *anchor.BankPayout) (*string, error) {
 	return causeID(anchor.CauseTransaction, p.CauseKind, p.CauseID), nil
 }

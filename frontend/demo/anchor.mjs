@@ -1,13 +1,14 @@
 // Runs `windlass dev` as a process of its own, in a folder of its own, on free
 // ports: beside whatever else runs, and leaving nothing behind.
 
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 
 export const defaultBinary = fileURLToPath(new URL('../../bin/windlass', import.meta.url))
 
@@ -22,6 +23,7 @@ const tailLines = 40
  *   public, admin, horizon   the addresses of its listeners
  *   control                  the same, of the API that makes the network misbehave
  *   signIn                   a link that signs staff in, once
+ *   signInAs(name)           another, for somebody of that name
  *   tail()                   the last lines it printed
  *   kill()                   ends it as a crash would
  *   start()                  starts it again on the same folder and ports
@@ -87,6 +89,12 @@ class Anchor {
       await pause(20)
     }
     throw this.#failure(`windlass dev did not start: ${exit}`)
+  }
+
+  async signInAs(name) {
+    const { stdout } = await promisify(execFile)(this.#binary, ['staff', 'link', name, '--config', join(this.dir, 'anchor.toml')])
+    const link = new URL(/https?:\S+/.exec(stdout)[0])
+    return new URL(link.pathname + link.search, this.admin).href // the ports are this run's own
   }
 
   #failure(message) {

@@ -4,7 +4,7 @@
 import walletSdk from '@stellar/typescript-wallet-sdk'
 import { setTimeout as pause } from 'node:timers/promises'
 
-const { IssuedAssetId, StellarConfiguration, Wallet: Sdk } = walletSdk
+const { IssuedAssetId, NativeAssetId, StellarConfiguration, Wallet: Sdk } = walletSdk
 
 const pollEvery = 250
 const over = ['completed', 'refunded', 'expired', 'error']
@@ -95,6 +95,11 @@ class Wallet {
   /** Sends what a withdrawal waits for, with its memo; the answer is the hash. */
   async pay(transaction) {
     return this.#submit((builder) => builder.transferWithdrawalTransaction(transaction, this.asset))
+  }
+
+  /** Sends lumens to anybody, without a memo; the answer is the hash. */
+  async sendLumens(to, amount) {
+    return this.#submit((builder) => builder.transfer(to, new NativeAssetId(), amount))
   }
 
   async #submit(build) {

@@ -155,6 +155,28 @@ export class PlaygroundPage {
     await this.page.getByRole('button', { name: /^Execute query/ }).click()
   }
 
+  /** Puts an operation in the place of a tab's, as if pasted, and runs it. */
+  async paste(tab, operation) {
+    await this.page.getByRole('tab', { name: tab }).click()
+    await this.page.locator('.graphiql-query-editor .CodeMirror').click()
+    await this.page.keyboard.press('ControlOrMeta+A')
+    await this.page.keyboard.insertText(operation)
+    await this.page.getByRole('button', { name: /^Execute query/ }).click()
+  }
+
+  /** Runs a tab again and again until the result shows this, and answers with the match. */
+  async runUntil(tab, pattern) {
+    const button = this.page.getByRole('button', { name: /^Execute query/ })
+    await this.page.getByRole('tab', { name: tab }).click()
+    for (let tries = 0; tries < 60; tries++) {
+      const [answer] = await Promise.all([this.page.waitForResponse((r) => r.url().endsWith('/graphql')), button.click()])
+      const found = pattern.exec(await answer.text())
+      if (found) return found
+      await this.page.waitForTimeout(250)
+    }
+    throw new Error(`${tab} never shows ${pattern}`)
+  }
+
   /** Waits until the result shows this. The editor draws what is on the screen only: the first lines. */
   async shows(pattern) {
     await this.page.locator('.result-window .CodeMirror-code').filter({ hasText: pattern }).waitFor()

@@ -2,6 +2,7 @@
 // own; all share one anchor.
 
 import assert from 'node:assert/strict'
+import { openWallet } from '../demo/wallet.mjs'
 import { phone } from './browser.mjs'
 import { AnchorPage, BankPage, PlaygroundPage, WalletPage } from './pages.mjs'
 import { figure, words } from './words.mjs'
@@ -266,6 +267,55 @@ export const scenarios = {
     const { data, errors } = await refused.json()
     assert.equal(data, null)
     assert.equal(errors[0].extensions.code, 'UNAUTHENTICATED')
+  },
+  async 'staff give stray money to whom it belongs'({ visitor, anchor }) {
+    const t = words('en')
+    const wallet = await WalletPage.open(visitor, anchor)
+    await wallet.createAccount()
+    const page = await depositUpToPaying(visitor, wallet, t, async () => {})
+    await page.instruction('reference')
+    const id = new URL(page.page.url()).pathname.split('/').at(-1)
+
+    // A transfer with another reference, and lumens without a memo.
+    const bank = await BankPage.open(visitor, anchor, '#amount=100&reference=RENT')
+    await bank.send({})
+    await bank.line('+100.00 USD', 'RENT').waitFor()
+    const stranger = await openWallet({ anchorUrl: anchor.public, horizon: anchor.horizon })
+    await stranger.fund()
+    await stranger.sendLumens(stranger.toml.accounts[0], '25')
+
+    const staff = await visitor.open(await anchor.signInAs('Ida'))
+    await staff.getByRole('button', { name: 'Sign in' }).click()
+    await staff.waitForURL(new URL('/playground', anchor.admin).href)
+    const queries = new PlaygroundPage(staff)
+    const [, line] = await queries.runUntil('UnmatchedMoney', /"bankLines":\[\{"id":"([^"]+)"[^\]]*"reference":"RENT"/)
+    const [, payment] = await queries.runUntil('UnmatchedMoney', new RegExp(`"payments":\\[\\{"id":"(\\d+)"[^\\]]*"from":"${stranger.address}","amount":"25"`))
+    await visitor.picture(staff, 'unmatched')
+
+    // One goes back; pressed twice, it goes back once; another wish needs another key.
+    const back = (key) => queries.paste('SendBack', `mutation SendBack { refundPayment(payment: "${payment}", key: "${key}") { state refund { amount } } }`)
+    await back('ticket-1')
+    await queries.shows(/"amount": "25"/)
+    await back('ticket-1')
+    await queries.shows(/"amount": "25"/)
+    await back('ticket-2')
+    await queries.shows(/this money is refund(ing|ed) already/)
+    await visitor.picture(staff, 'refused')
+
+    // The other finds its deposit, which goes on by itself.
+    const give = (key) => queries.paste('GiveToDeposit', `mutation GiveToDeposit { assignBankLine(line: "${line}", transaction: "${id}", key: "${key}", note: "by name and amount") { status amountOut } }`)
+    await give('ticket-1')
+    await queries.shows(/this key was used for something else already/)
+    await give('ticket-3')
+    await queries.shows(/"amountOut": "98.5"/)
+    await visitor.picture(staff, 'assigned')
+    await wallet.balance('98.50', 'USDW')
+    await page.heading(t('page.heading.completed.deposit')).waitFor()
+
+    const horizon = `${anchor.horizon}/accounts/${stranger.address}/payments?order=desc&limit=1`
+    for (let newest = {}; newest.to !== stranger.address || newest.amount !== '25.0000000'; await staff.waitForTimeout(250)) {
+      newest = (await (await fetch(horizon)).json())._embedded.records[0]
+    }
   },
 }
 

@@ -48,8 +48,9 @@ query OneTransaction($id: ID!) {
     variables: '{ "id": "" }',
   },
   {
-    query: `# Payments that arrived and belong to no transaction, and why.
-query UnmatchedPayments {
+    query: `# Money that arrived and belongs to no transaction, and why; actions says what
+# may be done about it. docs/staff.md has a mutation for every situation.
+query UnmatchedMoney {
   payments(unmatched: true, first: 20) {
     id
     at
@@ -58,8 +59,66 @@ query UnmatchedPayments {
     asset { code issuer }
     memo
     reason
-    hash
-    ledger
+    transaction
+    actions
+  }
+  bankLines(unmatched: true, first: 20) {
+    id
+    at
+    payerName
+    amount
+    asset { code }
+    reference
+    reason
+    transaction
+    actions
+  }
+}
+`,
+    variables: '',
+  },
+  {
+    query: `# What else waits for a person.
+query WaitsForUs {
+  parked: payouts(state: parked) { id purpose amount reason transaction actions }
+  aboveLimit: payouts(state: approval) { id purpose amount requestedBy actions }
+  refused: bankPayouts(state: refused) { id purpose amount reason transaction replacedBy actions }
+  inDoubt: bankPayouts(state: in_doubt) { id purpose amount reason transaction actions }
+  toApprove: bankPayouts(state: approval) { id purpose amount requestedBy actions }
+  outgoing(unexplained: true) { id destination amount asset { code } hash actions }
+  pauses { key reason actor since }
+}
+`,
+    variables: '',
+  },
+  {
+    query: `# Sends an unmatched payment back to its sender. The key is yours to choose, such
+# as a ticket's number: the same again under it is not done twice.
+mutation SendBack {
+  refundPayment(
+    payment: ""
+    key: ""
+    note: ""
+  ) {
+    state
+    refund { id amount destination state hash }
+  }
+}
+`,
+    variables: '',
+  },
+  {
+    query: `# Gives a bank transfer with a wrong reference to the deposit that it is for.
+mutation GiveToDeposit {
+  assignBankLine(
+    line: ""
+    transaction: ""
+    key: ""
+    note: ""
+  ) {
+    status
+    amountOut
+    staff { payouts { amount state } }
   }
 }
 `,
