@@ -8,6 +8,7 @@ import (
 
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/validator/rules"
 
 	"windlass/server/anchor"
 )
@@ -35,7 +36,7 @@ func TestDocs(t *testing.T) {
 		t.Fatalf("%d queries found", len(queries))
 	}
 	for _, q := range queries {
-		if _, err := gqlparser.LoadQuery(schema, q); err != nil {
+		if _, err := gqlparser.LoadQueryWithRules(schema, q, rules.NewDefaultRules()); err != nil {
 			t.Errorf("%v in\n%s", err, q)
 		}
 	}
