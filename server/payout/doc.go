@@ -82,7 +82,9 @@
 // by a channel that was never used since, is not noticed before it lands: after a
 // restore, start with a pause. And an envelope that was alive in the books, and
 // was then given up and its sequence number used by another, stays "lost": its
-// intents are kept for ever rather than guessed about.
+// intents are kept for ever rather than guessed about. Until an envelope that is
+// alive is found in the ledger, it accounts for no sequence number: what used
+// that number may be just what the books have forgotten.
 //
 // # Whose fault
 //

@@ -112,7 +112,8 @@ const pausedAlarm = "paused "
 // books would have it paid again, and by any channel. missing are the channels
 // that do not exist, which cannot have signed.
 func (e *Engine) complete(ctx context.Context, paused bool) (missing []string, err error) {
-	accounts, ahead, errs := make([]*horizon.Account, len(e.Channels)), make([]bool, len(e.Channels)), make([]error, len(e.Channels))
+	accounts, errs := make([]*horizon.Account, len(e.Channels)), make([]error, len(e.Channels))
+	ahead, live := make([]bool, len(e.Channels)), make([]bool, len(e.Channels))
 	e.each(len(e.Channels), func(i int) {
 		a, err := e.ledger.Account(ctx, e.Channels[i].Address())
 		if err != nil {
@@ -122,19 +123,27 @@ func (e *Engine) complete(ctx context.Context, paused bool) (missing []string, e
 			return
 		}
 		accounts[i] = a
+		// A live envelope accounts for its sequence number once it is found in the
+		// ledger: one that these books have forgotten may have used it up.
+		proven, err := e.store.ProvenSequence(ctx, a.ID)
+		if ahead[i], errs[i] = isAhead(a.Sequence, proven), err; !ahead[i] || err != nil {
+			return
+		}
 		used, err := e.store.ChannelSequence(ctx, a.ID)
-		ahead[i], errs[i] = isAhead(a.Sequence, used), err
+		live[i], errs[i] = !isAhead(a.Sequence, used), err
 	})
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
 	var doubtful []*horizon.Account
+	settling := map[string]bool{}
 	for i, k := range e.Channels {
 		switch {
 		case accounts[i] == nil:
 			missing = append(missing, k.Address())
 		case ahead[i]:
 			doubtful = append(doubtful, accounts[i])
+			settling[k.Address()] = live[i]
 		}
 		if !ahead[i] {
 			e.lower(ctx, "ahead "+k.Address())
@@ -144,15 +153,16 @@ func (e *Engine) complete(ctx context.Context, paused bool) (missing []string, e
 		e.doubt.fall()
 		return missing, nil
 	}
-	return nil, e.accept(ctx, doubtful, paused)
+	return nil, e.accept(ctx, doubtful, settling, paused)
 }
 
 // accept ends the doubt about channels that are ahead once it is certain that
 // the books have read whatever was paid with them: an envelope's lifetime has
 // passed since they were found, so that nothing can be on its way; the ledger
 // was read up to a later answer about them; they have not moved since that; and
-// nothing that was read is unexplained, since that would be a pause.
-func (e *Engine) accept(ctx context.Context, doubtful []*horizon.Account, paused bool) error {
+// nothing that was read is unexplained, since that would be a pause. settling are
+// those whose live envelope may be the explanation: mostly that is known at once.
+func (e *Engine) accept(ctx context.Context, doubtful []*horizon.Account, settling map[string]bool, paused bool) error {
 	d := &e.doubt
 	if d.since == 0 {
 		for _, a := range doubtful {
@@ -166,7 +176,9 @@ func (e *Engine) accept(ctx context.Context, doubtful []*horizon.Account, paused
 	}
 	certain := !paused && d.since != 0
 	for _, a := range doubtful {
-		e.raise(ctx, "ahead "+a.ID, fmt.Sprintf("payouts wait: the channel account %s is at sequence number %d, which no envelope of these books accounts for: are they old books, restored or copied, or does another program use this channel? They go on by themselves once ledger %d has been read and nothing that left our accounts is unexplained", a.ID, a.Sequence, d.since+e.Lifetime))
+		if !settling[a.ID] || a.LatestLedger >= d.since+e.Lifetime {
+			e.raise(ctx, "ahead "+a.ID, fmt.Sprintf("payouts wait: the channel account %s is at sequence number %d, which no envelope of these books is known to have used: are they old books, restored or copied, or does another program use this channel? They go on by themselves once ledger %d has been read and nothing that left our accounts is unexplained", a.ID, a.Sequence, d.since+e.Lifetime))
+		}
 		s := d.seen[a.ID]
 		if (s == nil || s.Sequence != a.Sequence) && a.LatestLedger >= d.since+e.Lifetime {
 			d.seen[a.ID], s = a, a

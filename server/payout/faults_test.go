@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -171,6 +172,54 @@ func TestOldBooksPayNothing(t *testing.T) {
 	}
 	if got := w.balance(to[1].Address(), w.asset); got != amount(0) {
 		t.Errorf("the customer has %s", got)
+	}
+}
+
+// Old books again, but with an envelope that was alive when they were copied: it
+// never applied, and what the channel used its sequence number for is what they
+// have forgotten.
+func TestOldBooksWithALiveEnvelopePayNothing(t *testing.T) {
+	w := newWorld(t, 2)
+	to := w.customers(2)
+	var shut atomic.Bool
+	shut.Store(true)
+	w.gate.Set(submits(func(rw http.ResponseWriter, _ *http.Request, _ http.Handler) bool {
+		if shut.Load() {
+			problem(rw, http.StatusGatewayTimeout, "timeout")
+		}
+		return shut.Load()
+	}))
+	one := func(c *payout.Config) { c.Channels, c.Lifetime = w.channels[:1], 4 }
+	_, stop := w.engine(one)
+	ids := w.deposits(to[0])
+	w.until("an envelope is written down", func() bool { return len(w.live()) > 0 })
+	stop()
+	lost := w.live()[0]
+	ids = append(ids, w.deposits(to[1])...)
+	old := t.TempDir()
+	must(t, os.CopyFS(old, os.DirFS(w.dir)))
+
+	_, stop = w.engine(one, func(c *payout.Config) { c.Lifetime = 1000 })
+	w.until("another envelope takes its place", func() bool { l := w.live(); return len(l) == 1 && l[0].Hash != lost.Hash })
+	again := w.live()[0]
+	shut.Store(false)
+	w.untilStatus(anchor.Completed, ids...)
+	stop()
+	if again.Sequence != lost.Sequence || again.Channel != lost.Channel || len(again.Intents) != 2 {
+		t.Fatalf("%+v is no other use of %+v", again, lost)
+	}
+
+	w.books = openBooks(t, old)
+	e, _ := w.engine()
+	w.until("it is an alarm, or a payout was signed", func() bool {
+		return w.intent(ids[1]).State != anchor.PayoutQueued ||
+			slices.ContainsFunc(e.Status().Alarms, func(a payout.Alarm) bool { return a.Key == "ahead "+lost.Channel })
+	})
+	if p := w.intent(ids[1]); p.State != anchor.PayoutQueued || p.Attempts != 0 {
+		t.Errorf("the intent is %s after %d attempts", p.State, p.Attempts)
+	}
+	for _, k := range to {
+		w.paidOnce(k)
 	}
 }
 

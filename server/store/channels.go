@@ -11,8 +11,18 @@ import (
 // account for: an envelope has used it up or may still use it, or it was
 // accepted; 0 if none.
 func (s *Store) ChannelSequence(ctx context.Context, channel string) (int64, error) {
-	all, err := list(s.reader(ctx), func(r scanner, _ *Keys) (n int64, err error) { return n, r.Scan(&n) },
-		`SELECT sequence FROM envelopes WHERE channel = $1 AND state <> 'impossible'
+	return channelSequence(s.reader(ctx), channel, `state <> 'impossible'`)
+}
+
+// ProvenSequence is ChannelSequence without what is only signed: it leaves out
+// the live envelope, since another may have used up its sequence number.
+func (s *Store) ProvenSequence(ctx context.Context, channel string) (int64, error) {
+	return channelSequence(s.reader(ctx), channel, `state IN ('applied', 'failed')`)
+}
+
+func channelSequence(src source, channel, which string) (int64, error) {
+	all, err := list(src, func(r scanner, _ *Keys) (n int64, err error) { return n, r.Scan(&n) },
+		`SELECT sequence FROM envelopes WHERE channel = $1 AND `+which+`
 		UNION ALL SELECT sequence FROM channels WHERE account = $1 ORDER BY 1 DESC LIMIT 1`, channel)
 	if err != nil || len(all) == 0 {
 		return 0, err

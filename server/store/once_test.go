@@ -258,10 +258,11 @@ func TestEnvelopeLife(t *testing.T) {
 	ctx := context.Background()
 	p := payout("c", "payout", 0)
 	b.do(t, func(tx *store.Tx) error { return tx.CreatePayout(p) })
-	next := 0
+	next, sequence := 0, int64(1)
 	create := func() (*anchor.Envelope, error) {
 		next++
 		e := envelope("C", fmt.Sprint("h", next), p.ID)
+		e.Sequence = sequence
 		return e, b.Update(ctx, store.Payouts, func(tx *store.Tx) error { return tx.CreateEnvelope(e) })
 	}
 	end := func(e *anchor.Envelope, s anchor.EnvelopeState) error {
@@ -295,12 +296,19 @@ func TestEnvelopeLife(t *testing.T) {
 		if err != nil || got.State != fate || got.ID != e.ID {
 			t.Errorf("%+v, %v", got, err)
 		}
+		// Of two envelopes with one sequence number the other's fate could never be
+		// proven. Only one that never applied has not used it.
+		if fate != anchor.EnvelopeImpossible {
+			_, err = create()
+			kindIs(t, err, anchor.Conflict, "duplicate")
+			sequence++
+		}
 	}
 	// Applied: paid, for ever, also on another channel.
 	e := envelope("D", "other", p.ID)
 	err := b.Update(ctx, store.Payouts, func(tx *store.Tx) error { return tx.CreateEnvelope(e) })
 	kindIs(t, err, anchor.Conflict, "duplicate")
-	if seq, err := b.ChannelSequence(ctx, "C"); err != nil || seq != 1 {
+	if seq, err := b.ChannelSequence(ctx, "C"); err != nil || seq != 2 {
 		t.Errorf("sequence %d, %v", seq, err)
 	}
 	if seq, err := b.ChannelSequence(ctx, "D"); err != nil || seq != 0 {

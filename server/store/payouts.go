@@ -104,8 +104,17 @@ func withIntents(src source, e *anchor.Envelope) error {
 
 // CreateEnvelope stores a signed envelope before it is submitted. A channel or
 // an intent that another live envelope holds, or an intent that was paid, is a
-// Conflict with code "duplicate". The intents themselves are saved by the caller.
+// Conflict with code "duplicate"; so is a sequence number of the channel's that
+// is accounted for already, since the envelope's fate could never be proven. The
+// intents themselves are saved by the caller.
 func (t *Tx) CreateEnvelope(e *anchor.Envelope) error {
+	used, err := channelSequence(t, e.Channel, `state <> 'impossible'`)
+	if err != nil {
+		return err
+	}
+	if used > 0 && e.Sequence <= used {
+		return &anchor.Error{Kind: anchor.Conflict, Code: "duplicate", Message: "the channel has used this sequence number"}
+	}
 	if _, err := t.exec(`INSERT INTO envelopes (`+envelopeColumns+`) VALUES (`+placeholders(10)+`)`,
 		e.ID, e.Channel, e.Sequence, e.Hash, e.XDR, e.MaxLedger, e.Fee, e.State, e.Result, micros(e.CreatedAt)); err != nil {
 		return err
