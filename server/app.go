@@ -137,7 +137,8 @@ func (a *app) engines() {
 	})
 	var cursors []string
 	for _, account := range followed(cfg) {
-		cursors = append(cursors, incoming.CursorName(account))
+		// Payments, and what leaves besides: claimable balances.
+		cursors = append(cursors, incoming.CursorName(account), incoming.FeesCursorName(account))
 	}
 	own := append(cfg.keys.channels(), cfg.keys.Signing.Address())
 	a.payouts = payout.New(payout.Config{

@@ -90,7 +90,12 @@
 //
 // An intent that its destination cannot take (no account, no trustline, not
 // authorized, full) waits for it and is looked at from time to time; most are
-// found before they enter a batch. What is our own fault (funds, signatures,
-// fees) raises an alarm and pauses, and no customer's transaction fails for it.
-// What keeps failing otherwise is parked for a person.
+// found before they enter a batch. What can be done about it is an intent of its
+// own, once: lumens that make the account or cover a trustline's reserve, the
+// issuer's permission. Or the payout takes another form: lumens make their account
+// themselves, and a wallet that can claim balances is paid by one. What still
+// cannot be taken at the deadline goes back to whoever paid. What is our own fault
+// (funds, signatures, fees) raises an alarm and pauses, and no customer's
+// transaction fails for it. What keeps failing otherwise is parked for a person,
+// and so is, whoever asks for it, what would go to an account of ours.
 package payout
