@@ -17,6 +17,10 @@ export interface Line {
   counterparty: { name: string; account: string }
   reference: string
   state: 'settled' | 'pending'
+  /** Money that came in: a transfer to a customer that came back. */
+  returns: boolean
+  /** Money that went out: it came back. */
+  recalled: boolean
 }
 
 export interface Statement {
@@ -74,6 +78,17 @@ export class Bank {
     } catch {
       this.reachable = false
     }
+  }
+
+  /** Plays the customer's bank, which takes a settled transfer back. Again is once. */
+  async recall(id: string): Promise<string> {
+    const { status, text } = await recorded((e) => (this.sending = e), '/bank/api/recalls', {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ id }),
+    })
+    void this.look()
+    return status === 201 ? '' : ((JSON.parse(text) as Refusal).error ?? `The bank answered ${status}.`)
   }
 
   /** Sends a transfer. The key makes a repetition of the same one harmless. */

@@ -2,6 +2,7 @@ package rail
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -113,10 +114,8 @@ func (e *Engine) mayRefund(tx *store.Tx, l *anchor.BankLine, reason string, mean
 	if err != nil {
 		return 0, false, err
 	}
-	for _, refunded := range lately { // our refund's reference
-		if strings.Contains(l.Reference, refunded) {
-			return 0, false, nil
-		}
+	if slices.ContainsFunc(lately, func(refunded string) bool { return strings.Contains(l.Reference, refunded) }) { // as our refund's reference
+		return 0, false, nil
 	}
 	ok, err = tx.CountRefund(cause, id, l.Sender(), e.Policies.PerSender, now)
 	return fee, ok, err

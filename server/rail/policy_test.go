@@ -165,11 +165,39 @@ func TestShortCreditsAddUp(t *testing.T) {
 		}
 		return true
 	})
+	for _, l := range w.lines(3) {
+		if !l.DecideAt.IsZero() {
+			t.Errorf("it is decided about again: %+v", l)
+		}
+	}
 	if b := balanced(t, w.books); b[anchor.Bank] != 95*anchor.One || b[anchor.Suspense] != 0 || b[anchor.Refunds] != 0 {
 		t.Error(b)
 	}
 	must(t, w.refund(tr.ID, "95", "0"))
 	w.await(tr.ID, "the refund", func(t *anchor.Transaction) bool { return t.Status() == anchor.Refunded })
+	w.paidOnce(0)
+}
+
+// Past the deadline a short credit still waits until the deposit is known to have
+// expired: the statement may be behind.
+func TestShortCreditWaitsForTheStatement(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, time.Nanosecond)
+	w.policies = refunds(string(anchor.Short))
+	tr := w.agreed(anchor.Deposit, "100", "", time.Now().Add(100*time.Millisecond))
+	w.payFrom("000123456789", "50", tr.Reference)
+	w.start(w.bank)
+	w.eventually("a second look", func() bool { return w.lines(1)[0].DecideAt.After(tr.Deadline) })
+	if l := w.lines(1)[0]; l.State != anchor.Unmatched {
+		t.Errorf("%+v", l)
+	}
+	must(t, w.change(tr.ID, func(tx *store.Tx, a *anchor.Transaction) error {
+		if err := a.Expire(time.Now()); err != nil {
+			return err
+		}
+		return tx.SaveTransaction(a)
+	}))
+	w.eventually("the refund", func() bool { return w.lines(1)[0].State == anchor.GoneBack })
 	w.paidOnce(0)
 }
 

@@ -65,6 +65,8 @@ func TestBankAPI(t *testing.T) {
 		"null":                 {body: "null", status: 400, field: "amount"},
 		"huge":                 {body: with("WL", strings.Repeat("x", 1<<20)), status: 400},
 		"a form":               {body: goodTransfer, contentType: "text/plain", status: 400},
+		"recall of nothing":    {target: "/bank/api/recalls", body: `{"id":"none"}`, status: 400, field: "id"},
+		"recall by GET":        {method: "GET", target: "/bank/api/recalls", body: "{}", status: 405},
 		"wrong method":         {method: "GET", body: goodTransfer, status: 405},
 		"elsewhere":            {target: "/bank/api/secrets", body: goodTransfer, status: 404},
 		"statement by POST":    {target: "/bank/api/statement", body: "{}", status: 405},
@@ -160,6 +162,56 @@ func TestBankAccount(t *testing.T) {
 	}
 	booked(tr.At, 70*anchor.One, -30*anchor.One)
 	booked(tr.At.Add(time.Microsecond), 70*anchor.One)
+}
+
+// A settled transfer is recalled once, in a line of its own, and stays settled.
+func TestBankRecalls(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, -1)
+	for _, to := range []string{"12345678", rail.RecallingAccount} {
+		_, err := w.bank.Pay(t.Context(), rail.Order{ID: "to " + to, Asset: usd, Amount: 30 * anchor.One, To: map[string]string{"bank_account_number": to, "account_holder": "Ana"}})
+		must(t, err)
+	}
+	first, err := w.bank.Lookup(t.Context(), "to 12345678")
+	must(t, err)
+	body := `{"id":"` + first.ID + `"}`
+	if rec := call(w.bank, "POST", "/bank/api/recalls", body); rec.Code != 409 {
+		t.Error("before it is settled:", rec.Code, rec.Body)
+	}
+	must(t, w.bank.Settle(t.Context()))
+	for range 2 {
+		if rec := call(w.bank, "POST", "/bank/api/recalls", body); rec.Code != 201 {
+			t.Error(rec.Code, rec.Body)
+		}
+	}
+	st, err := w.bank.Credits(t.Context(), "")
+	must(t, err)
+	if len(st.Credits) != 2 || st.Credits[0].Order != "to 12345678" || st.Credits[0].Amount != 30*anchor.One || st.Credits[0].PayerName != "Ana" ||
+		st.Credits[1].Order != "to "+rail.RecallingAccount {
+		t.Errorf("%+v", st.Credits)
+	}
+	if again, err := w.bank.Lookup(t.Context(), "to 12345678"); err != nil || again != first && again.State != rail.Settled {
+		t.Error(again, err)
+	}
+	a, err := w.bank.Account(t.Context(), time.Time{})
+	must(t, err)
+	if a.Balances[usd] != 0 || len(a.Lines) != 4 || a.Lines[3].Amount != 30*anchor.One || a.Lines[3].Order == "" {
+		t.Errorf("%+v", a)
+	}
+	lines := w.statement()
+	if !lines[0].Returns || !lines[1].Returns || !lines[2].Recalled || !lines[3].Recalled || lines[0].Recalled {
+		t.Errorf("%+v", lines)
+	}
+	// Nobody can say of money that they send that it is such a return.
+	if rec := call(w.bank, "POST", "/bank/api/transfers", goodTransfer, "Idempotency-Key", "to 12345678"); rec.Code != 201 {
+		t.Error(rec.Code, rec.Body)
+	}
+	if st, err := w.bank.Credits(t.Context(), st.Cursor); err != nil || len(st.Credits) != 1 || st.Credits[0].Order != "" {
+		t.Error(st, err)
+	}
+	if info, err := os.Stat(w.path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Error(info.Mode(), err)
+	}
 }
 
 func TestBankKeys(t *testing.T) {

@@ -79,7 +79,8 @@ func (t *Tx) CompleteBankLine(l *anchor.BankLine) error {
 // order and when a policy decides. Only an unmatched or refunding one can change, or one whose refund
 // came back.
 func (t *Tx) SaveBankLine(l *anchor.BankLine) error {
-	return t.change(`UPDATE bank_lines SET state = $1, reason = $2, transaction_id = $3, order_id = $4, decide_at = $5 WHERE id = $6
+	return t.change(`UPDATE bank_lines SET state = $1, reason = $2, transaction_id = $3, order_id = $4,
+			decide_at = CASE WHEN $1 = 'unmatched' THEN $5 ELSE 0 END WHERE id = $6
 		AND (state IN ('unmatched', 'refunding') OR state = 'refunded' AND $1 = 'refunding')`,
 		l.State, l.Reason, l.Transaction, l.Order, micros(l.DecideAt), l.ID)
 }

@@ -56,7 +56,7 @@ func (t *Tx) addUpLines(a *anchor.Transaction, terms *anchor.Terms, l *anchor.Ba
 		if err := t.Post(l.At, anchor.Found(a.ID, b.ID, b.Asset, b.Amount, anchor.Bank)); err != nil {
 			return "", err
 		}
-		b.State, b.DecideAt = anchor.Matched, time.Time{}
+		b.State = anchor.Matched
 		if err := t.SaveBankLine(b); err != nil {
 			return "", err
 		}

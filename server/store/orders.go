@@ -180,7 +180,7 @@ func (t *Tx) returnedBy(p *anchor.BankPayout, id, reason string, now time.Time) 
 	case l.Asset != p.Asset || l.Amount > p.Amount:
 		return &anchor.Error{Kind: anchor.Conflict, Code: "does_not_fit", Field: "line", Message: "the line brought more than the order, or other money"}
 	}
-	l.State, l.Order, l.DecideAt = anchor.Own, p.ID, time.Time{}
+	l.State, l.Order = anchor.Own, p.ID
 	if p.CauseKind == anchor.CauseTransaction {
 		l.Transaction = p.CauseID
 	}

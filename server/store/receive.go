@@ -119,7 +119,7 @@ func (t *Tx) AssignLine(l *anchor.BankLine, a *anchor.Transaction, terms *anchor
 	if err != nil {
 		return "", err
 	}
-	l.State, l.Transaction, l.DecideAt = anchor.Matched, a.ID, time.Time{}
+	l.State, l.Transaction = anchor.Matched, a.ID
 	return arrival, t.SaveBankLine(l)
 }
 

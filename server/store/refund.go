@@ -157,7 +157,7 @@ func (t *Tx) RefundLine(l *anchor.BankLine, fee anchor.Amount, by string, now ti
 	if err := t.Post(now, anchor.GoesBack(l.ID, l.Asset, l.Amount, fee)); err != nil {
 		return err
 	}
-	l.State, l.DecideAt = anchor.Refunding, time.Time{}
+	l.State = anchor.Refunding
 	if err := t.SaveBankLine(l); err != nil {
 		return err
 	}
