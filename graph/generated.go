@@ -92,6 +92,7 @@ type ComplexityRoot struct {
 		Order        func(childComplexity int) int
 		PayerAccount func(childComplexity int) int
 		PayerName    func(childComplexity int) int
+		PolicyAt     func(childComplexity int) int
 		Reason       func(childComplexity int) int
 		Reference    func(childComplexity int) int
 		Refund       func(childComplexity int) int
@@ -405,6 +406,7 @@ type BankLineResolver interface {
 	Transaction(ctx context.Context, obj *anchor.BankLine) (*string, error)
 	Order(ctx context.Context, obj *anchor.BankLine) (*string, error)
 	ConfirmedBy(ctx context.Context, obj *anchor.BankLine) (*string, error)
+	PolicyAt(ctx context.Context, obj *anchor.BankLine) (*time.Time, error)
 	Refund(ctx context.Context, obj *anchor.BankLine) (*anchor.BankPayout, error)
 	Actions(ctx context.Context, obj *anchor.BankLine) ([]Action, error)
 }
@@ -751,6 +753,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.BankLine.PayerName(childComplexity), true
+	case "BankLine.policyAt":
+		if e.ComplexityRoot.BankLine.PolicyAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankLine.PolicyAt(childComplexity), true
 	case "BankLine.reason":
 		if e.ComplexityRoot.BankLine.Reason == nil {
 			break
@@ -2943,7 +2951,9 @@ type BankLine {
   order: ID
   "The actor who said that it arrived, before the statement did."
   confirmedBy: String
-  "What brings it back, if that was decided."
+  "When the operator's policy decides about it; null where a person does."
+  policyAt: Time
+  "What brings it back, if that was decided; by the operator's policy where requestedBy is null."
   refund: BankPayout
   "What may be asked for now."
   actions: [Action!]!
@@ -3117,6 +3127,8 @@ func (ec *executionContext) childFields_BankLine(ctx context.Context, field grap
 		return ec.fieldContext_BankLine_order(ctx, field)
 	case "confirmedBy":
 		return ec.fieldContext_BankLine_confirmedBy(ctx, field)
+	case "policyAt":
+		return ec.fieldContext_BankLine_policyAt(ctx, field)
 	case "refund":
 		return ec.fieldContext_BankLine_refund(ctx, field)
 	case "actions":
@@ -5578,6 +5590,29 @@ func (ec *executionContext) _BankLine_confirmedBy(ctx context.Context, field gra
 }
 func (ec *executionContext) fieldContext_BankLine_confirmedBy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("BankLine", field, true, true, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _BankLine_policyAt(ctx context.Context, field graphql.CollectedField, obj *anchor.BankLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BankLine_policyAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.BankLine().PolicyAt(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BankLine_policyAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BankLine", field, true, true, errors.New("field of type Time does not have child fields"))
 }
 
 func (ec *executionContext) _BankLine_refund(ctx context.Context, field graphql.CollectedField, obj *anchor.BankLine) (ret graphql.Marshaler) {
@@ -14098,6 +14133,44 @@ func (ec *executionContext) _BankLine(ctx context.Context, sel ast.SelectionSet,
 					}
 				}()
 				res = ec._BankLine_confirmedBy(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "policyAt":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._BankLine_policyAt(ctx, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}

@@ -144,10 +144,15 @@ func (payment) Transaction(_ context.Context, p *anchor.Payment) (*string, error
 }
 
 func (payment) PolicyAt(_ context.Context, p *anchor.Payment) (*time.Time, error) {
-	if p.State != anchor.Unmatched {
-		return nil, nil
+	return policyAt(p.State, p.DecideAt), nil
+}
+
+// policyAt is nil for what is decided.
+func policyAt(state anchor.Match, at time.Time) *time.Time {
+	if state != anchor.Unmatched {
+		return nil
 	}
-	return timeOrNone(p.DecideAt), nil
+	return timeOrNone(at)
 }
 
 func timeOrNone(t time.Time) *time.Time {
@@ -201,6 +206,10 @@ func (bankLine) Order(_ context.Context, l *anchor.BankLine) (*string, error) {
 
 func (bankLine) ConfirmedBy(_ context.Context, l *anchor.BankLine) (*string, error) {
 	return filled(l.ConfirmedBy), nil
+}
+
+func (bankLine) PolicyAt(_ context.Context, l *anchor.BankLine) (*time.Time, error) {
+	return policyAt(l.State, l.DecideAt), nil
 }
 
 func (bankLine) Refund(ctx context.Context, l *anchor.BankLine) (*anchor.BankPayout, error) {

@@ -109,7 +109,7 @@ func (q query) BankLines(ctx context.Context, unmatched *bool, first int, after 
 	if err != nil {
 		return nil, err
 	}
-	return q.Store.Statement(ctx, unmatched != nil && *unmatched, before, limit)
+	return q.Store.BankLines(ctx, unmatched != nil && *unmatched, before, limit)
 }
 
 // Outgoing lists operations that the books did not know.

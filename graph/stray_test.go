@@ -14,7 +14,7 @@ import (
 )
 
 const stray = `{ payments(unmatched: true) { id from asset { code } amount memo reason transaction policyAt actions }
-	bankLines(unmatched: true) { id asset { code } amount reference payerName payerAccount reason transaction actions } }`
+	bankLines(unmatched: true) { id asset { code } amount reference payerName payerAccount reason transaction policyAt actions } }`
 
 // TestStrayMoney: staff find money that nobody knows the owner of, send it back
 // or give it to whom it belongs, and what is decided stays decided.
@@ -30,7 +30,7 @@ func TestStrayMoney(t *testing.T) {
 	short := w.strayPayment(func(p *anchor.Payment) {
 		p.Amount, p.Reason, p.Transaction, p.DecideAt = anchor.One, string(anchor.Short), agreedOut.ID, time.Now().Add(time.Hour)
 	})
-	line, nameless := w.strayLine(), w.strayLine(func(l *anchor.BankLine) { l.PayerName, l.PayerAccount = "", "" })
+	line, nameless := w.strayLine(func(l *anchor.BankLine) { l.DecideAt = time.Now().Add(time.Hour) }), w.strayLine(func(l *anchor.BankLine) { l.PayerName, l.PayerAccount = "", "" })
 
 	seen := staff.do(stray, nil)
 	for path, want := range map[string]string{
@@ -43,7 +43,7 @@ func TestStrayMoney(t *testing.T) {
 			t.Errorf("%s is %q, want %q", path, got, want)
 		}
 	}
-	if seen.str("payments.0.policyAt") == "" {
+	if seen.str("payments.0.policyAt") == "" || seen.str("bankLines.1.policyAt") == "" || seen.str("bankLines.0.policyAt") != "" {
 		t.Error("nobody knows when the policy decides")
 	}
 

@@ -170,10 +170,10 @@ func TestStaffLists(t *testing.T) {
 		return joined(ids, err)
 	}
 	for name, got := range map[string][2]string{
-		"all lines":        {lines(b.Statement(ctx, false, "", 9)), "d c b a"},
-		"unmatched lines":  {lines(b.Statement(ctx, true, "", 2)), "d c"},
-		"and more":         {lines(b.Statement(ctx, true, "c", 2)), "a"},
-		"after no line":    {lines(b.Statement(ctx, true, "x", 2)), "after must be a line's id"},
+		"all lines":        {lines(b.BankLines(ctx, false, "", 9)), "d c b a"},
+		"unmatched lines":  {lines(b.BankLines(ctx, true, "", 2)), "d c"},
+		"and more":         {lines(b.BankLines(ctx, true, "c", 2)), "a"},
+		"after no line":    {lines(b.BankLines(ctx, true, "x", 2)), "after must be a line's id"},
 		"all orders":       {orders(b.BankPayouts(ctx, "", "", 9)), "c b a"},
 		"refused orders":   {orders(b.BankPayouts(ctx, anchor.BankRefused, "", 9)), "c b"},
 		"and more orders":  {orders(b.BankPayouts(ctx, anchor.BankRefused, "c", 9)), "b"},

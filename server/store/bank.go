@@ -124,11 +124,6 @@ func (t *Tx) anyLine(where string, arg string) (bool, error) {
 	return len(all) > 0, err
 }
 
-// BankLines lists the statement's credits, newest first.
-func (s *Store) BankLines(ctx context.Context, limit int) ([]*anchor.BankLine, error) {
-	return list(s.reader(ctx), scanBankLine, `SELECT `+bankLineColumns+` FROM bank_lines ORDER BY at DESC, id DESC LIMIT $1`, limit)
-}
-
 const bankPayoutColumns = `id, cause_kind, cause_id, purpose, ordinal, asset, amount, fee, to_box, state, bank_id, reason, requested_by, retries, attempts, not_before, created_at`
 
 func scanBankPayout(r scanner, k *Keys) (*anchor.BankPayout, error) {

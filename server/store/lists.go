@@ -34,9 +34,9 @@ func (s *Store) OutgoingByID(ctx context.Context, id string) (*anchor.Outgoing, 
 	return one(s.reader(ctx), "operation", scanOutgoing, `SELECT `+outgoingColumns+` FROM outgoing WHERE id = $1`, id)
 }
 
-// Statement lists the statement's credits, newest first; unmatched ones only if
+// BankLines lists the statement's credits, newest first; unmatched ones only if
 // so asked. before is a line's id, "" for the newest.
-func (s *Store) Statement(ctx context.Context, unmatched bool, before string, limit int) ([]*anchor.BankLine, error) {
+func (s *Store) BankLines(ctx context.Context, unmatched bool, before string, limit int) ([]*anchor.BankLine, error) {
 	q, args := `SELECT `+bankLineColumns+` FROM bank_lines WHERE `, []any(nil)
 	if unmatched {
 		q += `state = 'unmatched' AND `
