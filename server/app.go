@@ -65,8 +65,8 @@ type app struct {
 
 // newApp opens the books and builds the rooms. Nothing runs yet; Close what it
 // returns.
-func newApp(ctx context.Context, cfg *Config, dev devMode, logger *slog.Logger) (a *app, err error) {
-	a = &app{cfg: cfg, dev: dev, log: logger}
+func newApp(ctx context.Context, cfg *Config, dev devMode, logger *slog.Logger) (_ *app, err error) {
+	a := &app{cfg: cfg, dev: dev, log: logger}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Close())

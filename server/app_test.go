@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -57,5 +58,29 @@ func TestDepositsExpireByTheStatement(t *testing.T) {
 	got, err := a.books.Transaction(t.Context(), d.ID)
 	if err != nil || got.Status() != anchor.Expired {
 		t.Errorf("the deposit is %v, %v", got.Status(), err)
+	}
+}
+
+// TestServeThatCannotStart: books that cannot be opened are told of, and who is
+// told to stop before it has begun stops without a fault.
+func TestServeThatCannotStart(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if _, err := devFiles(dir); err != nil {
+		t.Fatal(err)
+	}
+	serve := func(ctx context.Context, more ...string) (int, string) {
+		var out strings.Builder
+		code := execute(ctx, process{[]string{"serve", "--config", filepath.Join(dir, configFile)},
+			append([]string{"WINDLASS_LISTEN_PUBLIC=127.0.0.1:0", "WINDLASS_LISTEN_ADMIN=127.0.0.1:0"}, more...), &out, &out})
+		return code, out.String()
+	}
+	if code, said := serve(t.Context(), "WINDLASS_DATABASE_PATH="+dir); code != 1 || !strings.Contains(said, "open the books") {
+		t.Errorf("books that are a folder: %d, %s", code, said)
+	}
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	if code, said := serve(stopped); code != 0 || strings.Contains(said, "panic") {
+		t.Errorf("stopped before it began: %d, %s", code, said)
 	}
 }

@@ -170,7 +170,11 @@ func (c *serveCommand) Run(ctx context.Context, p process) (err error) {
 	}
 	defer func() { err = errors.Join(err, unbind(admin)) }()
 	a, err := newApp(ctx, cfg, devMode{}, logger)
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil:
+		logger.InfoContext(ctx, "stopped while starting", "error", err)
+		return nil
+	case err != nil:
 		return err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
