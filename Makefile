@@ -121,6 +121,10 @@ chaos: $(web) ## kill the anchor KILLS times amid deposits, withdrawals and refu
 	KILLS=$(KILLS) SEED=$(SEED) CHAOS_REPORT=$(CURDIR)/bin/chaos.txt $(GO) test -run '^TestChaos$$' -count 1 -v -timeout 10h ./server || status=$$?; \
 	cat bin/chaos.txt; exit $$status
 
+.PHONY: model
+model: spin ## prove the payout protocol, docs/payout-model.md (BREAK=early: what happens without a rule)
+	@BREAK=$(BREAK) .ci/model
+
 # Without a limit the fuzzer would spend its time on making inputs small.
 .PHONY: fuzz
 fuzz: ## every fuzz target, one after the other (FUZZTIME=10m each)
@@ -165,23 +169,33 @@ $(golangci_lint):
 	GOBIN=$(CURDIR)/bin/tools $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
 	@mv bin/tools/golangci-lint $@
 
-# The browser tests drive Debian's own Chromium.
-.PHONY: browser
-browser: $(npm)
-	@command -v $(CHROMIUM) >/dev/null && exit 0; \
-	install='apt-get install -y --no-install-recommends chromium chromium-sandbox fonts-liberation'; \
+# $(call installed,COMMAND,PACKAGES,WHO NEEDS WHAT) installs a program of Debian's
+# that is missing.
+define installed
+@command -v $(1) >/dev/null && exit 0; \
+	install='apt-get install -y --no-install-recommends $(2)'; \
 	if ! command -v apt-get >/dev/null; then \
-	  echo 'The browser tests need Chromium, and there is no apt-get here to install it with.' >&2; \
-	  echo 'Install it with your own package manager so that `chromium` starts it.' >&2; exit 1; \
+	  echo '$(3), and there is no apt-get here to install it with.' >&2; \
+	  echo 'Install it with your own package manager so that `$(1)` starts it.' >&2; exit 1; \
 	elif [ "$$(id -u)" = 0 ]; then sudo=; \
 	elif sudo -n true 2>/dev/null; then sudo='sudo -n'; \
 	else \
-	  echo 'The browser tests need Chromium, and installing it needs root. Please run:' >&2; \
+	  echo '$(3), and installing it needs root. Please run:' >&2; \
 	  echo "  sudo apt-get update && sudo $$install" >&2; exit 1; \
 	fi; \
-	echo 'Installing Chromium for the browser tests.'; \
+	echo '$(3): installing it.'; \
 	export DEBIAN_FRONTEND=noninteractive; \
 	$$sudo apt-get update -q && $$sudo $$install
+endef
+
+# The browser tests drive Debian's own Chromium.
+.PHONY: browser
+browser: $(npm)
+	$(call installed,$(CHROMIUM),chromium chromium-sandbox fonts-liberation,The browser tests need Chromium)
+
+.PHONY: spin
+spin:
+	$(call installed,spin,spin,The model is checked by spin)
 
 .PHONY: always
 always:

@@ -362,6 +362,43 @@ func TestTheTrustDeadline(t *testing.T) {
 	}
 }
 
+// Nobody is given money back while it is not certain that he was not paid.
+func TestTheTrustDeadlineWaitsForAPause(t *testing.T) {
+	w := newWorld(t, 1)
+	to := w.customers(1)
+	w.untrust(to[0])
+	id := w.deposits(to...)[0]
+	must(t, w.books.Update(t.Context(), store.BankRail, func(tx *store.Tx) error {
+		return tx.CreateBankLine(&anchor.BankLine{ID: "bank-" + id, At: time.Now(), Asset: w.terms.OffChain, Amount: amount(0), PayerName: "Ada", PayerAccount: "777",
+			State: anchor.Matched, Transaction: id})
+	}))
+	w.engine()
+	w.untilStatus(anchor.PendingTrust, id)
+	must(t, w.books.Update(t.Context(), store.Payouts, func(tx *store.Tx) error {
+		a, err := tx.Transaction(id)
+		if err != nil {
+			return err
+		}
+		a.Deadline = time.Now()
+		if err := tx.SaveTransaction(a); err != nil {
+			return err
+		}
+		return tx.Pause(anchor.PausedByStaff, "for the test", "staff:ada")
+	}))
+	then, err := w.plain.LatestLedger(t.Context())
+	must(t, err)
+	w.until("some ledgers have closed", func() bool {
+		now, err := w.plain.LatestLedger(t.Context())
+		must(t, err)
+		return now.Sequence > then.Sequence+10
+	})
+	if p := w.intent(id); p.State != anchor.PayoutWaiting {
+		t.Errorf("the intent is %s", p.State)
+	}
+	must(t, w.books.Update(t.Context(), store.Payouts, func(tx *store.Tx) error { return tx.Resume(anchor.PausedByStaff) }))
+	w.until("it goes back", func() bool { return w.intent(id).State == anchor.PayoutCancelled })
+}
+
 // What one account pays shares its envelopes, whatever the assets and operations,
 // and each operation is its intent's.
 func TestAssetsShareAnEnvelope(t *testing.T) {

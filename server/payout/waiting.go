@@ -2,6 +2,7 @@ package payout
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -108,10 +109,15 @@ func tooLate(a *anchor.Transaction, now time.Time) bool {
 }
 
 // giveUp gives back what a deposit has brought whose destination could not take
-// it until its deadline. Where that cannot be, a person must see to it.
+// it until its deadline. Where that cannot be, a person must see to it. It waits
+// while nothing may be signed: books that have forgotten a payout would give the
+// money back besides.
 func (e *Engine) giveUp(ctx context.Context, p *anchor.Payout, now time.Time) error {
 	end := func(how func(*store.Tx, *anchor.Payout, *anchor.Transaction) error) error {
 		return e.store.Update(ctx, store.Clock, func(tx *store.Tx) error {
+			if err := e.stillMaySign(tx); err != nil {
+				return err
+			}
 			cur, err := tx.Payout(p.ID)
 			if err != nil || cur.State != anchor.PayoutWaiting {
 				return err
@@ -132,6 +138,9 @@ func (e *Engine) giveUp(ctx context.Context, p *anchor.Payout, now time.Time) er
 	})
 	if err == nil {
 		e.logger.WarnContext(ctx, "a deposit is given back: its destination could not take it until the deadline", "transaction", p.CauseID, "reason", p.Reason)
+		return nil
+	}
+	if errors.Is(err, errNothingNew) {
 		return nil
 	}
 	if anchor.KindOf(err) != anchor.Conflict && anchor.KindOf(err) != anchor.Invalid {
