@@ -6,7 +6,8 @@
 // # Why an order is written before the bank is asked
 //
 // A bank that does not answer may have paid all the same. So an order is a row
-// of the books first, its id is the bank's idempotency key, and an order that
+// of the books first, its id is the bank's idempotency key (made of what the
+// order is for, so that even old books name it the same), and an order that
 // was asked for once is looked up before it is asked for again. What the bank
 // cannot tell is left to a person: nobody is paid twice to save time.
 //

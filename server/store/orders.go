@@ -1,11 +1,36 @@
 package store
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"time"
+
+	"github.com/google/uuid"
 
 	"windlass/server/anchor"
 )
+
+// orderID names an order to the bank by what it is for: books that have
+// forgotten it, because they are yesterday's, name it the same, and the bank,
+// whose idempotency key it is, pays it once. It begins with a time like other
+// ids, the cause's, so that orders are listed about as they were made.
+func orderID(kind anchor.Cause, id string, purpose anchor.Purpose, ordinal int, began time.Time) string {
+	u := uuid.NewHash(sha256.New(), uuid.Nil, fmt.Appendf(nil, "%s/%s/%s/%d", kind, id, purpose, ordinal), 8)
+	ms := binary.BigEndian.AppendUint64(nil, uint64(began.UnixMilli()))
+	copy(u[:6], ms[2:])
+	return u.String()
+}
+
+// timeOf is the time that an id begins with.
+func timeOf(id string) time.Time {
+	u, err := uuid.Parse(id)
+	if err != nil {
+		return time.Time{}
+	}
+	return time.UnixMilli(int64(binary.BigEndian.Uint64(append([]byte{0, 0}, u[:6]...))))
+}
 
 // Outcome is what the bank, or a person who has asked it, says became of an
 // order.
@@ -238,7 +263,8 @@ func (t *Tx) RetryBankPayout(id string, to map[string]string, by string, now tim
 		return nil, &anchor.Error{Kind: anchor.Invalid, Code: "payee_missing", Field: PayerAccount, Message: "say to which account"}
 	}
 	next := &anchor.BankPayout{
-		ID: NewID(), CauseKind: p.CauseKind, CauseID: p.CauseID, Purpose: p.Purpose, Ordinal: len(all), Retries: p.ID,
+		ID:        orderID(p.CauseKind, p.CauseID, p.Purpose, len(all), timeOf(p.ID)),
+		CauseKind: p.CauseKind, CauseID: p.CauseID, Purpose: p.Purpose, Ordinal: len(all), Retries: p.ID,
 		Asset: p.Asset, Amount: p.Amount, Fee: p.Fee, To: to, State: anchor.BankQueued, RequestedBy: by, CreatedAt: now,
 	}
 	if p.CauseKind == anchor.CauseTransaction {

@@ -223,7 +223,7 @@ func (t *Tx) pay(a *anchor.Transaction, terms *anchor.Terms, now time.Time) erro
 	if err != nil {
 		return err
 	}
-	return t.CreateBankPayout(a.BankPayout(NewID(), to, len(all), now))
+	return t.CreateBankPayout(a.BankPayout(orderID(anchor.CauseTransaction, a.ID, anchor.ForPayout, len(all), a.StartedAt), to, len(all), now))
 }
 
 func (t *Tx) payOnLedger(a *anchor.Transaction, terms *anchor.Terms, now time.Time) error {

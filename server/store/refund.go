@@ -115,7 +115,8 @@ func (t *Tx) refundAtBank(a *anchor.Transaction, amount, fee anchor.Amount, by s
 		return err
 	}
 	return t.CreateBankPayout(&anchor.BankPayout{
-		ID: NewID(), CauseKind: anchor.CauseTransaction, CauseID: a.ID, Purpose: anchor.ForRefund, Ordinal: len(ordinal),
+		ID:        orderID(anchor.CauseTransaction, a.ID, anchor.ForRefund, len(ordinal), a.StartedAt),
+		CauseKind: anchor.CauseTransaction, CauseID: a.ID, Purpose: anchor.ForRefund, Ordinal: len(ordinal),
 		Asset: a.OffChain, Amount: amount, Fee: fee, To: payerOf(came[len(came)-1]),
 		State: anchor.BankQueued, RequestedBy: by, CreatedAt: now,
 	})
@@ -162,7 +163,8 @@ func (t *Tx) RefundLine(l *anchor.BankLine, fee anchor.Amount, by string, now ti
 		return err
 	}
 	return t.CreateBankPayout(&anchor.BankPayout{
-		ID: NewID(), CauseKind: anchor.CauseLine, CauseID: l.ID, Purpose: anchor.ForRefund,
+		ID:        orderID(anchor.CauseLine, l.ID, anchor.ForRefund, 0, l.At),
+		CauseKind: anchor.CauseLine, CauseID: l.ID, Purpose: anchor.ForRefund,
 		Asset: l.Asset, Amount: l.Amount - fee, Fee: fee, To: payerOf(l),
 		State: anchor.BankQueued, RequestedBy: by, CreatedAt: now,
 	})

@@ -2,6 +2,8 @@ package store_test
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"windlass/server/anchor"
@@ -213,5 +215,43 @@ func TestRefundOfAnUnmatchedPayment(t *testing.T) {
 	}
 	if s, r, f := b.balance(t, anchor.Suspense, usdw), b.balance(t, anchor.Refunds, usdw), b.balance(t, anchor.Fees, usdw); s != 0 || r != -99*anchor.One || f != -anchor.One {
 		t.Errorf("suspense %s, refunds %s, fees %s", s, r, f)
+	}
+}
+
+// TestAnOrderKeepsItsName: yesterday's books, put back, make the order that they
+// have forgotten under the name by which the bank knows it.
+func TestAnOrderKeepsItsName(t *testing.T) {
+	t.Parallel()
+	b := newBooks(t)
+	id := b.waiting(t, anchor.Withdrawal, 7)
+	yesterday := t.TempDir()
+	if _, err := b.raw(t).Exec(`VACUUM INTO $1`, filepath.Join(yesterday, "books.db")); err != nil {
+		t.Fatal(err)
+	}
+	key, err := os.ReadFile(b.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(yesterday, "key.json"), key, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]bool{}
+	for _, books := range []*books{b, openBooks(t, yesterday)} {
+		books.do(t, func(tx *store.Tx) error {
+			a, err := tx.Transaction(id)
+			if err != nil {
+				return err
+			}
+			_, err = tx.Receive(a, offer(), 100*anchor.One, "h", noon, noon)
+			return err
+		})
+		all, err := books.BankPayoutsOf(t.Context(), id)
+		if err != nil || len(all) != 1 {
+			t.Fatalf("%v, %v", all, err)
+		}
+		names[all[0].ID] = true
+	}
+	if len(names) != 1 {
+		t.Errorf("one order has the names %v", names)
 	}
 }
