@@ -210,7 +210,9 @@ func (t *Tx) pay(a *anchor.Transaction, terms *anchor.Terms, now time.Time) erro
 		case anchor.BankQueued:
 			o.NotBefore = time.Time{}
 			return t.SaveBankPayout(o)
-		case anchor.BankAsked, anchor.BankApproval:
+		case anchor.BankAsked: // it was held while the bank was being asked
+			return a.BankTold(now)
+		case anchor.BankApproval:
 			return nil
 		case anchor.BankInDoubt:
 			return &anchor.Error{Kind: anchor.Conflict, Code: "order_in_doubt", Message: "say first what the bank made of its order " + o.ID}

@@ -255,3 +255,49 @@ func TestAnOrderKeepsItsName(t *testing.T) {
 		t.Errorf("one order has the names %v", names)
 	}
 }
+
+// TestHeldWhileTheBankIsAsked: the bank takes the order of a withdrawal that a
+// person has held in that moment. Released, it goes on with that order.
+func TestHeldWhileTheBankIsAsked(t *testing.T) {
+	t.Parallel()
+	b := newBooks(t)
+	id := b.paidIn(t, anchor.Withdrawal, 7)
+	step := func(fn func(*store.Tx, *anchor.Transaction, *anchor.BankPayout) error) anchor.Status {
+		t.Helper()
+		b.do(t, func(tx *store.Tx) error {
+			a, err := tx.Transaction(id)
+			if err != nil {
+				return err
+			}
+			all, err := tx.BankPayoutsOf(anchor.CauseTransaction, id, anchor.ForPayout)
+			if err != nil {
+				return err
+			}
+			return fn(tx, a, all[0])
+		})
+		a, err := b.Transaction(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a.Status()
+	}
+	bankSays := func(state anchor.BankPayoutState) anchor.Status {
+		return step(func(tx *store.Tx, _ *anchor.Transaction, o *anchor.BankPayout) error {
+			_, err := tx.RecordBankPayout(o, store.Outcome{State: state, BankID: "b"}, noon)
+			return err
+		})
+	}
+	step(func(tx *store.Tx, a *anchor.Transaction, _ *anchor.BankPayout) error {
+		return errors.Join(a.Hold(noon), tx.SaveTransaction(a))
+	})
+	if s := bankSays(anchor.BankAsked); s != anchor.OnHold {
+		t.Fatalf("it is %s", s)
+	}
+	released := step(func(tx *store.Tx, a *anchor.Transaction, _ *anchor.BankPayout) error { return tx.Release(a, offer(), noon) })
+	if released != anchor.PendingExternal {
+		t.Errorf("released, it is %s", released)
+	}
+	if s := bankSays(anchor.BankPaid); s != anchor.Completed {
+		t.Errorf("paid, it is %s", s)
+	}
+}
