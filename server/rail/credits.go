@@ -2,6 +2,8 @@ package rail
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -47,6 +49,11 @@ func (e *Engine) readCredits(ctx context.Context, _ bool) error {
 		}
 		if next.Value == at.Value {
 			return fmt.Errorf("the statement after %q does not move on", at.Value)
+		}
+		for i := range st.Credits {
+			if c := &st.Credits[i]; c.ID == "" {
+				c.ID = nameOf(*c, at.Value, i)
+			}
 		}
 		if err := e.book(ctx, st.Credits, next); err != nil {
 			return err
@@ -104,7 +111,7 @@ func (e *Engine) bookEach(ctx context.Context, credits []Credit, now time.Time) 
 		err := one(func(tx *store.Tx) error { _, err := e.credit(tx, c, now); return err })
 		if err != nil && anchor.KindOf(err) != anchor.Internal {
 			e.Logger.WarnContext(ctx, "a credit cannot be booked", "line", c.ID, "error", err)
-			err = one(func(tx *store.Tx) error { return tx.UnmatchedLine(lineOf(c), anchor.Unbookable) })
+			err = one(func(tx *store.Tx) error { return e.unmatched(tx, lineOf(c), anchor.Unbookable, nil) })
 		}
 		if err == nil {
 			delete(e.tried, c.ID)
@@ -143,9 +150,6 @@ func (e *Engine) canWrite(ctx context.Context) bool {
 // credit makes a row of a credit and gives the money to whom it belongs. One that
 // is known already changes nothing.
 func (e *Engine) credit(tx *store.Tx, c Credit, now time.Time) (oddity error, err error) {
-	if c.ID == "" {
-		return nil, errors.New("the statement has a credit without a name")
-	}
 	if known, err := tx.BankLine(c.ID); err == nil {
 		return again(tx, c, known)
 	} else if anchor.KindOf(err) != anchor.NotFound {
@@ -230,6 +234,13 @@ func find(tx *store.Tx, text string) (*anchor.Transaction, error) {
 		}
 	}
 	return nil, nil
+}
+
+// nameOf is a name for a credit that the bank gave none: made of its place in the
+// statement and of what it says, so that it has the same when it is read again.
+func nameOf(c Credit, cursor string, place int) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s/%d/%d/%s/%d/%s/%s/%s", cursor, place, c.At.UnixMicro(), c.Asset, c.Amount, c.Reference, c.PayerName, c.PayerAccount))
+	return "unnamed-" + hex.EncodeToString(sum[:8])
 }
 
 func lineOf(c Credit) *anchor.BankLine {

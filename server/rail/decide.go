@@ -110,6 +110,13 @@ func (e *Engine) mayRefund(tx *store.Tx, l *anchor.BankLine, reason string, mean
 	if fee, ok = e.Policies.Refunds(reason, e.termsOf(l.Asset, meant), l.Asset, amount); !ok || l.Sender() == "" {
 		return 0, false, nil
 	}
+	if reason == string(anchor.Second) && meant != nil {
+		// What a person confirmed under another name may be this very credit.
+		came, err := tx.BankLinesOf(meant.ID)
+		if err != nil || slices.ContainsFunc(came, func(l *anchor.BankLine) bool { return l.ConfirmedBy != "" }) {
+			return 0, false, err
+		}
+	}
 	lately, err := tx.RefundsOfSender(l.Sender(), now)
 	if err != nil {
 		return 0, false, err

@@ -348,3 +348,20 @@ func (b *lockedBuffer) String() string {
 	defer b.mu.Unlock()
 	return b.b.String()
 }
+
+// A credit that the bank gave no name is booked like any other, and the statement
+// is read on behind it.
+func TestANamelessCredit(t *testing.T) {
+	w := newWorld(t, -1)
+	nameless := w.agreed(anchor.Deposit, "100", "", time.Now().Add(time.Hour))
+	w.pay("100", "USD", nameless.Reference)
+	w.start(amended{w.bank, func(c *rail.Credit) {
+		if c.Reference == nameless.Reference {
+			c.ID = ""
+		}
+	}})
+	w.await(nameless.ID, "its money", func(t *anchor.Transaction) bool { return t.Funded() })
+	next := w.agreed(anchor.Deposit, "100", "", time.Now().Add(time.Hour))
+	w.pay("100", "USD", next.Reference)
+	w.await(next.ID, "its money", func(t *anchor.Transaction) bool { return t.Funded() })
+}

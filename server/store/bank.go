@@ -198,5 +198,6 @@ func (s *Store) BankPayoutsDue(ctx context.Context, state anchor.BankPayoutState
 
 // BankPayoutsOf lists a transaction's orders, oldest first.
 func (s *Store) BankPayoutsOf(ctx context.Context, transaction string) ([]*anchor.BankPayout, error) {
-	return list(s.reader(ctx), scanBankPayout, `SELECT `+bankPayoutColumns+` FROM bank_payouts WHERE cause_kind = 'transaction' AND cause_id = $1 ORDER BY id`, transaction)
+	return list(s.reader(ctx), scanBankPayout, `SELECT `+bankPayoutColumns+` FROM bank_payouts
+		WHERE cause_kind = 'transaction' AND cause_id = $1 ORDER BY created_at, purpose, ordinal`, transaction)
 }

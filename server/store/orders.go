@@ -154,6 +154,13 @@ func (t *Tx) BankPayoutSettled(id, bankID string, at, now time.Time) error {
 	case at.After(now):
 		return &anchor.Error{Kind: anchor.Invalid, Code: "time_malformed", Field: "at", Message: "the value time lies in the future"}
 	}
+	others, err := list(t, scanBankPayout, `SELECT `+bankPayoutColumns+` FROM bank_payouts WHERE bank_id = $1 AND bank_id <> '' AND id <> $2 LIMIT 1`, bankID, p.ID)
+	if err != nil {
+		return err
+	}
+	if len(others) > 0 {
+		return &anchor.Error{Kind: anchor.Conflict, Code: "bank_id_used", Field: "bank_id", Message: "the transfer " + bankID + " is that of the order " + others[0].ID}
+	}
 	_, err = t.RecordBankPayout(p, Outcome{State: anchor.BankPaid, BankID: bankID, At: at, Reason: anchor.ByHand}, now)
 	return err
 }

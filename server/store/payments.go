@@ -61,6 +61,17 @@ func (t *Tx) PaymentsOf(transaction string) ([]*anchor.Payment, error) {
 	return list(t, scanPayment, `SELECT `+paymentColumns+` FROM payments WHERE transaction_id = $1 AND transaction_id <> '' ORDER BY seq`, transaction)
 }
 
+// mostShort is how many short payments add up. Somebody who sends dust must not
+// make each further payment slower to book.
+const mostShort = 100
+
+// shortOf loads the newest short payments of a sender to a transaction.
+func (t *Tx) shortOf(transaction string, sender anchor.Address, asset anchor.Asset) ([]*anchor.Payment, error) {
+	return list(t, scanPayment, `SELECT `+paymentColumns+` FROM payments
+		WHERE transaction_id = $1 AND sender = $2 AND asset = $3 AND reason = 'short' AND state = 'unmatched' ORDER BY seq DESC LIMIT $4`,
+		transaction, sender, asset.String(), mostShort)
+}
+
 // HasPayment reports whether a payment is in the books.
 func (t *Tx) HasPayment(id string) (bool, error) {
 	all, err := list(t, scanPayment, `SELECT `+paymentColumns+` FROM payments WHERE id = $1`, id)

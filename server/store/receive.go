@@ -37,23 +37,20 @@ func (t *Tx) Revive(a *anchor.Transaction, terms *anchor.Terms, in anchor.Amount
 }
 
 // AddUp is Receive for a payment that is Short by itself, together with those
-// that the same sender made for the same withdrawal before. They are taken as one
+// that the same sender made for the same withdrawal before: the same address, since
+// a muxed one's neighbours are strangers. They are taken as one
 // payment of their sum would be, or not at all: then nothing changes, and all of
 // them wait for more.
 func (t *Tx) AddUp(a *anchor.Transaction, terms *anchor.Terms, p *anchor.Payment, now time.Time) (anchor.Arrival, error) {
-	all, err := t.PaymentsOf(a.ID)
+	before, err := t.shortOf(a.ID, p.From, p.Asset)
 	if err != nil {
 		return "", err
 	}
-	sum, before := p.Amount, all[:0]
-	for _, b := range all {
-		if b.State != anchor.Unmatched || b.Reason != string(anchor.Short) || b.From.Account() != p.From.Account() || b.Asset != p.Asset {
-			continue
-		}
+	sum := p.Amount
+	for _, b := range before {
 		if sum, err = sum.Add(b.Amount); err != nil {
 			return anchor.Short, nil //nolint:nilerr // more than Stellar can hold is not what anybody agreed to
 		}
-		before = append(before, b)
 	}
 	if len(before) == 0 {
 		return anchor.Short, nil

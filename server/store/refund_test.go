@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/stellar/go-stellar-sdk/strkey"
+
 	"windlass/server/anchor"
 	"windlass/server/store"
 )
@@ -293,11 +295,58 @@ func TestHeldWhileTheBankIsAsked(t *testing.T) {
 	if s := bankSays(anchor.BankAsked); s != anchor.OnHold {
 		t.Fatalf("it is %s", s)
 	}
-	released := step(func(tx *store.Tx, a *anchor.Transaction, _ *anchor.BankPayout) error { return tx.Release(a, offer(), noon) })
+	released := step(func(tx *store.Tx, a *anchor.Transaction, _ *anchor.BankPayout) error {
+		return tx.Release(a, offer(), noon)
+	})
 	if released != anchor.PendingExternal {
 		t.Errorf("released, it is %s", released)
 	}
 	if s := bankSays(anchor.BankPaid); s != anchor.Completed {
 		t.Errorf("paid, it is %s", s)
+	}
+}
+
+// TestNeighboursDoNotAddUp: two muxed addresses of one account are two people.
+func TestNeighboursDoNotAddUp(t *testing.T) {
+	t.Parallel()
+	muxed := func(id uint64) anchor.Address {
+		var m strkey.MuxedAccount
+		if err := m.SetAccountID(bob); err != nil {
+			t.Fatal(err)
+		}
+		m.SetID(id)
+		s, err := m.Address()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return anchor.Address(s)
+	}
+	for _, c := range []struct {
+		second anchor.Address
+		want   anchor.Arrival
+	}{{muxed(1), anchor.Accepted}, {muxed(2), anchor.Short}, {bob, anchor.Short}} {
+		b := newBooks(t)
+		id := b.waiting(t, anchor.Withdrawal, 7)
+		from := func(id string, from anchor.Address, amount anchor.Amount) *anchor.Payment {
+			p := payment(id)
+			p.From, p.Amount, p.Asset = from, amount, usdw
+			return p
+		}
+		b.do(t, func(tx *store.Tx) error {
+			p := from("4294967297", muxed(1), 60*anchor.One)
+			p.Reason, p.Transaction = string(anchor.Short), id
+			return errors.Join(tx.CreatePayment(p), tx.Post(noon, anchor.Move("unmatched", "", p.Hash, p.Asset, p.Amount, anchor.Suspense, anchor.Distribution)))
+		})
+		b.do(t, func(tx *store.Tx) error {
+			a, err := tx.Transaction(id)
+			if err != nil {
+				return err
+			}
+			got, err := tx.AddUp(a, offer(), from("4294967298", c.second, 40*anchor.One), noon)
+			if got != c.want {
+				t.Errorf("%s adds up to %s, want %s", c.second, got, c.want)
+			}
+			return err
+		})
 	}
 }
