@@ -35,6 +35,9 @@ next:
 			k.alone = p.ID
 		}
 		to := p.Destination.Account()
+		if p.Operation == anchor.PayReclaim {
+			to = p.ResultID // all of them come back to us, and none disturbs another
+		}
 		for _, b := range open[k] {
 			if len(b.batch) < anchor.MaxBatch && !b.to[to] {
 				b.batch, b.to[to] = append(b.batch, p), true

@@ -135,16 +135,12 @@ func assist(tx *store.Tx, help *anchor.Payout) error {
 	if err != nil {
 		return err
 	}
-	if help.Purpose == anchor.ForAuthorize {
-		for _, b := range before {
-			if b.State != anchor.PayoutCancelled { // it is on its way, or somebody undid it
-				return nil
-			}
+	for _, b := range before {
+		if b.State != anchor.PayoutCancelled { // it is on its way, was given, or somebody undid it
+			return nil
 		}
-		help.Ordinal = len(before)
-	} else if len(before) > 0 {
-		return nil
 	}
+	help.Ordinal = len(before)
 	return tx.CreatePayout(help)
 }
 

@@ -268,17 +268,22 @@ func (e *Engine) pay(ctx context.Context, channel string, batch []*anchor.Payout
 	}
 	e.logger.WarnContext(ctx, "a batch could not be made", "channel", channel, "intents", len(batch), "error", err)
 	// A commit whose answer was lost may have left an envelope. It holds the
-	// channel like any other.
-	live, err := e.store.LiveEnvelopes(ctx)
-	if err != nil {
+	// channel like any other, and nobody else would follow it.
+	for {
+		live, err := e.store.LiveEnvelopes(ctx)
+		if err == nil {
+			for _, env := range live {
+				if env.Channel == channel {
+					return e.settle(ctx, env, nil)
+				}
+			}
+			return 2 * e.Retry
+		}
 		e.logger.ErrorContext(ctx, "live envelopes cannot be read", "error", err)
-	}
-	for _, env := range live {
-		if env.Channel == channel {
-			return e.settle(ctx, env, nil)
+		if !wait(ctx, e.Retry) {
+			return 0
 		}
 	}
-	return 2 * e.Retry
 }
 
 // Alarm is something that a person must see to. Payouts that it concerns pause;

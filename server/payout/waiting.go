@@ -134,7 +134,11 @@ func (e *Engine) giveUp(ctx context.Context, p *anchor.Payout, now time.Time) er
 		if terms == nil {
 			terms = &anchor.Terms{Asset: a.Asset, OffChain: a.OffChain} // it is no longer offered
 		}
-		return tx.Refund(a, terms, a.Refundable(), 0, "", now)
+		fee, err := tx.KeptForGift(a)
+		if err != nil {
+			return err
+		}
+		return tx.Refund(a, terms, a.Refundable()-fee, fee, "", now)
 	})
 	if err == nil {
 		e.logger.WarnContext(ctx, "a deposit is given back: its destination could not take it until the deadline", "transaction", p.CauseID, "reason", p.Reason)

@@ -151,7 +151,19 @@ func scanBankPayout(r scanner, k *Keys) (*anchor.BankPayout, error) {
 // "duplicate", and so is a second one in place of the same refused order.
 func (t *Tx) CreateBankPayout(p *anchor.BankPayout) error {
 	p.RequestedBy = t.askedBy(p.RequestedBy)
-	above, err := t.aboveLimit(ordersWithin, p.Purpose, p.Asset, p.Amount, p.CreatedAt)
+	var before anchor.Amount
+	if p.Purpose == anchor.ForRefund {
+		parts, err := t.BankPayoutsOf(p.CauseKind, p.CauseID, p.Purpose)
+		if err != nil {
+			return err
+		}
+		for _, b := range parts {
+			if b.State != anchor.BankCancelled && b.State != anchor.BankRefused {
+				before += b.Amount
+			}
+		}
+	}
+	above, err := t.aboveLimit(ordersWithin, p.Purpose, p.Asset, p.Amount, before, p.CreatedAt)
 	if err != nil {
 		return err
 	}

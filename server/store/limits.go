@@ -50,12 +50,13 @@ const (
 
 // aboveLimit is the reason why amount more must wait for a second person, "" if
 // it need not. within is one of the statements above.
-func (t *Tx) aboveLimit(within string, purpose anchor.Purpose, asset anchor.Asset, amount anchor.Amount, now time.Time) (string, error) {
+// before is what went back for the same cause before: a refund in parts is one.
+func (t *Tx) aboveLimit(within string, purpose anchor.Purpose, asset anchor.Asset, amount, before anchor.Amount, now time.Time) (string, error) {
 	l := t.s.limits[asset]
 	switch {
 	case purpose != anchor.ForPayout && purpose != anchor.ForRefund:
 		return "", nil
-	case l.single > 0 && amount > l.single:
+	case l.single > 0 && amount > l.single-before:
 		return AbovePayoutLimit, nil
 	case l.daily == 0:
 		return "", nil

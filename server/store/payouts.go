@@ -31,7 +31,19 @@ func scanPayout(r scanner, _ *Keys) (*anchor.Payout, error) {
 // purpose and ordinal is a Conflict with code "duplicate".
 func (t *Tx) CreatePayout(p *anchor.Payout) error {
 	p.RequestedBy = t.askedBy(p.RequestedBy)
-	above, err := t.aboveLimit(payoutsWithin, p.Purpose, p.Asset, p.Amount, p.CreatedAt)
+	var before anchor.Amount
+	if p.Purpose == anchor.ForRefund {
+		parts, err := t.PayoutsOf(p.CauseKind, p.CauseID, p.Purpose)
+		if err != nil {
+			return err
+		}
+		for _, b := range parts {
+			if b.State != anchor.PayoutCancelled {
+				before += b.Amount
+			}
+		}
+	}
+	above, err := t.aboveLimit(payoutsWithin, p.Purpose, p.Asset, p.Amount, before, p.CreatedAt)
 	if err != nil {
 		return err
 	}

@@ -102,6 +102,11 @@ func (t *Tx) refundAtBank(a *anchor.Transaction, amount, fee anchor.Amount, by s
 			return underWay("payout", p.ID)
 		}
 	}
+	if a.AmountOut == 0 {
+		if err := t.cancelGifts(a); err != nil {
+			return err
+		}
+	}
 	came, err := t.BankLinesOf(a.ID)
 	if err != nil {
 		return err
@@ -122,6 +127,53 @@ func (t *Tx) refundAtBank(a *anchor.Transaction, amount, fee anchor.Amount, by s
 	})
 }
 
+// gifts loads what was to help the account of a deposit.
+func (t *Tx) gifts(a *anchor.Transaction) (all []*anchor.Payout, err error) {
+	for _, purpose := range []anchor.Purpose{anchor.ForCreate, anchor.ForTopUp} {
+		some, err := t.PayoutsOf(anchor.CauseAccount, a.Account.Account(), purpose)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, some...)
+	}
+	return all, nil
+}
+
+// cancelGifts takes back the lumens that the account of a deposit was to get, as
+// far as they have not left: the deposit goes back.
+func (t *Tx) cancelGifts(a *anchor.Transaction) error {
+	all, err := t.gifts(a)
+	if err != nil {
+		return err
+	}
+	for _, p := range all {
+		if p.State.Open() {
+			p.State = anchor.PayoutCancelled
+			if err := t.SavePayout(p); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// KeptForGift is what is kept of a deposit that goes back because its customer
+// never took it: the anchor's fee, if lumens were given to their account. Else
+// new accounts, which cost nothing to invent, could collect lumens with one
+// deposit again and again.
+func (t *Tx) KeptForGift(a *anchor.Transaction) (anchor.Amount, error) {
+	all, err := t.gifts(a)
+	if err != nil {
+		return 0, err
+	}
+	for _, p := range all {
+		if p.State == anchor.PayoutPaid || p.State == anchor.PayoutInEnvelope {
+			return min(a.AmountFee, a.Refundable()-1), nil
+		}
+	}
+	return 0, nil
+}
+
 func underWay(what, id string) error {
 	return &anchor.Error{Kind: anchor.Conflict, Code: "payout_under_way", Message: "the " + what + " " + id + " may be paid at this moment; wait for its end"}
 }
@@ -135,6 +187,9 @@ func payerOf(l *anchor.BankLine) map[string]string {
 func (t *Tx) RefundPayment(p *anchor.Payment, fee anchor.Amount, by string, now time.Time) error {
 	if err := returnable(p.State, p.Amount, fee); err != nil {
 		return err
+	}
+	if _, err := anchor.ParseAddress(string(p.From)); err != nil {
+		return &anchor.Error{Kind: anchor.Conflict, Code: "sender_unknown", Message: "the ledger does not say who could be paid back: " + string(p.From)}
 	}
 	if err := t.Post(now, anchor.GoesBack(p.Hash, p.Asset, p.Amount, fee)); err != nil {
 		return err

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -348,5 +349,79 @@ func TestNeighboursDoNotAddUp(t *testing.T) {
 			}
 			return err
 		})
+	}
+}
+
+// TestARefundInPartsIsOne: limits hold for the parts together.
+func TestARefundInPartsIsOne(t *testing.T) {
+	t.Parallel()
+	b := newBooks(t)
+	limited := offer()
+	limited.PayoutLimit = 50 * anchor.One
+	b.Limit([]*anchor.Terms{limited})
+	id := b.paidIn(t, anchor.Withdrawal, 7)
+	for i, want := range []anchor.PayoutState{anchor.PayoutQueued, anchor.PayoutQueued, anchor.PayoutApproval} {
+		if err := b.refund(t, id, 20*anchor.One); err != nil {
+			t.Fatal(err)
+		}
+		all, err := b.PayoutsOf(t.Context(), anchor.CauseTransaction, id)
+		if err != nil || len(all) != i+1 || all[i].State != want {
+			t.Fatalf("part %d: %v, %v", i, all, err)
+		}
+	}
+}
+
+// TestRefundToNobody: a payment that names no sender who could be paid stays
+// what it is.
+func TestRefundToNobody(t *testing.T) {
+	t.Parallel()
+	b := newBooks(t)
+	for i, from := range []anchor.Address{"", "CAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAD2KM"} {
+		p := payment(fmt.Sprint(4294967297 + i))
+		p.From, p.Amount = from, anchor.One
+		b.do(t, func(tx *store.Tx) error { return tx.CreatePayment(p) })
+		err := b.Update(t.Context(), store.Ledger, func(tx *store.Tx) error { return tx.RefundPayment(p, 0, "", noon) })
+		if e, ok := errors.AsType[*anchor.Error](err); !ok || e.Code != "sender_unknown" {
+			t.Errorf("%q: %v", from, err)
+		}
+	}
+}
+
+// TestGiftsOfADepositThatGoesBack: lumens that have not left stay, and for those
+// that have the fee is kept.
+func TestGiftsOfADepositThatGoesBack(t *testing.T) {
+	t.Parallel()
+	for state, want := range map[anchor.PayoutState]struct {
+		kept  anchor.Amount
+		state anchor.PayoutState
+	}{
+		anchor.PayoutPaid:   {anchor.MustAmount("1.5"), anchor.PayoutPaid},
+		anchor.PayoutQueued: {0, anchor.PayoutCancelled},
+	} {
+		b := newBooks(t)
+		id := b.paidIn(t, anchor.Deposit, 7)
+		b.do(t, func(tx *store.Tx) error {
+			a, err := tx.Transaction(id)
+			if err != nil {
+				return err
+			}
+			gift := payout(a.Account.Account(), anchor.ForCreate, 0)
+			gift.CauseKind, gift.Asset, gift.State = anchor.CauseAccount, anchor.Native, state
+			if err := tx.CreatePayout(gift); err != nil {
+				return err
+			}
+			kept, err := tx.KeptForGift(a)
+			if err != nil {
+				return err
+			}
+			if kept != want.kept {
+				t.Errorf("a gift that is %s: %s is kept, want %s", state, kept, want.kept)
+			}
+			return tx.Refund(a, offer(), a.Refundable()-kept, kept, "", noon)
+		})
+		all, err := b.PayoutsOf(t.Context(), anchor.CauseAccount, bob)
+		if err != nil || len(all) != 1 || all[0].State != want.state {
+			t.Errorf("a gift that was %s: %v, %v", state, all, err)
+		}
 	}
 }
