@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 
 	"windlass/frontend"
 	"windlass/server/language"
+	"windlass/server/payout"
 	"windlass/server/sep1"
 	"windlass/server/sep24"
 	"windlass/server/session"
@@ -152,7 +154,7 @@ func (a *app) healthz(w http.ResponseWriter, r *http.Request) {
 // for the operator. It tells what is in the way.
 func (a *app) readyz(w http.ResponseWriter, _ *http.Request) {
 	streams, payouts := a.incoming.Status(), a.payouts.Status()
-	ready := len(payouts.Alarms) == 0
+	ready := !slices.ContainsFunc(payouts.Alarms, func(a payout.Alarm) bool { return !a.Warns() })
 	for _, s := range streams {
 		ready = ready && s.Alarm == "" && s.Fault == ""
 	}

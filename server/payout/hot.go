@@ -2,6 +2,7 @@ package payout
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"windlass/server/anchor"
@@ -13,6 +14,14 @@ type Hot struct {
 	Account          string
 	Asset            anchor.Asset
 	Minimum, Maximum anchor.Amount // 0 is no bound
+}
+
+// Their alarms keep nothing from being paid.
+const hotMinimum, hotMaximum = "hot_minimum ", "hot_maximum "
+
+// Warns reports whether the alarm keeps nothing from being paid.
+func (a Alarm) Warns() bool {
+	return strings.HasPrefix(a.Key, hotMinimum) || strings.HasPrefix(a.Key, hotMaximum)
 }
 
 // hotEvery is how often the balances are looked at.
@@ -35,7 +44,7 @@ func (e *Engine) lookHot(ctx context.Context, h Hot) error {
 		return err
 	}
 	b, _ := a.Balance(h.Asset)
-	low, high := "hot_minimum "+h.Account+" "+h.Asset.String(), "hot_maximum "+h.Account+" "+h.Asset.String()
+	low, high := hotMinimum+h.Account+" "+h.Asset.String(), hotMaximum+h.Account+" "+h.Asset.String()
 	e.alarm(ctx, h.Minimum != 0 && b.Amount < h.Minimum, low, "the account "+h.Account+" has "+b.Amount.String()+" "+h.Asset.Code+" left, less than hot_minimum, "+h.Minimum.String()+": send it some")
 	e.alarm(ctx, h.Maximum != 0 && b.Amount > h.Maximum, high, "the account "+h.Account+" has "+b.Amount.String()+" "+h.Asset.Code+", more than hot_maximum, "+h.Maximum.String()+": put some of it away")
 	return nil

@@ -22,7 +22,7 @@ func TestHotBalances(t *testing.T) {
 		t.Helper()
 		w.until("the alarm is "+key, func() bool {
 			all := e.Status().Alarms
-			return len(all) == 0 && key == "" || len(all) == 1 && strings.HasPrefix(all[0].Key, key+" "+account) && key != ""
+			return len(all) == 0 && key == "" || len(all) == 1 && strings.HasPrefix(all[0].Key, key+" "+account) && key != "" && all[0].Warns()
 		})
 	}
 	alarm("")
