@@ -58,6 +58,9 @@ func (payment) Actions(_ context.Context, p *anchor.Payment) ([]Action, error) {
 	if p.State != anchor.Unmatched || p.Amount <= 0 {
 		return nil, nil
 	}
+	if _, err := anchor.ParseAddress(string(p.From)); err != nil {
+		return []Action{AssignPayment}, nil // nobody is known who could be paid back
+	}
 	return []Action{AssignPayment, RefundPayment}, nil
 }
 
@@ -65,6 +68,9 @@ func (payment) Actions(_ context.Context, p *anchor.Payment) ([]Action, error) {
 func (bankLine) Actions(_ context.Context, l *anchor.BankLine) ([]Action, error) {
 	if l.State != anchor.Unmatched || l.Amount <= 0 {
 		return nil, nil
+	}
+	if l.PayerAccount == "" {
+		return []Action{AssignBankLine}, nil
 	}
 	return []Action{AssignBankLine, RefundBankLine}, nil
 }

@@ -31,8 +31,8 @@ func (o outlook) plain(p *anchor.Payout) bool {
 	return o.obstacle == "" && !o.over && o.help == nil && o.operation == p.Operation
 }
 
-// look asks the ledger what becomes of an intent. Only a payout can take another
-// form, or be helped: whoever it is for was promised that.
+// look asks the ledger what becomes of an intent. Only a payout can be helped:
+// whoever it is for was promised that.
 func (e *Engine) look(ctx context.Context, p *anchor.Payout) (outlook, error) {
 	o := outlook{operation: p.Operation}
 	if p.Operation == anchor.PayReclaim {
@@ -50,6 +50,8 @@ func (e *Engine) look(ctx context.Context, p *anchor.Payout) (outlook, error) {
 	switch {
 	case p.PaysOut():
 		return e.lookOut(ctx, p, a)
+	case p.Purpose == anchor.ForRefund:
+		o.operation, o.obstacle = reaches(p, a)
 	case p.Operation == anchor.PayCreate:
 		o.over = a != nil
 	case p.Operation == anchor.PayAuthorize:
@@ -84,21 +86,29 @@ func inTheWay(p *anchor.Payout, a *horizon.Account) string {
 	return ""
 }
 
+// reaches is the operation by which a payment reaches an account, and why it does
+// not. Lumens make the account themselves: whoever merged theirs into ours has
+// none any more. Its user's id would be lost.
+func reaches(p *anchor.Payout, a *horizon.Account) (by anchor.Operation, obstacle string) {
+	obstacle = inTheWay(p, a)
+	_, muxed := p.Destination.MuxedID()
+	if obstacle == noAccount && p.Asset.IsNative() && !muxed && p.Amount >= 2*baseReserve {
+		return anchor.PayCreate, ""
+	}
+	return anchor.PayPayment, obstacle
+}
+
 // lookOut is look for a payout.
 func (e *Engine) lookOut(ctx context.Context, p *anchor.Payout, a *horizon.Account) (outlook, error) {
-	o := outlook{operation: anchor.PayPayment, obstacle: inTheWay(p, a)}
+	var o outlook
+	o.operation, o.obstacle = reaches(p, a)
 	_, muxed := p.Destination.MuxedID()
 	terms, now := e.terms[p.Asset], time.Now()
 	if terms == nil {
 		terms = &anchor.Terms{}
 	}
 	switch {
-	case o.obstacle == noAccount && p.Asset.IsNative():
-		// Lumens make the account themselves. Its user's id would be lost.
-		if !muxed && p.Amount >= 2*baseReserve {
-			o.operation, o.obstacle = anchor.PayCreate, ""
-		}
-	case o.obstacle == noAccount && terms.CreateAccount > 0:
+	case o.obstacle == noAccount && terms.CreateAccount > 0 && !p.Asset.IsNative():
 		o.help = p.Gift(store.NewID(), anchor.ForCreate, terms.CreateAccount, now)
 	case o.obstacle == noTrust:
 		if terms.TopUp > 0 && spendable(a) < baseReserve {

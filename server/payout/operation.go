@@ -99,11 +99,11 @@ func fateOf(p *anchor.Payout, code string) (f intentFate, ours bool) {
 		}
 	case anchor.PayCreate:
 		switch {
-		case code == "op_already_exists" && p.PaysOut():
+		case code == "op_already_exists" && p.Purpose != anchor.ForCreate:
 			return intentFate{pause: time.Second}, false // it is a payment now
 		case code == "op_already_exists":
 			return intentFate{cancel: code}, false
-		case code == "op_low_reserve" && p.PaysOut():
+		case code == "op_low_reserve" && p.Purpose != anchor.ForCreate:
 			return intentFate{wait: code}, false
 		}
 	case anchor.PayClaimable: // whose codes are about its source

@@ -21,6 +21,7 @@ func TestFates(t *testing.T) {
 	gift := (&anchor.Payout{Destination: "G"}).Gift("", anchor.ForCreate, 1, someday)
 	authorize := (&anchor.Payout{}).Authorize("", 0, someday)
 	reclaim := (&anchor.Payout{}).Reclaim("", someday)
+	back := &anchor.Payout{CauseKind: anchor.CausePayment, Purpose: anchor.ForRefund, Operation: anchor.PayCreate}
 	again := intentFate{pause: settleMost, uncounted: true}
 	for _, c := range []struct {
 		p    *anchor.Payout
@@ -36,6 +37,8 @@ func TestFates(t *testing.T) {
 		{deposit(anchor.PayCreate), "op_already_exists", intentFate{pause: time.Second}, false},
 		{deposit(anchor.PayCreate), "op_low_reserve", intentFate{wait: "op_low_reserve"}, false},
 		{deposit(anchor.PayCreate), "op_underfunded", again, true},
+		{back, "op_already_exists", intentFate{pause: time.Second}, false},
+		{back, "op_low_reserve", intentFate{wait: "op_low_reserve"}, false},
 		{gift, "op_already_exists", intentFate{cancel: "op_already_exists"}, false},
 		{gift, "op_low_reserve", intentFate{park: "op_low_reserve"}, false},
 		{deposit(anchor.PayClaimable), "op_no_trust", again, true},

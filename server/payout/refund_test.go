@@ -9,10 +9,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stellar/go-stellar-sdk/keypair"
 	"github.com/stellar/go-stellar-sdk/txnbuild"
 
 	"windlass/server/anchor"
 	"windlass/server/payout"
+	"windlass/server/rig"
 	"windlass/server/store"
 )
 
@@ -184,6 +186,50 @@ func TestRefundsReachTheirSender(t *testing.T) {
 			}
 			return err
 		}))
+	}
+	w.balanced()
+}
+
+// Lumens go back to an account that has been merged, and make it again; too few
+// of them to do so wait for a person.
+func TestLumensGoBackToAnAccountThatIsGone(t *testing.T) {
+	w := newWorld(t, 2)
+	enough, little := rig.NewKey(t), rig.NewKey(t)
+	for _, k := range []*keypair.Full{enough, little} {
+		w.fund(k)
+		w.do(k, []txnbuild.Operation{&txnbuild.AccountMerge{Destination: w.distribution.Address()}})
+	}
+	w.staff(func(tx *store.Tx) error {
+		for i, c := range []struct {
+			from *keypair.Full
+			in   anchor.Amount
+		}{{enough, 3 * anchor.One}, {little, anchor.One / 2}} {
+			p := &anchor.Payment{
+				ID: fmt.Sprint(3000 + i), Account: w.distribution.Address(), From: anchor.Address(c.from.Address()), Asset: anchor.Native, Amount: c.in,
+				Hash: fmt.Sprintf("%064d", i), Ledger: 3, At: time.Now(), State: anchor.Unmatched, Reason: anchor.NoMemo,
+			}
+			if err := tx.Post(p.At, anchor.Move("unmatched", "", p.Hash, p.Asset, p.Amount, anchor.Suspense, anchor.Distribution)); err != nil {
+				return err
+			}
+			if err := tx.CreatePayment(p); err != nil {
+				return err
+			}
+			if err := tx.RefundPayment(p, 0, "staff:ada", time.Now()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	w.engine()
+	w.until("one is paid, and one is parked", func() bool {
+		all := w.open()
+		return len(all) == 1 && all[0].State == anchor.PayoutParked
+	})
+	if p := w.open()[0]; p.Reason != "no_account" || p.CauseID != "3001" {
+		t.Errorf("the refund of %s is parked for %s", p.CauseID, p.Reason)
+	}
+	if got := w.balance(enough.Address(), anchor.Native); got != 3*anchor.One {
+		t.Errorf("the sender has %s lumens again", got)
 	}
 	w.balanced()
 }
