@@ -22,10 +22,11 @@ func TestStrayMoney(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	staff := w.staff()
+	w.strayPayment(func(p *anchor.Payment) { p.From = "" })
 	wanted, agreedOut, agreedIn := w.strayPayment(), w.agreed(anchor.Withdrawal), w.agreed(anchor.Deposit)
 	funded := w.agreed(anchor.Withdrawal)
 	w.came(funded, 100*anchor.One)
-	otherAsset := w.strayPayment(func(p *anchor.Payment) { p.From, p.Asset, p.Reason = "", anchor.Native, anchor.WrongAsset })
+	otherAsset := w.strayPayment(func(p *anchor.Payment) { p.Asset, p.Reason = anchor.Native, anchor.WrongAsset })
 	unread := w.strayPayment(func(p *anchor.Payment) { p.Asset, p.Amount, p.Reason = anchor.Asset{}, 0, anchor.UnknownOperation })
 	short := w.strayPayment(func(p *anchor.Payment) {
 		p.Amount, p.Reason, p.Transaction, p.DecideAt = anchor.One, string(anchor.Short), agreedOut.ID, time.Now().Add(time.Hour)
@@ -35,7 +36,7 @@ func TestStrayMoney(t *testing.T) {
 	seen := staff.do(stray, nil)
 	for path, want := range map[string]string{
 		"payments.0.id": short, "payments.0.transaction": agreedOut.ID, "payments.0.reason": "short", "payments.1.id": unread, "payments.1.asset": "", "payments.1.actions": "[]",
-		"payments.2.asset.code": "XLM", "payments.2.actions": "[assignPayment]", "bankLines.0.actions": "[assignBankLine]", "payments.3.id": wanted, "payments.3.from": account, "payments.3.memo": "hello", "payments.3.actions": "[assignPayment refundPayment]",
+		"payments.2.asset.code": "XLM", "payments.4.actions": "[assignPayment]", "bankLines.0.actions": "[assignBankLine]", "payments.3.id": wanted, "payments.3.from": account, "payments.3.memo": "hello", "payments.3.actions": "[assignPayment refundPayment]",
 		"payments.3.policyAt": "", "bankLines.1.id": line, "bankLines.1.reference": "rent", "bankLines.1.payerName": "Bo", "bankLines.1.payerAccount": "555",
 		"bankLines.1.actions": "[assignBankLine refundBankLine]", "bankLines.0.payerName": "", "bankLines.1.asset.code": "USD",
 	} {
