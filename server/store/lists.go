@@ -86,7 +86,7 @@ func (s *Store) PayoutsOfEach(ctx context.Context, kind anchor.Cause, causes []s
 // oldest first.
 func (s *Store) BankPayoutsOfEach(ctx context.Context, kind anchor.Cause, causes []string) (map[string][]*anchor.BankPayout, error) {
 	all, err := list(s.reader(ctx), scanBankPayout, `SELECT `+bankPayoutColumns+` FROM bank_payouts
-		WHERE cause_id IN (`+placeholders(len(causes))+`) AND cause_kind = $`+strconv.Itoa(len(causes)+1)+` ORDER BY id`, append(values(causes), kind)...)
+		WHERE cause_id IN (`+placeholders(len(causes))+`) AND cause_kind = $`+strconv.Itoa(len(causes)+1)+` ORDER BY created_at, purpose, ordinal`, append(values(causes), kind)...)
 	return groupBy(all, func(p *anchor.BankPayout) string { return p.CauseID }), err
 }
 
