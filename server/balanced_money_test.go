@@ -36,6 +36,7 @@ type operation struct {
 	Into     string `json:"into"`
 	Trustor  string `json:"trustor"`
 
+	BalanceID string `json:"balance_id"`
 	Claimants []struct {
 		Destination string `json:"destination"`
 	} `json:"claimants"`
@@ -74,6 +75,8 @@ func (o *operation) moved() (kind string, to []string, asset string, amount anch
 		for _, c := range o.Claimants {
 			to = append(to, c.Destination)
 		}
+	case "claim_claimable_balance": // it comes from there
+		return "claim", []string{o.BalanceID}, "", 0
 	case "set_trust_line_flags", "allow_trust":
 		return "authorize", []string{o.Trustor}, o.asset(), 0
 	default:
@@ -199,6 +202,14 @@ func (l *look) moneyOut(ctx context.Context) error {
 			continue
 		}
 		e := byHash[o.inner()]
+		if e == nil && kind == "claim" { // books that these have forgotten took it back
+			for _, p := range l.payouts {
+				if p.is("state", "paid") && p.is("purpose", "reclaim") && carriesOut(p, kind, to, asset, amount) {
+					times[p.text("id")]++
+				}
+			}
+			continue
+		}
 		if as := explained[o.ID]; e == nil && as.text("explained") != "" { // a person has looked into it
 			if id := as.text("payout_id"); id != "" {
 				times[id]++
@@ -247,6 +258,9 @@ func (l *look) moneyOut(ctx context.Context) error {
 		}
 		if p.is("state", "paid") {
 			paid[p.text("cause_kind")+" "+p.text("cause_id")+" "+p.text("purpose")]++
+			if p.is("purpose", "reclaim") { // what came back may be paid again
+				paid[p.text("cause_kind")+" "+p.text("cause_id")+" payout"]--
+			}
 		}
 	}
 	for what, n := range paid {
@@ -267,6 +281,9 @@ func (l *look) signedSince(ctx context.Context, o *operation) (bool, error) {
 
 // carriesOut reports whether an operation is what an intent asks for.
 func carriesOut(p row, kind string, to []string, asset string, amount anchor.Amount) bool {
+	if kind == "claim" {
+		return p.is("operation", kind) && p.text("result_id") == to[0]
+	}
 	return p.is("operation", kind) && slices.Contains(to, anchor.Address(p.text("destination")).Account()) &&
 		(kind == "authorize" || p.text("asset") == asset && anchor.Amount(p.num("amount")) == amount)
 }

@@ -116,6 +116,8 @@ func (l *look) paidForIt(t row) {
 			toGo += p.num("amount")
 		case p.is("purpose", "payout") && p.is("state", "paid"):
 			paid += p.num("amount")
+		case p.is("purpose", "reclaim") && p.is("state", "paid"):
+			paid -= p.num("amount")
 		}
 	}
 	switch out := t.num("paid_out_at") != 0; {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -19,6 +20,7 @@ import (
 
 	"windlass/server/anchor"
 	"windlass/server/horizon"
+	"windlass/server/payout"
 	"windlass/server/rail"
 	"windlass/server/rig"
 	"windlass/server/sandbox"
@@ -185,6 +187,9 @@ func refused(t *testing.T, err error, code string) {
 func TestYesterdaysBooksPayNothingTwice(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
+	h.stop()
+	h.cfg.Payout.ClaimBackAfter = Duration(time.Hour)
+	h.start()
 	customers := newCustomers(t, h.ledger, h.cfg, 20)
 	early, today, later := customers[:5], customers[5:15], customers[15:]
 	h.until(anchor.Completed, h.deposits(early...)...)
@@ -231,6 +236,17 @@ func TestYesterdaysBooksPayNothingTwice(t *testing.T) {
 			t.Errorf("%s was paid by %q", id, a.StellarID)
 		}
 	}
+	last := ids[len(ids)-1]
+	a, err := h.app.books.Transaction(t.Context(), last)
+	rig.Must(t, err)
+	all, err := h.app.books.PayoutsOf(t.Context(), anchor.CauseTransaction, last)
+	rig.Must(t, err)
+	if there, err := h.ledger.HasClaimableBalance(t.Context(), a.BalanceID); err != nil || !there {
+		t.Errorf("the balance %q is not there: %v", a.BalanceID, err)
+	}
+	if len(all) != 2 || all[0].Operation != anchor.PayClaimable || all[1].Purpose != anchor.ForReclaim || all[1].ResultID != a.BalanceID || all[1].NotBefore.IsZero() || !all[0].NotBefore.Equal(all[1].NotBefore) {
+		t.Errorf("its intents are %+v", all)
+	}
 	balanced(t, &balance{Config: h.cfg, Horizon: h.at.Horizon, Bank: h.app.bank})
 	reconciles(t, h.dir, h.at)
 
@@ -239,6 +255,51 @@ func TestYesterdaysBooksPayNothingTwice(t *testing.T) {
 	h.start()
 	h.app.payouts.Lifetime = 1_000_000
 	h.until(anchor.Completed, h.deposits(early[0])...)
+}
+
+// Too much or too little money on the account that pays is told, and leaves the
+// anchor ready.
+func TestMoneyOutsideItsBoundsLeavesTheAnchorReady(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	for key, hot := range map[string]payout.Hot{"hot_maximum": {Maximum: 1}, "hot_minimum": {Minimum: math.MaxInt64}} {
+		h.stop()
+		hot.Account, hot.Asset = h.cfg.terms[0].Account, h.cfg.terms[0].Asset
+		h.cfg.hot = []payout.Hot{hot}
+		h.start()
+		rig.Until(t, key+" is told", func() bool {
+			r := httptest.NewRecorder()
+			h.app.readyz(r, nil)
+			return r.Code == http.StatusOK && strings.Contains(r.Body.String(), key)
+		})
+	}
+}
+
+// Books are put back that have forgotten a claimable balance was taken back: it is
+// owed to the customer again all the same.
+func TestYesterdaysBooksKnowWhatCameBack(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.stop()
+	h.cfg.Payout.ClaimBackAfter = Duration(8 * time.Second)
+	h.start()
+	poor := rig.NewKey(t)
+	rig.Fund(t, h.at.Horizon, poor)
+	id := h.deposits(poor)[0]
+	h.until(anchor.Completed, id)
+	h.stop()
+	yesterday, err := os.ReadFile(h.cfg.Database.Path)
+	rig.Must(t, err)
+	h.start()
+	h.until(anchor.OnHold, id)
+	h.stop()
+	rig.Must(t, os.WriteFile(h.cfg.Database.Path, yesterday, 0o600))
+
+	h.start()
+	h.until(anchor.OnHold, id)
+	h.alarms()
+	balanced(t, &balance{Config: h.cfg, Horizon: h.at.Horizon, Bank: h.app.bank})
+	reconciles(t, h.dir, h.at)
 }
 
 // match says of each operation which intent it paid.

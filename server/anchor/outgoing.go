@@ -14,6 +14,10 @@ type Outgoing struct {
 	Asset       Asset  // the zero Asset if it could not be read
 	Amount      Amount // what left; 0 if it could not be read
 	Memo        Memo   // the transaction's, or the id of the muxed destination
+	// BalanceID is the claimable balance that it made, "" if it made none;
+	// ClaimBackAt is when Account may take that back, zero for never.
+	BalanceID   string
+	ClaimBackAt time.Time
 	Hash        string // the ledger transaction's hash, hex
 	Ledger      uint32
 	At          time.Time // when the ledger closed
@@ -66,6 +70,8 @@ func (o *Outgoing) Pays(p *Payout) error {
 		return refused("payout_not_open", "the payout is "+string(p.State)+": only one that these books have not signed can have been paid without their knowing")
 	case p.Operation != PayPayment && p.Operation != PayCreate && p.Operation != PayClaimable:
 		return refused("payout_differs", "the payout is no payment")
+	case o.BalanceID != "" && !p.PaysOut():
+		return refused("payout_differs", "the operation made a claimable balance, and only a deposit is paid by one")
 	case p.Source != o.Account || p.Destination.Account() != o.Destination || p.Asset != o.Asset || p.Amount != o.Amount:
 		return refused("payout_differs", "the payout has another source, destination, asset or amount than the operation")
 	}

@@ -2,10 +2,12 @@ package horizon
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/stellar/go-stellar-sdk/xdr"
 
@@ -23,6 +25,10 @@ type Beside struct {
 	Asset  anchor.Asset
 	Amount anchor.Amount
 	Memo   anchor.Memo // the transaction's
+	// BalanceID is the claimable balance that was made or claimed; ClaimBackAt is
+	// when Source may take back one that it made, zero for never.
+	BalanceID   string
+	ClaimBackAt time.Time
 }
 
 // Besides says what such an operation did.
@@ -61,7 +67,15 @@ func (c *Client) Besides(ctx context.Context, t *Transaction, account string) ([
 		if !b.read(op.Body, account) {
 			continue
 		}
+		if b.What == SetAside {
+			if b.BalanceID, err = balanceID(e, i); err != nil {
+				return nil, err
+			}
+		}
 		if b.What == Claimed {
+			if b.BalanceID, err = xdr.MarshalHex(op.Body.ClaimClaimableBalanceOp.BalanceId); err != nil {
+				return nil, err
+			}
 			if b.Asset, b.Amount, err = c.credited(ctx, b.ID, account); err != nil {
 				return nil, err
 			}
@@ -83,7 +97,10 @@ func (b *Beside) read(op xdr.OperationBody, account string) bool {
 			if i == 0 && own {
 				b.What, b.To = SetAside, to
 			}
-			if !own && to == account {
+			switch {
+			case own && to == account:
+				b.ClaimBackAt = notBefore(c.V0.Predicate)
+			case to == account:
 				b.What, b.To = Offered, to
 			}
 		}
@@ -103,6 +120,35 @@ func (b *Beside) read(op xdr.OperationBody, account string) bool {
 		}
 	}
 	return b.What != ""
+}
+
+// balanceID is the claimable balance that a transaction's i-th operation makes.
+func balanceID(e xdr.TransactionEnvelope, i int) (string, error) {
+	source := e.SourceAccount()
+	made, err := xdr.HashIdPreimage{Type: xdr.EnvelopeTypeEnvelopeTypeOpId, OperationId: &xdr.HashIdPreimageOperationId{
+		SourceAccount: source.ToAccountId(), SeqNum: xdr.SequenceNumber(e.SeqNum()), OpNum: xdr.Uint32(i),
+	}}.MarshalBinary()
+	if err != nil {
+		return "", err
+	}
+	id, err := xdr.NewClaimableBalanceId(xdr.ClaimableBalanceIdTypeClaimableBalanceIdTypeV0, xdr.Hash(sha256.Sum256(made)))
+	if err != nil {
+		return "", err
+	}
+	return xdr.MarshalHex(id)
+}
+
+// notBefore is when a claimant may claim at the earliest, as the payout engine
+// says so; zero for what it does not say.
+func notBefore(p xdr.ClaimPredicate) time.Time {
+	not, _ := p.GetNotPredicate()
+	if not == nil {
+		return time.Time{}
+	}
+	if at, ok := not.GetAbsBefore(); ok {
+		return time.Unix(int64(at), 0).UTC()
+	}
+	return time.Time{}
 }
 
 // credited is what an operation brought an account.

@@ -36,7 +36,8 @@ func (f *follower) apply(ctx context.Context, page []horizon.Payment) error {
 
 // applyOne books one payment, whatever it takes. A fault of the database is
 // waited for. A payment that cannot be booked though the database works is put
-// aside as unmatched, because one bad payment must not stop all others.
+// aside, as unmatched or unexplained, because one bad payment must not stop all
+// others.
 func (f *follower) applyOne(ctx context.Context, p horizon.Payment) error {
 	pause := f.RetryAfter
 	for poison := 0; ; {
@@ -54,7 +55,7 @@ func (f *follower) applyOne(ctx context.Context, p horizon.Payment) error {
 		}
 		if poison >= refuseAfter {
 			if err := f.book(ctx, []horizon.Payment{p}, true); err == nil {
-				f.logger.ErrorContext(ctx, "the payment is put aside as unmatched", "account", f.account, "payment", p.ID)
+				f.logger.ErrorContext(ctx, "the payment is put aside", "account", f.account, "payment", p.ID)
 				return nil
 			}
 			poison = 0
@@ -151,14 +152,17 @@ func (f *follower) bookOne(tx *store.Tx, p horizon.Payment, paidOut, aside bool,
 	switch {
 	case aside && p.To == f.account:
 		return f.unmatched(tx, p, anchor.Refused, nil)
-	case aside:
-		return nil // it left us: there is nothing to give back, and the log has it
 	case p.To == f.account && (f.ours(p.From.Account()) || p.Type == "create_account"):
 		return f.own(tx, p)
 	case p.To == f.account:
 		return f.fromOutside(tx, p, now)
 	case p.From.Account() != f.account || paidOut || slices.Contains(f.Accounts, p.To):
 		return nil // not ours, posted by the payout engine, or read at its other end
+	case aside:
+		// What left us must not pass in silence. A person finds the amount by the
+		// hash, and payouts pause until then.
+		f.logger.Error("what left an account of ours cannot be booked", "account", f.account, "payment", p.ID, "hash", p.Hash)
+		return tx.LeftUnexplained(&anchor.Outgoing{ID: p.ID, Account: f.account, Destination: p.To, Hash: p.Hash, Ledger: p.Ledger, At: p.At})
 	case f.ours(p.To):
 		return f.own(tx, p)
 	}

@@ -48,6 +48,10 @@ func (f *follower) beside(tx *store.Tx, r *reading, b horizon.Beside) error {
 		came.Amount, came.Reason = 0, anchor.ToClaim
 		return tx.CreatePayment(came)
 	case b.What == horizon.Claimed:
+		back, err := tx.TookBack(b.BalanceID, f.account, r.Hash, r.At)
+		if err != nil || back {
+			return err
+		}
 		came.From = "" // whoever made the balance: the operation does not say
 		if err := tx.CreatePayment(came); err != nil {
 			return err
@@ -59,6 +63,6 @@ func (f *follower) beside(tx *store.Tx, r *reading, b horizon.Beside) error {
 	f.logger.Error("money left an account of ours by an operation that we did not make", "account", f.account, "operation", b.ID, "hash", r.Hash, "what", b.What)
 	return tx.LeftUnexplained(&anchor.Outgoing{
 		ID: b.ID, Account: f.account, Destination: b.To, Asset: b.Asset, Amount: b.Amount, Memo: b.Memo,
-		Hash: r.Hash, Ledger: r.Ledger, At: r.At,
+		BalanceID: b.BalanceID, ClaimBackAt: b.ClaimBackAt, Hash: r.Hash, Ledger: r.Ledger, At: r.At,
 	})
 }

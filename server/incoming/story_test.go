@@ -2,6 +2,8 @@ package incoming_test
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -265,6 +267,28 @@ func TestAPoisonPaymentDoesNotStopTheOthers(t *testing.T) {
 		t.Errorf("the transaction is %s", s)
 	}
 	w.balanced()
+}
+
+// What left us without our doing and cannot be booked stops payouts, not the stream.
+func TestAPoisonThatLeftUsPausesPayouts(t *testing.T) {
+	w := newWorld(t)
+	db, err := sql.Open("sqlite3", w.file)
+	must(t, err)
+	_, err = db.ExecContext(t.Context(), `CREATE TRIGGER poison BEFORE INSERT ON journal WHEN NEW.kind = 'left_unexplained' BEGIN SELECT RAISE(ABORT, 'poison'); END`)
+	must(t, errors.Join(err, db.Close()))
+	good, memo := w.withdrawal(soon())
+	hash := w.do(w.distribution, nil, []txnbuild.Operation{&txnbuild.Payment{Destination: w.customer.Address(), Asset: w.line(), Amount: "5"}})
+	w.pay("100", memo)
+	w.follow()
+	w.untilStatus(anchor.PendingAnchor, good)
+	out, err := w.books.Outgoing(t.Context(), true, "", 10)
+	must(t, err)
+	if len(out) != 1 || out[0].Hash != hash || out[0].Destination != w.customer.Address() || out[0].Amount != 0 {
+		t.Errorf("what left us is %+v", out)
+	}
+	if all, err := w.books.Pauses(t.Context()); err != nil || len(all) != 1 || all[0].Key != anchor.PausedUnexplained {
+		t.Errorf("payouts are paused by %v %v", all, err)
+	}
 }
 
 // The same ledger with another hash is another network.

@@ -35,6 +35,7 @@ type world struct {
 	ledger *horizon.Client // through the gate, as the streams see it
 	plain  *horizon.Client // past it
 	books  *store.Store
+	file   string // of the books
 	logger *slog.Logger
 
 	issuer, distribution, fee, channel *keypair.Full
@@ -68,7 +69,7 @@ func newWorld(t *testing.T) *world {
 		front.Close()
 		back.Close()
 	})
-	w.books = newBooks(t)
+	w.books, w.file = newBooks(t)
 
 	w.fund(w.issuer, w.distribution, w.fee, w.channel, w.customer)
 	w.asset = anchor.Asset{Scheme: anchor.Stellar, Code: "USDW", Issuer: w.issuer.Address()}
@@ -90,17 +91,18 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-func newBooks(t *testing.T) *store.Store {
+func newBooks(t *testing.T) (*store.Store, string) {
 	t.Helper()
 	dir := t.TempDir()
 	key := filepath.Join(dir, "key.json")
 	must(t, store.NewKeyFile(key))
 	keys, err := store.LoadKeys(key)
 	must(t, err)
-	s, err := store.Open(context.Background(), filepath.Join(dir, "books.db"), keys)
+	file := filepath.Join(dir, "books.db")
+	s, err := store.Open(context.Background(), file, keys)
 	must(t, err)
 	t.Cleanup(func() { must(t, s.Close()) })
-	return s
+	return s, file
 }
 
 // fails makes a transaction that fails in its ledger.

@@ -32,6 +32,10 @@ func TestSplit(t *testing.T) {
 		{"one memo, one transaction", []*anchor.Payout{{ID: "a", Memo: one, Destination: "x"}, {ID: "b", Memo: two, Destination: "y"}, {ID: "c", Memo: one, Destination: "z"}}, 3, [][]string{{"a", "c"}, {"b"}}},
 		{"one source, one transaction", []*anchor.Payout{{ID: "a", Source: "s", Destination: "x"}, {ID: "b", Source: "t", Destination: "y"}}, 3, [][]string{{"a"}, {"b"}}},
 		{"an account once", []*anchor.Payout{{ID: "a", Destination: g}, {ID: "b", Destination: sameG}, {ID: "c", Destination: "x"}}, 3, [][]string{{"a", "c"}, {"b"}}},
+		{"what comes back goes together, each balance once", []*anchor.Payout{
+			{ID: "a", Destination: "s", Operation: anchor.PayReclaim, ResultID: "1"}, {ID: "b", Destination: "s", Operation: anchor.PayReclaim, ResultID: "2"},
+			{ID: "c", Destination: "s", Operation: anchor.PayReclaim, ResultID: "1"}, {ID: "d", Destination: "x"},
+		}, 3, [][]string{{"a", "b", "d"}, {"c"}}},
 		{"who spoiled a batch goes alone", []*anchor.Payout{{ID: "a", Destination: "x"}, {ID: "b", Destination: "y", Reason: "op_no_trust"}, {ID: "c", Destination: "z"}}, 3, [][]string{{"a", "c"}, {"b"}}},
 		{"no more batches than channels", []*anchor.Payout{{ID: "a", Memo: one, Destination: "x"}, {ID: "b", Memo: two, Destination: "y"}, {ID: "c", Memo: one, Destination: "z"}}, 1, [][]string{{"a", "c"}}},
 	} {

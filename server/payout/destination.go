@@ -36,8 +36,13 @@ func (o outlook) plain(p *anchor.Payout) bool {
 func (e *Engine) look(ctx context.Context, p *anchor.Payout) (outlook, error) {
 	o := outlook{operation: p.Operation}
 	if p.Operation == anchor.PayReclaim {
-		there, err := e.ledger.HasClaimableBalance(ctx, p.ResultID)
-		o.over = !there
+		if there, err := e.ledger.HasClaimableBalance(ctx, p.ResultID); err != nil || there {
+			return o, err
+		}
+		// Whether the customer has it, or books that these have forgotten took it
+		// back, is known once the ledger was read.
+		pauses, err := e.store.Pauses(ctx)
+		o.over = len(pauses) == 0 && !e.doubt.isOn()
 		return o, err
 	}
 	a, err := e.ledger.Account(ctx, p.Destination.Account())

@@ -9,20 +9,20 @@ import (
 	"windlass/server/anchor"
 )
 
-const outgoingColumns = `id, seq, account, destination, asset, amount, memo_type, memo, hash, ledger, at, explained, payout_id, explained_by, explained_at`
+const outgoingColumns = `id, seq, account, destination, asset, amount, memo_type, memo, hash, ledger, at, explained, payout_id, explained_by, explained_at, balance_id, claim_back_at`
 
 func scanOutgoing(r scanner, _ *Keys) (*anchor.Outgoing, error) {
 	var (
-		o            anchor.Outgoing
-		asset        string
-		seq, at, byt int64
+		o                  anchor.Outgoing
+		asset              string
+		seq, at, byt, back int64
 	)
 	err := r.Scan(&o.ID, &seq, &o.Account, &o.Destination, &asset, &o.Amount, &o.Memo.Type, &o.Memo.Value, &o.Hash, &o.Ledger, &at,
-		&o.Explained, &o.Payout, &o.By, &byt)
+		&o.Explained, &o.Payout, &o.By, &byt, &o.BalanceID, &back)
 	if err != nil {
 		return nil, err
 	}
-	o.At, o.ByAt = instant(at), instant(byt)
+	o.At, o.ByAt, o.ClaimBackAt = instant(at), instant(byt), instant(back)
 	if asset != "" {
 		o.Asset, err = anchor.ParseAsset(asset)
 	}
@@ -71,8 +71,8 @@ func (t *Tx) LeftUnexplained(o *anchor.Outgoing) error {
 	if err != nil {
 		return &anchor.Error{Kind: anchor.Internal, Message: "operation id " + o.ID + " is not a paging token"}
 	}
-	res, err := t.exec(`INSERT INTO outgoing (`+outgoingColumns+`) VALUES (`+placeholders(15)+`) ON CONFLICT (id) DO NOTHING`,
-		o.ID, seq, o.Account, o.Destination, o.Asset.String(), o.Amount, o.Memo.Type, o.Memo.Value, o.Hash, o.Ledger, micros(o.At), "", "", "", 0)
+	res, err := t.exec(`INSERT INTO outgoing (`+outgoingColumns+`) VALUES (`+placeholders(17)+`) ON CONFLICT (id) DO NOTHING`,
+		o.ID, seq, o.Account, o.Destination, o.Asset.String(), o.Amount, o.Memo.Type, o.Memo.Value, o.Hash, o.Ledger, micros(o.At), "", "", "", 0, o.BalanceID, micros(o.ClaimBackAt))
 	if err != nil {
 		return err
 	}
@@ -104,7 +104,13 @@ func (t *Tx) ExplainAsPayout(operation, payout, by string, now time.Time) error 
 	if err := o.Pays(p); err != nil {
 		return err
 	}
-	p.State, p.Reason, p.NotBefore = anchor.PayoutPaid, "", time.Time{}
+	p.State, p.Reason, p.NotBefore, p.ResultID = anchor.PayoutPaid, "", o.ClaimBackAt, o.BalanceID
+	switch {
+	case o.BalanceID != "":
+		p.Operation = anchor.PayClaimable
+	case p.Operation == anchor.PayClaimable:
+		p.Operation = anchor.PayPayment
+	}
 	if err := t.SavePayout(p); err != nil {
 		return err
 	}
@@ -114,7 +120,7 @@ func (t *Tx) ExplainAsPayout(operation, payout, by string, now time.Time) error 
 	}
 	switch {
 	case p.CauseKind == anchor.CauseTransaction && p.Purpose == anchor.ForPayout:
-		err = t.paidBefore(p.CauseID, o, now)
+		err = t.paidBefore(p, o, now)
 	case p.Purpose == anchor.ForRefund:
 		_, err = t.RefundArrived(p.CauseKind, p.CauseID, o.Hash, p.Amount, p.Fee, now)
 	}
@@ -127,10 +133,18 @@ func (t *Tx) ExplainAsPayout(operation, payout, by string, now time.Time) error 
 
 // paidBefore completes the deposit that an operation has paid. What the ledger
 // shows is a fact: a status that does not allow it keeps it all the same.
-func (t *Tx) paidBefore(transaction string, o *anchor.Outgoing, now time.Time) error {
-	a, err := t.Transaction(transaction)
+func (t *Tx) paidBefore(p *anchor.Payout, o *anchor.Outgoing, now time.Time) error {
+	a, err := t.Transaction(p.CauseID)
 	if err != nil {
 		return err
+	}
+	if o.BalanceID != "" && !a.PaidOut() {
+		a.BalanceID = o.BalanceID
+		if !o.ClaimBackAt.IsZero() {
+			if err := t.CreatePayout(p.Reclaim(NewID(), now)); err != nil {
+				return err
+			}
+		}
 	}
 	again := map[anchor.Status]func(time.Time) error{anchor.PendingTrust: a.TrustReady, anchor.OnHold: a.Release}
 	if step := again[a.Status()]; step != nil {
@@ -145,6 +159,35 @@ func (t *Tx) paidBefore(transaction string, o *anchor.Outgoing, now time.Time) e
 	}
 	_ = a.PaidOnLedger(o.Hash, o.At, now)
 	return t.SaveTransaction(a)
+}
+
+// TookBack says that an operation, which the books do not know, took back a
+// claimable balance for its source. If an intent was to do that, it has: also one
+// that was given up because the balance was gone. It reports whether one was.
+func (t *Tx) TookBack(balance, source, hash string, at time.Time) (bool, error) {
+	all, err := list(t, scanPayout, `SELECT `+payoutColumns+` FROM payouts WHERE result_id = $1 AND purpose = 'reclaim' AND result_id <> ''`, balance)
+	if err != nil {
+		return false, err
+	}
+	for _, p := range all {
+		if p.Source != source || !p.State.Open() && p.State != anchor.PayoutCancelled {
+			continue
+		}
+		p.State, p.Reason, p.NotBefore = anchor.PayoutPaid, "", time.Time{}
+		if err := t.SavePayout(p); err != nil {
+			return false, err
+		}
+		if err := t.Post(at, p.Arrived(hash)); err != nil {
+			return false, err
+		}
+		a, err := t.Transaction(p.CauseID)
+		if err != nil {
+			return false, err
+		}
+		_ = a.Reclaimed(time.Now()) // a status that does not allow it keeps the fact: the journal owes it
+		return true, t.SaveTransaction(a)
+	}
+	return false, nil
 }
 
 // Explain says what an operation was that paid no intent: a loss, or the

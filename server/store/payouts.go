@@ -79,7 +79,12 @@ func (t *Tx) PayoutsOf(kind anchor.Cause, id string, purpose anchor.Purpose) ([]
 }
 
 // PayoutsDue reads intents in a state that may be looked at now, oldest first.
+// Those that wait, many of which do so for months, come by when they are due.
 func (s *Store) PayoutsDue(ctx context.Context, state anchor.PayoutState, now time.Time, limit int) ([]*anchor.Payout, error) {
+	if state == anchor.PayoutWaiting {
+		return list(s.reader(ctx), scanPayout, `SELECT `+payoutColumns+` FROM payouts WHERE state = 'waiting' AND not_before <= $1 ORDER BY not_before, id LIMIT $2`,
+			micros(now), limit)
+	}
 	return list(s.reader(ctx), scanPayout, `SELECT `+payoutColumns+` FROM payouts WHERE state = $1 AND not_before <= $2 ORDER BY id LIMIT $3`,
 		state, micros(now), limit)
 }

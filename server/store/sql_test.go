@@ -181,6 +181,8 @@ func TestPlans(t *testing.T) {
 		}), []string{"USING COVERING INDEX automatic_refunds_sender (sender=? AND at>?)"}, false},
 		{"cursor", func() error { _, _, err := b.Cursor(ctx, "x"); return err }, []string{"(name=?)"}, false},
 		{"payouts due", func() error { _, err := b.PayoutsDue(ctx, anchor.PayoutQueued, noon, 5); return err }, []string{"USING INDEX payouts_state (state=?)"}, false},
+		{"waiting payouts due", func() error { _, err := b.PayoutsDue(ctx, anchor.PayoutWaiting, noon, 5); return err }, []string{"USING INDEX payouts_waiting (state=? AND not_before<?)"}, false},
+		{"what takes a balance back", in(func(tx *store.Tx) error { _, err := tx.TookBack("x", "y", "z", noon); return err }), []string{"USING INDEX payouts_result (result_id=? AND purpose=?)"}, false},
 		{"the newest payouts", func() error { _, err := b.Payouts(ctx, "", 5); return err }, []string{"(id<?)"}, false},
 		{"a cause's payouts", func() error { _, err := b.PayoutsOf(ctx, "transaction", "x"); return err }, []string{"USING INDEX payouts_once (cause_kind=? AND cause_id=?)"}, true},
 		{"an envelope by hash", func() error { _, ignore = b.EnvelopeByHash(ctx, "x"); return nil }, []string{"USING INDEX envelopes_hash (hash=?)"}, false},
