@@ -110,6 +110,17 @@ func (e *Engine) makeChannels(ctx context.Context, ids []string) time.Duration {
 	return 0
 }
 
+// keepMaking makes channel accounts, again and again until all of them exist: no
+// payout may ever need the one that could not be made at first.
+func (e *Engine) keepMaking(ctx context.Context, ids []string) time.Duration {
+	for {
+		rest := e.makeChannels(ctx, ids)
+		if rest == 0 || !wait(ctx, rest) {
+			return rest
+		}
+	}
+}
+
 // missing are those of some channels that do not exist. One that exists again
 // begins with a sequence number that no envelope has used: it is accepted.
 func (e *Engine) missing(ctx context.Context, ids []string) (all []string, err error) {

@@ -80,6 +80,22 @@ func TestChannelsAreMade(t *testing.T) {
 	}
 }
 
+// A channel that could not be made at first is made though no payout needs it.
+func TestAnIdleChannelIsMade(t *testing.T) {
+	w := newWorld(t, 0)
+	w.newChannels(1)
+	var submitted atomic.Int32
+	w.gate.Set(submits(func(rw http.ResponseWriter, _ *http.Request, _ http.Handler) bool {
+		if submitted.Add(1) > 1 {
+			return false
+		}
+		problem(rw, http.StatusGatewayTimeout, "timeout")
+		return true
+	}))
+	e, _ := w.engine(func(c *payout.Config) { c.Lifetime = 10 })
+	w.until("it is there", func() bool { return w.exist() == 1 && len(e.Status().Alarms) == 0 })
+}
+
 // Somebody has merged a channel away: it is made anew, though its sequence number
 // is then another than the books'.
 func TestALostChannelIsMadeAgain(t *testing.T) {

@@ -73,7 +73,7 @@ func (e *Engine) maySign(ctx context.Context, d *dispatcher, workers *sync.WaitG
 		missing = slices.DeleteFunc(missing, func(id string) bool { return d.busy[id] })
 		for some := range slices.Chunk(missing, channelsAtOnce) {
 			if !paused {
-				e.start(ctx, d, workers, some, nil, func() time.Duration { return e.makeChannels(ctx, some) })
+				e.start(ctx, d, workers, some, nil, func() time.Duration { return e.keepMaking(ctx, some) })
 			}
 		}
 	}
