@@ -141,8 +141,8 @@ func TestViewerSeesMasks(t *testing.T) {
 	})
 	seen := w.viewer(tr).do(look, map[string]any{"id": tr.ID})
 	for path, want := range map[string]string{
-		"transaction.questions.0.value": "A•••", "transaction.questions.1.value": "D•••", "transaction.questions.2.value": "a•••",
-		"transaction.terms.methods.0.questions.0.value": "•••6789", "transaction.terms.methods.0.questions.1.value": "Ñ•••",
+		"transaction.questions.0.value": "A****", "transaction.questions.1.value": "D****", "transaction.questions.2.value": "a****",
+		"transaction.terms.methods.0.questions.0.value": "****6789", "transaction.terms.methods.0.questions.1.value": "Ñ****",
 		"transaction.account": "GAIH…ZNSR", "transaction.callback": "", "transaction.sep24.id": "",
 		"transaction.amountIn": "100", "transaction.instructions.2.value": w.read(tr.ID).Memo.Value,
 	} {

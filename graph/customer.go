@@ -291,10 +291,11 @@ func (m mutation) Agree(ctx context.Context, id string, out anchor.Amount) (*anc
 					Message: "the amounts are not those that were agreed to; look at them again"}
 			}
 			side := terms.Side(t.Kind)
-			if err := complete(tx, t, side); err != nil {
+			answers, err := complete(tx, t, side)
+			if err != nil {
 				return err
 			}
-			how.AnchorAccount, how.Deadline = terms.Account, now.Add(side.Window)
+			how.AnchorAccount, how.Deadline, how.BankSide = terms.Account, now.Add(side.Window), anchor.BankSide(answers)
 			return t.Agree(how, now)
 		})
 		e, _ := errors.AsType[*anchor.Error](err)
@@ -306,20 +307,20 @@ func (m mutation) Agree(ctx context.Context, id string, out anchor.Amount) (*anc
 }
 
 // complete makes sure that the chosen method is offered still and all that it
-// asks is answered.
-func complete(tx *store.Tx, t *anchor.Transaction, side *anchor.Side) error {
+// asks is answered, and returns the answers.
+func complete(tx *store.Tx, t *anchor.Transaction, side *anchor.Side) (map[string]string, error) {
 	if t.Method == "" {
-		return nil // which Agree refuses
+		return nil, nil // which Agree refuses
 	}
 	chosen, ok := side.Method(t.Method)
 	d, err := tx.Details(t.ID)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if !ok || slices.ContainsFunc(chosen.Fields, func(f anchor.Field) bool { return f.Check(d.Answers[f.Name]) != nil }) {
-		return &anchor.Error{Kind: anchor.Conflict, Code: "method_missing", Field: "method", Message: "choose how to pay first"}
+		return nil, &anchor.Error{Kind: anchor.Conflict, Code: "method_missing", Field: "method", Message: "choose how to pay first"}
 	}
-	return nil
+	return d.Answers, nil
 }
 
 // MarkSent is the customer's word that the transfer is on its way.

@@ -192,7 +192,7 @@ func TestWithdrawal(t *testing.T) {
 		{name: "how to pay", query: look},
 	})
 	stored := w.read(tr.ID)
-	if stored.Memo.Type != anchor.MemoID || stored.AnchorAccount != account {
+	if stored.Memo.Type != anchor.MemoID || stored.AnchorAccount != account || stored.BankSide != "****5678" {
 		t.Errorf("%+v", stored)
 	}
 	for path, want := range map[string]string{

@@ -318,11 +318,10 @@ func label(lang, key, name string) string {
 
 // masked leaves just enough for the owner to recognise it.
 func masked(value, kind string) string {
-	runes := []rune(value)
-	if kind == "account_number" && len(runes) >= 8 {
-		return "•••" + string(runes[len(runes)-4:])
+	if kind == "account_number" {
+		return anchor.MaskAccount(value)
 	}
-	return string(runes[:1]) + "•••"
+	return string([]rune(value)[:1]) + "****"
 }
 
 // autocomplete are HTML's tokens for SEP-9's names, so that browsers fill them in.

@@ -210,6 +210,7 @@ type MethodConfig struct {
 	ID             string   `toml:"id" env:"ID"`
 	Fields         []string `toml:"fields" env:"FIELDS"` // SEP-9 names, asked for each transaction
 	OptionalFields []string `toml:"optional_fields" env:"OPTIONAL_FIELDS"`
+	Takes          Duration `toml:"takes" env:"TAKES"` // usually, at the bank
 }
 
 // Keys are the secrets, read and understood.

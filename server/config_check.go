@@ -470,7 +470,10 @@ func (k *check) side(at string, s SideConfig, decimals int) anchor.Side {
 		} else if _, twice := made.Method(m.ID); twice {
 			k.wrong(at+"id", "%q is listed twice", m.ID)
 		}
-		made.Methods = append(made.Methods, anchor.Method{ID: m.ID, Fields: k.fields(at, m.Fields, m.OptionalFields)})
+		made.Methods = append(made.Methods, anchor.Method{ID: m.ID, Fields: k.fields(at, m.Fields, m.OptionalFields), Takes: time.Duration(m.Takes)})
+		if m.Takes != 0 {
+			k.between(at+"takes", m.Takes, time.Second, 90*24*time.Hour)
+		}
 	}
 	if !made.Enabled {
 		return made

@@ -26,6 +26,20 @@ func plainAccount(account string) string {
 	}, account))
 }
 
+// MaskAccount leaves just enough of an account's number, at a bank or elsewhere,
+// for its owner to recognise it: at most the last four of eight characters or
+// more, else the first (SEP-24: "replace most of the digits … with *s").
+func MaskAccount(number string) string {
+	r := []rune(plainAccount(number))
+	switch {
+	case len(r) >= 8:
+		return "****" + string(r[len(r)-4:])
+	case len(r) > 0:
+		return string(r[:1]) + "****"
+	}
+	return ""
+}
+
 // PaidBySomebodyElse reports whether the payer is clearly not the customer, going
 // by the account that the customer gave, or else by the names: not one word of the
 // customer's is in the payer's. What is not known is no reason for doubt.

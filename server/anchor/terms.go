@@ -71,6 +71,22 @@ type Method struct {
 	ID string // "bank_transfer"
 	// Fields are asked for each transaction that uses the method.
 	Fields []Field
+	// Takes is how long the bank's side usually takes; 0 if nobody can tell.
+	Takes time.Duration
+}
+
+// accounts are the fields that say where money goes, by their SEP-9 names.
+var accounts = []string{"bank_account_number", "clabe_number", "cbu_number", "cbu_alias", "mobile_money_number", "crypto_address"}
+
+// BankSide is the account that the answers to a method name, masked; "" if they
+// name none.
+func BankSide(answers map[string]string) string {
+	for _, name := range accounts {
+		if v := answers[name]; v != "" {
+			return MaskAccount(v)
+		}
+	}
+	return ""
 }
 
 // Side returns the terms of one direction.

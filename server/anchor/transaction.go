@@ -52,6 +52,9 @@ type Transaction struct {
 	Method string
 	// Reference is what a deposit's bank transfer must quote; unique for ever.
 	Reference string
+	// BankSide is the customer's account at the bank, masked: where a withdrawal
+	// is paid to, or where a deposit came from. "" until known.
+	BankSide string
 	// Reviewed says that the customer behind it was accepted (kyc_verified).
 	Reviewed bool
 
@@ -164,6 +167,7 @@ type Instructions struct {
 	Reference     string
 	AnchorAccount string
 	Memo          Memo
+	BankSide      string // see Transaction
 	Deadline      time.Time
 }
 
@@ -187,6 +191,9 @@ func (t *Transaction) Agree(how Instructions, now time.Time) error {
 			t.AgreedAt = now.UTC().Truncate(time.Microsecond)
 		}
 		t.Expected = t.AmountIn
+		if t.Kind == Withdrawal {
+			t.BankSide = how.BankSide
+		}
 		t.Deadline = how.Deadline.UTC().Truncate(time.Microsecond)
 		switch {
 		case t.Kind == Deposit && t.Reference == "":

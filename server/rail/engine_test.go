@@ -64,6 +64,9 @@ func TestDepositArrives(t *testing.T) {
 	if line.State != anchor.Matched || line.Transaction != tr.ID || line.ID != tr.ExternalID || line.PayerName != "Ana Díaz" || !line.At.Equal(tr.FundedAt) {
 		t.Errorf("%+v", line)
 	}
+	if want := anchor.MaskAccount(line.PayerAccount); len(want) != 8 || tr.BankSide != want {
+		t.Errorf("paid from %q, expected %q", tr.BankSide, want)
+	}
 	payouts, err := w.books.PayoutsOf(t.Context(), "transaction", tr.ID)
 	must(t, err)
 	if len(payouts) != 1 || payouts[0].Amount != tr.AmountOut || payouts[0].Source != account {

@@ -80,6 +80,9 @@ func WriteError(w http.ResponseWriter, r *http.Request, log *slog.Logger, lang s
 		status = http.StatusRequestEntityTooLarge
 		w.Header().Set("Connection", "close") // the rest of the body is not read
 	}
+	if errors.Is(err, ErrContentType) {
+		status = http.StatusUnsupportedMediaType
+	}
 	switch status {
 	case http.StatusInternalServerError:
 		level := slog.LevelError

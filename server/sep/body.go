@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -14,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"windlass/server/anchor"
+	"windlass/server/language"
 )
 
 // MaxBody is how many bytes a request's body may have, files included.
@@ -24,13 +24,19 @@ var ErrTooLarge = &anchor.Error{Kind: anchor.Invalid, Code: "body_too_large",
 	Message: "the request's body is larger than the limit of 1 MiB (1048576 bytes)",
 	Args:    map[string]string{"limit": "1 MiB"}}
 
+// ErrContentType is a body that is none of the three kinds. [WriteError] answers
+// it with 415.
+var ErrContentType = &anchor.Error{Kind: anchor.Invalid, Code: "content_type_unknown",
+	Message: "the content type is not supported; use application/json, application/x-www-form-urlencoded or multipart/form-data"}
+
 // Fields reads the parameters in a request's body: a JSON object, a form or a
 // multipart form. JSON numbers and booleans become the text they were written
 // as, null is as good as absent; an object or array is an error that names the
-// field. Of a parameter that is given twice in a form the first counts. Files
-// in a multipart form are read over. No body is no parameters.
+// field. So is a parameter that is given twice: whoever looked at the request on
+// its way may have believed the other one. Files in a multipart form are read
+// over. No body is no parameters.
 //
-// Errors are Invalid, [ErrTooLarge] among them.
+// Errors are Invalid, [ErrTooLarge] and [ErrContentType] among them.
 func Fields(w http.ResponseWriter, r *http.Request) (map[string]string, error) {
 	r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
 	kind, options, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
@@ -40,7 +46,7 @@ func Fields(w http.ResponseWriter, r *http.Request) (map[string]string, error) {
 	var fields map[string]string
 	switch {
 	case err != nil:
-		return nil, unknownType(r)
+		return nil, ErrContentType
 	case kind == "application/json":
 		fields, err = jsonFields(r.Body)
 	case kind == "application/x-www-form-urlencoded":
@@ -50,7 +56,7 @@ func Fields(w http.ResponseWriter, r *http.Request) (map[string]string, error) {
 	default:
 		var b []byte
 		if b, err = io.ReadAll(r.Body); err == nil && len(b) > 0 {
-			return nil, unknownType(r)
+			return nil, ErrContentType
 		}
 	}
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
@@ -59,18 +65,15 @@ func Fields(w http.ResponseWriter, r *http.Request) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	if fields == nil {
+		fields = map[string]string{}
+	}
 	for name, value := range fields {
 		if !utf8.ValidString(name) || !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
 			return nil, badField(name, "is not text in UTF-8")
 		}
 	}
 	return fields, nil
-}
-
-func unknownType(r *http.Request) error {
-	return &anchor.Error{Kind: anchor.Invalid, Code: "content_type_unknown",
-		Message: fmt.Sprintf("the content type %.80q is not supported; use application/json, "+
-			"application/x-www-form-urlencoded or multipart/form-data", r.Header.Get("Content-Type"))}
 }
 
 func badField(name, what string) error {
@@ -97,13 +100,31 @@ func jsonFields(body io.Reader) (map[string]string, error) {
 	if len(bytes.TrimSpace(b)) == 0 {
 		return nil, nil
 	}
-	var raw map[string]json.RawMessage
-	if err := json.Unmarshal(b, &raw); err != nil {
+	var whole map[string]json.RawMessage
+	err = json.Unmarshal(b, &whole)
+	object := json.NewDecoder(bytes.NewReader(b))
+	if err == nil {
+		_, err = object.Token() // the brace
+	}
+	if err != nil {
 		return nil, &anchor.Error{Kind: anchor.Invalid, Code: "json_malformed", Err: err,
 			Message: "the request's body is not a JSON object"}
 	}
-	fields := make(map[string]string, len(raw))
-	for name, value := range raw {
+	fields, seen := make(map[string]string, len(whole)), make(map[string]bool, len(whole))
+	for object.More() {
+		key, err := object.Token()
+		if err != nil {
+			return nil, malformed(err)
+		}
+		name, _ := key.(string) // what else could a member's name be
+		var value json.RawMessage
+		if err := object.Decode(&value); err != nil {
+			return nil, malformed(err)
+		}
+		if seen[name] {
+			return nil, badField(name, "is given twice")
+		}
+		seen[name] = true
 		switch value[0] {
 		case 'n':
 		case '{', '[':
@@ -131,8 +152,11 @@ func formFields(body io.Reader) (map[string]string, error) {
 		return nil, malformed(err)
 	}
 	fields := make(map[string]string, len(values))
-	for name := range values {
-		fields[name] = values.Get(name)
+	for name, given := range values {
+		if len(given) > 1 {
+			return nil, badField(name, "is given twice")
+		}
+		fields[name] = given[0]
 	}
 	return fields, nil
 }
@@ -153,10 +177,34 @@ func multipartFields(parts *multipart.Reader) (map[string]string, error) {
 		if err != nil {
 			return nil, malformed(err)
 		}
-		if _, twice := fields[part.FormName()]; !twice {
-			fields[part.FormName()] = string(b)
+		if _, twice := fields[part.FormName()]; twice {
+			return nil, badField(part.FormName(), "is given twice")
+		}
+		fields[part.FormName()] = string(b)
+	}
+}
+
+// Query reads the parameters in a request's query: as [Fields], none twice.
+func Query(r *http.Request) (url.Values, error) {
+	q, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, &anchor.Error{Kind: anchor.Invalid, Code: "query_malformed", Err: err, Message: "the address's query cannot be read"}
+	}
+	for name, given := range q {
+		if len(given) > 1 {
+			return nil, badField(name, "is given twice")
+		}
+		if !utf8.ValidString(name) || !utf8.ValidString(given[0]) || strings.ContainsRune(given[0], 0) {
+			return nil, badField(name, "is not text in UTF-8")
 		}
 	}
+	return q, nil
+}
+
+// Lang is the language to answer a request in: the wish of its parameter lang,
+// else the caller's Accept-Language.
+func Lang(r *http.Request, wish string) string {
+	return language.Match(wish, r.Header.Get("Accept-Language"))
 }
 
 // Bearer is the token in the request's Authorization header, "" if there is none.

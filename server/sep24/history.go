@@ -19,10 +19,13 @@ import (
 // transaction answers GET /transaction ("Single Historical Transaction"). It is
 // what wallets ask every second or so: one prepared SELECT by primary key.
 func (h *Handler) transaction(w http.ResponseWriter, r *http.Request, who anchor.Identity) {
-	q := r.URL.Query()
-	t, err := h.find(r.Context(), who, q)
+	q, err := sep.Query(r)
+	var t *anchor.Transaction
+	if err == nil {
+		t, err = h.find(r.Context(), who, q)
+	}
 	if err != nil {
-		sep.WriteError(w, r, h.log, language.Match(q.Get("lang")), err)
+		sep.WriteError(w, r, h.log, sep.Lang(r, q.Get("lang")), err)
 		return
 	}
 	sep.WriteJSON(w, http.StatusOK, single{h.Object(t, asked(q), true)})
@@ -72,14 +75,17 @@ const maxList = 100
 
 // transactions answers GET /transactions ("Transaction History").
 func (h *Handler) transactions(w http.ResponseWriter, r *http.Request, who anchor.Identity) {
-	q := r.URL.Query()
-	filter, err := h.filter(q)
+	var filter store.History
 	var list []*anchor.Transaction
+	q, err := sep.Query(r)
+	if err == nil {
+		filter, err = h.filter(q)
+	}
 	if err == nil {
 		list, err = h.books.History(r.Context(), who, filter)
 	}
 	if err != nil {
-		sep.WriteError(w, r, h.log, language.Match(q.Get("lang")), err)
+		sep.WriteError(w, r, h.log, sep.Lang(r, q.Get("lang")), err)
 		return
 	}
 	objects := make([]*Object, len(list))

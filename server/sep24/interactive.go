@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"windlass/server/anchor"
-	"windlass/server/language"
 	"windlass/server/sep"
 	"windlass/server/store"
 )
@@ -24,10 +23,11 @@ func (h *Handler) start(kind anchor.Kind) func(http.ResponseWriter, *http.Reques
 		fields, err := sep.Fields(w, r)
 		var begun *started
 		if err == nil {
+			fields["lang"] = sep.Lang(r, fields["lang"])
 			begun, err = h.begin(r.Context(), kind, who, fields, time.Now())
 		}
 		if err != nil {
-			sep.WriteError(w, r, h.log, language.Match(fields["lang"]), err)
+			sep.WriteError(w, r, h.log, sep.Lang(r, fields["lang"]), err)
 			return
 		}
 		sep.WriteJSON(w, http.StatusOK, begun)
@@ -80,7 +80,7 @@ func (h *Handler) open(kind anchor.Kind, who anchor.Identity, fields map[string]
 		return nil, nil, err
 	}
 	t := anchor.Start(store.NewID(), kind, terms, who, account, now.Add(h.cfg.EntryWindow), now)
-	t.Lang = language.Match(fields["lang"])
+	t.Lang = fields["lang"]
 	if s := fields["amount"]; s != "" {
 		if t.Requested, err = anchor.ParseAmount(s); err != nil {
 			return nil, nil, at("amount", err)

@@ -14,6 +14,7 @@ type Object struct {
 	ID                    string      `json:"id"`
 	Kind                  anchor.Kind `json:"kind"`
 	Status                string      `json:"status"`
+	StatusETA             int64       `json:"status_eta,omitempty"` // seconds
 	KYCVerified           bool        `json:"kyc_verified"`
 	MoreInfoURL           string      `json:"more_info_url"`
 	AmountIn              string      `json:"amount_in,omitempty"`
@@ -84,7 +85,7 @@ func (h *Handler) Object(t *anchor.Transaction, lang string, resume bool) *Objec
 		ID: t.ID, Kind: t.Kind, Status: string(t.Status()), KYCVerified: t.Reviewed,
 		StartedAt: instant(t.StartedAt), UpdatedAt: instant(t.UpdatedAt), CompletedAt: instant(t.CompletedAt),
 		StellarTransactionID: t.StellarID, ExternalTransactionID: t.ExternalID,
-		Message: h.message(t, lang),
+		Message: h.message(t, lang), StatusETA: h.eta(t, time.Now()),
 	}
 	if resume {
 		o.MoreInfoURL = h.resumeURL(t.ID, time.Now())
@@ -108,11 +109,11 @@ func (h *Handler) Object(t *anchor.Transaction, lang string, resume bool) *Objec
 		o.Refunds = refunds(t)
 	}
 	if t.Kind == anchor.Deposit {
-		o.To = string(t.Account)
+		o.To, o.From = string(t.Account), t.BankSide
 		o.ClaimableBalanceID = t.BalanceID
 		o.DepositMemo, o.DepositMemoType = t.Memo.Value, string(t.Memo.Type)
 	} else {
-		o.From = string(t.Account)
+		o.From, o.To = string(t.Account), t.BankSide
 		o.WithdrawAnchorAccount = t.AnchorAccount
 		o.WithdrawMemo, o.WithdrawMemoType = t.Memo.Value, string(t.Memo.Type)
 	}
@@ -141,6 +142,25 @@ func waitsForUser(s anchor.Status) bool {
 	default:
 		return false
 	}
+}
+
+// ledgers is how long a transaction usually takes into the ledger, in seconds: it
+// misses at most one.
+const ledgers = 10
+
+// eta is in how many seconds the next change of status is expected, 0 if nobody can
+// tell. Of the bank's side the operator knows, see [anchor.Method].
+func (h *Handler) eta(t *anchor.Transaction, now time.Time) int64 {
+	switch t.Status() { //nolint:exhaustive // all others end by what people do
+	case anchor.PendingStellar:
+		return ledgers
+	case anchor.PendingExternal:
+		if terms := h.terms[t.Asset]; terms != nil {
+			m, _ := terms.Side(t.Kind).Method(t.Method)
+			return max(0, int64(t.UpdatedAt.Add(m.Takes).Sub(now)/time.Second))
+		}
+	}
+	return 0
 }
 
 // message says in the language what the status means and what happens next.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
@@ -41,7 +42,7 @@ var (
 )
 
 func terms() []*anchor.Terms {
-	method := []anchor.Method{{ID: "bank_transfer", Fields: []anchor.Field{{Name: "bank_account_number", Type: "account_number"}}}}
+	method := []anchor.Method{{ID: "bank_transfer", Takes: time.Hour, Fields: []anchor.Field{{Name: "bank_account_number", Type: "account_number"}}}}
 	fields := []anchor.Field{{Name: "first_name", Type: "text"}, {Name: "last_name", Type: "text"}, {Name: "email_address", Type: "email"}}
 	side := anchor.Side{Enabled: true, Min: anchor.MustAmount("10"), Max: anchor.MustAmount("10000"), Window: time.Hour,
 		Fee: anchor.Schedule{Fixed: anchor.One, Percent: anchor.MustAmount("0.5")}, Fields: fields, Methods: method}
@@ -59,6 +60,8 @@ type world struct {
 	sep   *sep24.Handler
 	h     http.Handler
 	log   *bytes.Buffer
+	// header is what every request has.
+	header http.Header
 }
 
 func newWorld(t testing.TB) *world {
@@ -123,6 +126,7 @@ func muxed(t testing.TB, account string, id uint64) string {
 
 func (w *world) do(method, path, token, kind, body string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, base+path, strings.NewReader(body))
+	maps.Copy(r.Header, w.header)
 	if kind != "" {
 		r.Header.Set("Content-Type", kind)
 	}
@@ -215,7 +219,7 @@ func entered(amount string) func(*store.Tx, *anchor.Transaction) error {
 
 func agreed(_ *store.Tx, t *anchor.Transaction) error {
 	return t.Agree(anchor.Instructions{Reference: "WL-" + t.ID, AnchorAccount: distribution,
-		Memo: anchor.IDMemo(uint64(time.Now().UnixNano())), Deadline: time.Now().Add(time.Hour)}, time.Now())
+		Memo: anchor.IDMemo(uint64(time.Now().UnixNano())), BankSide: "****6789", Deadline: time.Now().Add(time.Hour)}, time.Now())
 }
 
 func TestAuthenticationRequired(t *testing.T) {
@@ -265,6 +269,14 @@ func TestInfo(t *testing.T) {
 		if res.Code != 200 || string(b) != want {
 			t.Errorf("%d\n%s\n%s", res.Code, b, want)
 		}
+	}
+	for _, path := range []string{"/sep24/transaction?id=a&id=b", "/sep24/transactions?asset_code=USDW&limit=1&limit=1", "/sep24/transaction?id=%ff", "/sep24/transaction?id=%zz"} {
+		if got, out := w.api("GET", path, w.token(newOwner()), "", ""); got != 400 {
+			t.Errorf("%s: %d %v", path, got, out)
+		}
+	}
+	if got, _ := w.api("POST", "/sep24/transactions/deposit/interactive", w.token(newOwner()), "text/xml", "<a/>"); got != 415 {
+		t.Errorf("XML: %d", got)
 	}
 	for path, status := range map[string]int{"/sep24": 404, "/sep24/fee": 404, "/sep24/": 404, "/sep24/transaction/x": 404} {
 		if got, _ := w.api("GET", path, "", "", ""); got != status {
@@ -440,7 +452,7 @@ func TestStartRefusals(t *testing.T) {
 		status     int
 	}{
 		{"application/json", `{"asset_code":`, 400},
-		{"text/plain", "asset_code=USDW", 400},
+		{"text/plain", "asset_code=USDW", 415},
 		{"", "", 400},
 		{"application/json", `{"asset_code":"USDW","x":"` + strings.Repeat("x", sep.MaxBody) + `"}`, 413},
 	} {
@@ -467,6 +479,17 @@ func TestErrorsSpeak(t *testing.T) {
 	if en, es := ask("en"), ask("es-AR"); en == es || !strings.Contains(es, "10.00") {
 		t.Errorf("%q and %q", en, es)
 	}
+	w.header = http.Header{"Accept-Language": {"fr;q=0.1, es-MX, en;q=0.5"}}
+	if given, browser := ask("en"), ask(""); given == browser || browser != ask("es") {
+		t.Errorf("the browser's language gives %q", browser)
+	}
+	if x := w.begin("deposit", newOwner(), map[string]any{}); x.Lang != "es" {
+		t.Errorf("begun in %s", x.Lang)
+	}
+	if x := w.begin("deposit", newOwner(), map[string]any{"lang": "en\r\nSet-Cookie: a=b"}); x.Lang != "es" {
+		t.Errorf("begun in %s", x.Lang)
+	}
+	w.header = nil
 	_, en := w.api("GET", "/sep24/transaction?id=x", token, "", "")
 	_, es := w.api("GET", "/sep24/transaction?id=x&lang=es", token, "", "")
 	if en["error"] == es["error"] {
@@ -550,7 +573,9 @@ func TestObject(t *testing.T) {
 		return tx.Post(time.Now(), entry)
 	})
 	want("received", show(d.ID, ""), map[string]any{"status": "pending_anchor", "external_transaction_id": "BANK-1"}, "user_action_required_by", "completed_at")
-	w.move(d.ID, func(_ *store.Tx, x *anchor.Transaction) error { return x.PayoutSigned(time.Now()) },
+	w.move(d.ID, func(_ *store.Tx, x *anchor.Transaction) error { return x.PayoutSigned(time.Now()) })
+	want("submitted", show(d.ID, ""), map[string]any{"status": "pending_stellar", "status_eta": 10.})
+	w.move(d.ID,
 		func(_ *store.Tx, x *anchor.Transaction) error {
 			return x.PaidOnLedger("hash-1", time.Now(), time.Now())
 		})
@@ -574,10 +599,16 @@ func TestObject(t *testing.T) {
 			return err
 		}
 		return tx.Post(time.Now(), entry)
-	}, func(_ *store.Tx, x *anchor.Transaction) error { return x.BankTold(time.Now()) },
+	}, func(_ *store.Tx, x *anchor.Transaction) error { return x.BankTold(time.Now()) })
+	x = show(q.ID, "")
+	want("the bank told", x, map[string]any{"status": "pending_external", "to": "****6789"})
+	if eta, _ := x["status_eta"].(float64); eta < 3000 || eta > 3600 {
+		t.Errorf("an hour is %v", x["status_eta"])
+	}
+	w.move(q.ID,
 		func(_ *store.Tx, x *anchor.Transaction) error { return x.PaidByBank("BANK-2", time.Now(), time.Now()) })
 	want("completed", show(q.ID, ""), map[string]any{"status": "completed", "withdraw_memo": memo, "withdraw_memo_type": "id", "withdraw_anchor_account": distribution,
-		"stellar_transaction_id": "hash-2", "external_transaction_id": "BANK-2", "amount_in": "105", "amount_out": "103.47", "from": who.Account})
+		"stellar_transaction_id": "hash-2", "external_transaction_id": "BANK-2", "amount_in": "105", "amount_out": "103.47", "from": who.Account, "to": "****6789"}, "status_eta")
 
 	c := w.begin("deposit", who, map[string]any{})
 	w.move(c.ID, func(_ *store.Tx, x *anchor.Transaction) error { return x.Cancel(time.Now()) })

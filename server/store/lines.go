@@ -10,6 +10,8 @@ import (
 // row. Short ones of one payer add up. late is the policy for what comes after the
 // deadline. One that does not fund the deposit changes nothing, and has no row.
 func (t *Tx) ReceiveLine(l *anchor.BankLine, a *anchor.Transaction, terms *anchor.Terms, late anchor.Policy, now time.Time) (anchor.Arrival, error) {
+	before := a.BankSide
+	a.BankSide = anchor.MaskAccount(l.PayerAccount)
 	arrival, err := t.Receive(a, terms, l.Amount, l.ID, l.At, now)
 	switch {
 	case err != nil:
@@ -23,6 +25,7 @@ func (t *Tx) ReceiveLine(l *anchor.BankLine, a *anchor.Transaction, terms *ancho
 		return "", err
 	}
 	if l.Transaction = a.ID; !arrival.Funds() {
+		a.BankSide = before
 		return arrival, nil
 	}
 	l.State = anchor.Matched

@@ -112,6 +112,7 @@ func (t *Tx) AssignLine(l *anchor.BankLine, a *anchor.Transaction, terms *anchor
 	if err := t.Post(now, anchor.Found(a.ID, l.ID, l.Asset, l.Amount, anchor.Bank)); err != nil {
 		return "", err
 	}
+	a.BankSide = anchor.MaskAccount(l.PayerAccount)
 	arrival, err := t.assign(a, terms, l.Amount, l.ID, l.At, now)
 	if err != nil {
 		return "", err
