@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -18,7 +17,7 @@ import (
 const (
 	maxKey  = 100
 	maxNote = 500 // characters
-	maxID   = 200 // bytes; ours have 36, a bank's may have more
+	maxText = 200 // characters; our ids have 36, a bank's may have more, and names
 )
 
 // act does what one of staff's mutations asks for, once for its key: in one
@@ -70,7 +69,9 @@ func wish(args map[string]any) (key, note string, input []byte, err error) {
 	return key, note, input, err
 }
 
-// checkText bounds what goes into the books.
+// checkText bounds what goes into the books, in characters. None that nobody sees,
+// or that turns the others around, may be among them: what staff confirm today,
+// others read tomorrow.
 func checkText(name, text string) error {
 	refuse := func(code, message string) error {
 		return &anchor.Error{Kind: anchor.Invalid, Code: code, Field: name, Message: message}
@@ -81,12 +82,15 @@ func checkText(name, text string) error {
 			return refuse("key_malformed", "the key must have 1 to 100 visible ASCII characters, such as those of a UUID")
 		}
 	case "note":
-		if utf8.RuneCountInString(text) > maxNote || strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }) {
+		if utf8.RuneCountInString(text) > maxNote || strings.ContainsFunc(text, func(r rune) bool { return anchor.Hidden(r) && r != '\n' && r != '\t' }) {
 			return refuse("note_malformed", "a note must have at most 500 characters, and none that cannot be seen")
 		}
 	default:
-		if len(text) > maxID {
+		switch {
+		case utf8.RuneCountInString(text) > maxText:
 			return refuse("argument_too_long", name+" must have at most 200 characters")
+		case strings.ContainsFunc(text, anchor.Hidden):
+			return refuse("argument_malformed", name+" contains characters that cannot be seen, or that turn others around; write it again by hand")
 		}
 	}
 	return nil

@@ -210,7 +210,12 @@ func TestConfirmed(t *testing.T) {
 		{with("amount", "0"), "INVALID amount_malformed amount"},
 		{with("amount", "100.001"), "INVALID amount_malformed amount"},
 		{with("at", time.Now().Add(time.Hour)), "INVALID time_malformed at"},
-		{with("payerName", strings.Repeat("x", 201)), "INVALID argument_too_long payerName"},
+		{with("payerName", strings.Repeat("ñ", 201)), "INVALID argument_too_long payerName"},
+		{with("payerName", "Ana\nDíaz"), "INVALID argument_malformed payerName"},
+		{with("payerName", "Ana \u202ezaíD"), "INVALID argument_malformed payerName"},
+		{with("payerAccount", "555\u200b"), "INVALID argument_malformed payerAccount"},
+		{with("bankId", "bank\u0007"), "INVALID argument_malformed bankId"},
+		{with("transaction", out.ID, "payerName", strings.Repeat("ñ", 200)), "CONFLICT does_not_fit transaction"}, // long, and a name
 		{with(), ""},
 		{with(), ""}, // the same word again, under another key
 		{with("amount", "99"), "CONFLICT bank_id_used bankId"},

@@ -69,10 +69,12 @@ func TestPayoutActs(t *testing.T) {
 			t.Errorf("%s %v by %s: %q, want %q (%v)", c.mutation, c.variables, c.who.name, told(problems), c.want, got)
 		}
 	}
-	acts, err := w.books.Audit(t.Context(), store.Trail{Subject: "payout:" + theirs})
-	must(t, err)
-	if len(acts) == 0 || acts[0].Event != "approvePayout" || acts[0].Actor != "staff:lee" {
-		t.Errorf("%+v", acts)
+	for subject, event := range map[string]string{"payout:" + theirs: "approvePayout", "order:" + orderOfKim: "approveBankPayout"} {
+		acts, err := w.books.Audit(t.Context(), store.Trail{Subject: subject})
+		must(t, err)
+		if len(acts) != 1 || acts[0].Event != event || acts[0].Actor != "staff:lee" {
+			t.Errorf("%s: %+v", subject, acts)
+		}
 	}
 
 	// Both are parked now: a refund begins anew by itself, a payout with its

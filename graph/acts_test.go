@@ -343,6 +343,7 @@ func TestStaffKeys(t *testing.T) {
 		{"a key of letters", "refundTransaction", with("key", "ñ"), "INVALID key_malformed key", "20"},
 		{"a long note", "refundTransaction", with("key", "k", "note", strings.Repeat("ñ", 501)), "INVALID note_malformed note", "20"},
 		{"a note nobody sees", "refundTransaction", with("key", "k", "note", "a\u0000"), "INVALID note_malformed note", "20"},
+		{"a note that turns around", "refundTransaction", with("key", "k", "note", "a\u202e"), "INVALID note_malformed note", "20"},
 		{"a long id", "refundTransaction", with("key", "k", "transaction", strings.Repeat("x", 100_000)), "INVALID argument_too_long transaction", "20"},
 		{"no such transaction", "refundTransaction", with("key", "k", "transaction", "x"), "NOT_FOUND not_found transaction", "20"},
 		{"negative", "refundTransaction", with("key", "k", "amount", "-1"), "INVALID amount_malformed amount", "20"},

@@ -3,7 +3,6 @@ package graph_test
 import (
 	"os"
 	"regexp"
-	"strings"
 	"testing"
 
 	"github.com/vektah/gqlparser/v2"
@@ -41,7 +40,8 @@ func TestDocs(t *testing.T) {
 		}
 	}
 	for name := range mutations {
-		if !strings.Contains(docs, name) {
+		// As code: hold and retry are words of every day besides.
+		if !regexp.MustCompile("(?m)(^ *|`)" + name + "[`(]").MatchString(docs) {
 			t.Errorf("docs/staff.md does not mention %s", name)
 		}
 	}

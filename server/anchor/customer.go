@@ -110,10 +110,10 @@ func (e FieldErrors) Unwrap() []error {
 // maxField bounds an answer, in characters.
 const maxField = 200
 
-// hidden reports characters that nobody sees but that change what is read:
+// Hidden reports characters that nobody sees but that change what is read:
 // controls, zero-width spaces, and the marks that turn text around. The joiners
 // that Persian and Indian scripts need are not among them.
-func hidden(r rune) bool {
+func Hidden(r rune) bool {
 	switch {
 	case r == '\u200b', r == '\u2060', r == '\ufeff', r == '\u200e', r == '\u200f',
 		r >= '\u202a' && r <= '\u202e', r >= '\u2066' && r <= '\u2069':
@@ -133,7 +133,7 @@ func (f Field) Check(v string) *Error {
 	if utf8.RuneCountInString(v) > maxField {
 		return &Error{Kind: Invalid, Code: "field_too_long", Field: f.Name, Message: f.Name + " must have at most 200 characters"}
 	}
-	if !utf8.ValidString(v) || strings.ContainsFunc(v, hidden) {
+	if !utf8.ValidString(v) || strings.ContainsFunc(v, Hidden) {
 		return &Error{Kind: Invalid, Code: "field_malformed", Field: f.Name, Message: f.Name + " contains characters that cannot be used"}
 	}
 	switch f.Type {

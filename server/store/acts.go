@@ -74,13 +74,9 @@ func (t *Tx) Once(key, operation string, input []byte, note string, now time.Tim
 // Audit writes down that this update's actor did something that is no step of a
 // transaction: see [Act] for transaction and subject. The note is encrypted.
 func (t *Tx) Audit(event, transaction, subject, note string, now time.Time) error {
-	res, err := t.exec(`INSERT INTO audit (at, actor, transaction_id, event, from_status, to_status, subject) VALUES ($1, $2, $3, $4, '', '', $5)`,
+	id, err := t.insert(`INSERT INTO audit (at, actor, transaction_id, event, from_status, to_status, subject) VALUES ($1, $2, $3, $4, '', '', $5) RETURNING id`,
 		micros(now), t.actor, transaction, event, subject)
 	if err != nil || note == "" {
-		return err
-	}
-	id, err := res.LastInsertId()
-	if err != nil {
 		return err
 	}
 	box, err := t.box().seal(noteOf(id), note)

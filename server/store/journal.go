@@ -13,12 +13,8 @@ func (t *Tx) Post(at time.Time, entries ...*anchor.Entry) error {
 		if err := e.Balanced(); err != nil {
 			return err
 		}
-		res, err := t.exec(`INSERT INTO journal (at, kind, transaction_id, reference) VALUES ($1, $2, $3, $4)`,
+		id, err := t.insert(`INSERT INTO journal (at, kind, transaction_id, reference) VALUES ($1, $2, $3, $4) RETURNING id`,
 			micros(at), e.Kind, e.Transaction, e.Reference)
-		if err != nil {
-			return err
-		}
-		id, err := res.LastInsertId()
 		if err != nil {
 			return err
 		}

@@ -97,10 +97,7 @@ func (t *Tx) ApprovePayout(id, by string) error {
 	if err := approvable(p.State == anchor.PayoutApproval, p.RequestedBy, by); err != nil {
 		return err
 	}
-	if err := t.requeue(p); err != nil {
-		return err
-	}
-	return t.Audit("approved", "", "payout:"+id, "", time.Now())
+	return t.requeue(p)
 }
 
 // ApproveBankPayout is ApprovePayout for an order to the bank.
@@ -113,10 +110,7 @@ func (t *Tx) ApproveBankPayout(id, by string) error {
 		return err
 	}
 	p.State, p.Reason, p.NotBefore = anchor.BankQueued, "", time.Time{}
-	if err := t.SaveBankPayout(p); err != nil {
-		return err
-	}
-	return t.Audit("approved", "", "order:"+id, "", time.Now())
+	return t.SaveBankPayout(p)
 }
 
 func approvable(waits bool, asked, by string) error {

@@ -218,15 +218,16 @@ func (t *Tx) explain(o *anchor.Outgoing, as anchor.Explanation, by string, now t
 		as, o.Payout, by, micros(now), o.ID); err != nil {
 		return err
 	}
-	if err := t.Audit("explained_as_"+string(as), "", "operation:"+o.ID, "", now); err != nil {
-		return err
-	}
 	open, err := outgoing(t, true, 0, 1)
 	if err != nil || len(open) > 0 {
 		return err
 	}
-	if err := t.Resume(anchor.PausedUnexplained); err != nil && anchor.KindOf(err) != anchor.NotFound {
-		return err
+	err = t.resume(anchor.PausedUnexplained)
+	switch {
+	case err == nil: // it follows from the explanation, and nobody wished for it by itself
+		return t.Audit("resumed", "", "pause:"+anchor.PausedUnexplained, "", now)
+	case anchor.KindOf(err) == anchor.NotFound:
+		return nil
 	}
-	return nil
+	return err
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"windlass/server/anchor"
@@ -32,13 +33,29 @@ func (t *Tx) Pause(key, reason, actor string) error {
 	if n, err := res.RowsAffected(); err != nil || n == 0 {
 		return err
 	}
-	return t.Audit("paused", "", "pause:"+key, "", now)
+	return t.pauseAct("paused", key, now)
+}
+
+// pauseAct is the entry of the audit trail for what the program did to a pause.
+// What staff do is there by their wish, with its note: see Once.
+func (t *Tx) pauseAct(event, key string, now time.Time) error {
+	if strings.HasPrefix(string(t.actor), staff) {
+		return nil
+	}
+	return t.Audit(event, "", "pause:"+key, "", now)
 }
 
 // Resume ends a pause, and wakes what waited for it. None of that key is
 // NotFound; one for operations that nobody has explained ends with the last
 // explanation only, and is a Conflict with code "unexplained" before.
 func (t *Tx) Resume(key string) error {
+	if err := t.resume(key); err != nil {
+		return err
+	}
+	return t.pauseAct("resumed", key, time.Now())
+}
+
+func (t *Tx) resume(key string) error {
 	if key == anchor.PausedUnexplained {
 		open, err := outgoing(t, true, 0, 1)
 		if err != nil {
@@ -64,7 +81,7 @@ func (t *Tx) Resume(key string) error {
 	}
 	t.Notify(TopicPayouts)
 	t.Notify(TopicBankPayouts)
-	return t.Audit("resumed", "", "pause:"+key, "", time.Now())
+	return nil
 }
 
 // Paused reports whether there is any pause.

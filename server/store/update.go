@@ -273,10 +273,23 @@ func (t *Tx) exec(query string, args ...any) (sql.Result, error) {
 		return nil, errOver
 	}
 	res, err := t.w.exec(query, args...)
-	if isUnique(err) {
-		return nil, &anchor.Error{Kind: anchor.Conflict, Code: "duplicate", Message: "it exists already", Err: err}
+	return res, duplicate(err)
+}
+
+// insert adds a row and answers the id that the database gave it: query ends in
+// RETURNING id.
+func (t *Tx) insert(query string, args ...any) (id int64, err error) {
+	_, err = list(t, func(r scanner, _ *Keys) (int64, error) { return id, r.Scan(&id) }, query, args...)
+	return id, duplicate(err)
+}
+
+// duplicate is the Conflict of a row that a unique index knows already; any other
+// error stays what it is.
+func duplicate(err error) error {
+	if !isUnique(err) {
+		return err
 	}
-	return res, err
+	return &anchor.Error{Kind: anchor.Conflict, Code: "duplicate", Message: "it exists already", Err: err}
 }
 
 // writer is the one connection that writes, during one group commit.
