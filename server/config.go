@@ -42,6 +42,7 @@ type Config struct {
 	Rail         RailConfig         `toml:"rail" envPrefix:"RAIL_"`
 	Unmatched    UnmatchedConfig    `toml:"unmatched" envPrefix:"UNMATCHED_"`
 	Secrets      SecretsConfig      `toml:"secrets" envPrefix:"SECRETS_"`
+	Limits       LimitsConfig       `toml:"limits" envPrefix:"LIMITS_"`
 	Log          LogConfig          `toml:"log" envPrefix:"LOG_"`
 	Assets       []AssetConfig      `toml:"assets" envPrefix:"ASSETS_"`
 
@@ -261,6 +262,9 @@ func (c *Config) defaults() {
 	}
 	fill(&c.Unmatched.RefundsPerSender, new(3))
 	fill(&c.Unmatched.LumensMinimum, "1")
+	fill(&c.Limits.SignIns, 50)
+	fill(&c.Limits.Starts, 10)
+	fill(&c.Limits.Polls, 100)
 	fill(&c.Log.Level, "info")
 	fill(&c.Log.Format, "auto")
 	for i := range c.Assets {

@@ -35,6 +35,7 @@ func (k *check) config(c *Config) {
 	k.organization(c)
 	k.lifetimes(c)
 	k.logging(c)
+	k.limits(&c.Limits)
 	k.rail(c)
 	k.unmatched(c)
 	k.secrets(c)

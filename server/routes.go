@@ -23,6 +23,7 @@ import (
 // a mistake in a rule cannot show them what the listener does not have.
 func (a *app) publicRoutes() *mux.Router {
 	r := mux.NewRouter()
+	r.Use(limitSignIns(a.cfg.Limits, a.log))
 	a.sep1.Register(r)
 	a.sep10.Register(r)
 	a.sep24.Register(r)

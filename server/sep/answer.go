@@ -6,11 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"math"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"windlass/server/anchor"
 	"windlass/server/language"
@@ -80,8 +82,11 @@ func WriteError(w http.ResponseWriter, r *http.Request, log *slog.Logger, lang s
 		status = http.StatusRequestEntityTooLarge
 		w.Header().Set("Connection", "close") // the rest of the body is not read
 	}
-	if errors.Is(err, ErrContentType) {
+	switch {
+	case errors.Is(err, ErrContentType):
 		status = http.StatusUnsupportedMediaType
+	case errors.Is(err, ErrTooMany):
+		status = http.StatusTooManyRequests
 	}
 	switch status {
 	case http.StatusInternalServerError:
@@ -97,6 +102,12 @@ func WriteError(w http.ResponseWriter, r *http.Request, log *slog.Logger, lang s
 	WriteJSON(w, status, struct {
 		Error string `json:"error"`
 	}{sentence(lang, err)})
+}
+
+// WriteTooMany refuses a request by a [Limiter]'s answer.
+func WriteTooMany(w http.ResponseWriter, r *http.Request, log *slog.Logger, lang string, wait time.Duration) {
+	w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+	WriteError(w, r, log, lang, ErrTooMany)
 }
 
 // sentence is an error for people, in the language.

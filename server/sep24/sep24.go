@@ -36,6 +36,9 @@ type Config struct {
 	// Own are accounts of the anchor's, beside the distribution accounts and
 	// issuers of Terms, that no customer may name: G….
 	Own []string
+	// Starts and Polls bound what one signed-in user may ask, in requests a second
+	// with ten seconds' worth at once; 0 is no bound.
+	Starts, Polls int
 	// EntryWindow is how long a customer has to enter everything; a day if 0.
 	EntryWindow time.Duration
 	// AccountCreation and ClaimableBalances are /info's features.
@@ -66,6 +69,8 @@ type Handler struct {
 	terms  map[anchor.Asset]*anchor.Terms
 	byCode map[string]*anchor.Terms
 	info   []byte
+	starts *sep.Limiter
+	polls  *sep.Limiter
 }
 
 // New checks the configuration.
@@ -74,7 +79,8 @@ func New(cfg Config, keys *session.Keys, books *store.Store, log *slog.Logger) (
 		cfg.EntryWindow = 24 * time.Hour
 	}
 	h := &Handler{cfg: cfg, keys: keys, books: books, log: log,
-		terms: map[anchor.Asset]*anchor.Terms{}, byCode: map[string]*anchor.Terms{}}
+		terms: map[anchor.Asset]*anchor.Terms{}, byCode: map[string]*anchor.Terms{},
+		starts: sep.NewLimiter(cfg.Starts), polls: sep.NewLimiter(cfg.Polls)}
 	for _, t := range cfg.Terms {
 		// SEP-24 tells assets apart by their code alone.
 		if h.byCode[t.Asset.Code] != nil {
@@ -98,22 +104,28 @@ func (h *Handler) Register(r *mux.Router) {
 		return sep.Endpoint(map[string]http.HandlerFunc{http.MethodPost: f})
 	}
 	r.Handle(Path+"/info", get(func(w http.ResponseWriter, _ *http.Request) { sep.Write(w, http.StatusOK, h.info) }))
-	r.Handle(Path+"/transactions/deposit/interactive", post(h.owned(h.start(anchor.Deposit))))
-	r.Handle(Path+"/transactions/withdraw/interactive", post(h.owned(h.start(anchor.Withdrawal))))
-	r.Handle(Path+"/transaction", get(h.owned(h.transaction)))
-	r.Handle(Path+"/transactions", get(h.owned(h.transactions)))
+	r.Handle(Path+"/transactions/deposit/interactive", post(h.owned(h.starts, h.start(anchor.Deposit))))
+	r.Handle(Path+"/transactions/withdraw/interactive", post(h.owned(h.starts, h.start(anchor.Withdrawal))))
+	r.Handle(Path+"/transaction", get(h.owned(h.polls, h.transaction)))
+	r.Handle(Path+"/transactions", get(h.owned(h.polls, h.transactions)))
 	r.Handle(Path, sep.NoSuchPath())
 	r.PathPrefix(Path + "/").Handler(sep.NoSuchPath())
 	r.HandleFunc("/interactive/{id}", h.interactivePage).Methods(http.MethodGet, http.MethodHead)
 	r.HandleFunc("/transaction/{id}", h.transactionPage).Methods(http.MethodGet, http.MethodHead)
 }
 
-// owned checks the wallet's token before anything else of the request.
-func (h *Handler) owned(next func(http.ResponseWriter, *http.Request, anchor.Identity)) http.HandlerFunc {
+// owned checks the wallet's token before anything else of the request, and how
+// often its user asks.
+func (h *Handler) owned(limit *sep.Limiter, next func(http.ResponseWriter, *http.Request, anchor.Identity)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		who, err := h.keys.Auth(sep.Bearer(r), time.Now())
+		now := time.Now()
+		who, err := h.keys.Auth(sep.Bearer(r), now)
 		if err != nil {
 			sep.Write(w, http.StatusForbidden, authenticationRequired)
+			return
+		}
+		if wait := limit.Wait(who.Subject(), now); wait > 0 {
+			sep.WriteTooMany(w, r, h.log, sep.Lang(r, r.URL.Query().Get("lang")), wait)
 			return
 		}
 		next(w, r, who)

@@ -64,7 +64,7 @@ type world struct {
 	header http.Header
 }
 
-func newWorld(t testing.TB) *world {
+func newWorld(t testing.TB, change ...func(*sep24.Config)) *world {
 	t.Helper()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "key.json")
@@ -87,15 +87,18 @@ func newWorld(t testing.TB) *world {
 	if w.keys, err = session.NewKeys(bytes.Repeat([]byte{1}, 32), [][]byte{bytes.Repeat([]byte{2}, 32)}); err != nil {
 		t.Fatal(err)
 	}
-	w.sep, err = sep24.New(sep24.Config{
+	cfg := sep24.Config{
 		BaseURL: base, Name: "Test & Co", Terms: terms(), Own: []string{feeAccount}, AccountCreation: true,
 		Instructions: func(anchor.Asset, string) []rail.Row { return []rail.Row{{Name: "account_number", Value: "000123"}} },
 		Page: func(w http.ResponseWriter, _ *http.Request, p sep24.Page) {
 			w.Header().Set("Content-Type", "text/html; charset=utf-8")
 			_, _ = fmt.Fprintf(w, "<html lang=%q><title>%s</title><!--%s %s-->%s</html>", p.Lang, p.Title, p.Name, p.ID, p.Body)
 		},
-	}, w.keys, w.books, slog.New(slog.NewTextHandler(w.log, nil)))
-	if err != nil {
+	}
+	for _, f := range change {
+		f(&cfg)
+	}
+	if w.sep, err = sep24.New(cfg, w.keys, w.books, slog.New(slog.NewTextHandler(w.log, nil))); err != nil {
 		t.Fatal(err)
 	}
 	r := mux.NewRouter()
@@ -253,6 +256,36 @@ func TestAuthenticationRequired(t *testing.T) {
 			if status, out := w.api("POST", "/sep24/transactions/"+kind+"/interactive", token, "text/xml", "<"); status != 403 || !cmp.Equal(out, map[string]any{"type": "authentication_required"}) {
 				t.Errorf("%s: POST %s: %d %v", name, kind, status, out)
 			}
+		}
+	}
+}
+
+// TestLimits: each user is limited alone, and starts are counted by themselves.
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *sep24.Config) { c.Polls, c.Starts = 2, 1 })
+	who, other := newOwner(), newOwner()
+	poll := func(who anchor.Identity) *httptest.ResponseRecorder {
+		return w.do("GET", "/sep24/transactions?asset_code=USDW&lang=es", w.token(who), "", "")
+	}
+	for range 10 {
+		w.begin("deposit", who, map[string]any{})
+	}
+	if status, out := w.api("POST", "/sep24/transactions/withdraw/interactive", w.token(who), "application/json", `{"asset_code":"USDW"}`); status != 429 {
+		t.Errorf("%d %v", status, out)
+	}
+	for i := range 20 {
+		if res := poll(who); res.Code != 200 {
+			t.Fatalf("poll %d: %d", i, res.Code)
+		}
+	}
+	res := poll(who)
+	if res.Code != 429 || res.Header().Get("Retry-After") != "1" || !strings.Contains(res.Body.String(), language.Text("es", "error.too_many_requests", nil)) {
+		t.Errorf("%d %v %s", res.Code, res.Header(), res.Body)
+	}
+	for _, free := range []anchor.Identity{other, {Account: who.Account, Memo: "1"}} {
+		if res := poll(free); res.Code != 200 {
+			t.Errorf("another user: %d", res.Code)
 		}
 	}
 }
