@@ -22,7 +22,8 @@ import (
 // publicRoutes is what wallets and customers reach. Nothing of staff's is here:
 // a mistake in a rule cannot show them what the listener does not have.
 func (a *app) publicRoutes() *mux.Router {
-	r := mux.NewRouter()
+	// A redirect to the path made clean would have no CORS headers.
+	r := mux.NewRouter().SkipClean(true)
 	r.Use(limitSignIns(a.cfg.Limits, a.log))
 	a.sep1.Register(r)
 	a.sep10.Register(r)
