@@ -120,16 +120,22 @@ func (h *Handler) Object(t *anchor.Transaction, lang string, resume bool) *Objec
 	return o
 }
 
-// refunds counts what was decided to go back, since that is what amount_out lacks,
-// and lists what has arrived.
+// refunds counts what was decided to go back, since that is what amount_out lacks.
+// It lists what has arrived, and what is still on its way under the transaction's
+// own id, so that the sums always hold (SEP-24, "Amount Formulas").
 func refunds(t *anchor.Transaction) *Refunds {
 	kind := "stellar"
 	if t.Kind == anchor.Deposit {
 		kind = "external"
 	}
 	r := &Refunds{AmountRefunded: t.AmountRefunded.String(), AmountFee: t.RefundFee.String(), Payments: []RefundPayment{}}
+	amount, fee := t.AmountRefunded, t.RefundFee
 	for _, p := range t.Refunds {
 		r.Payments = append(r.Payments, RefundPayment{p.ID, kind, p.Amount.String(), p.Fee.String()})
+		amount, fee = amount-p.Amount, fee-p.Fee
+	}
+	if amount != 0 || fee != 0 {
+		r.Payments = append(r.Payments, RefundPayment{t.ID, "external", amount.String(), fee.String()})
 	}
 	return r
 }

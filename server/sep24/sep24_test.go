@@ -643,6 +643,45 @@ func TestObject(t *testing.T) {
 	want("completed", show(q.ID, ""), map[string]any{"status": "completed", "withdraw_memo": memo, "withdraw_memo_type": "id", "withdraw_anchor_account": distribution,
 		"stellar_transaction_id": "hash-2", "external_transaction_id": "BANK-2", "amount_in": "105", "amount_out": "103.47", "from": who.Account, "to": "****6789"}, "status_eta")
 
+	r := w.begin("withdraw", who, map[string]any{})
+	w.move(r.ID, entered("100"), agreed, func(tx *store.Tx, x *anchor.Transaction) error {
+		_, entry, err := x.Receive(terms()[0], anchor.MustAmount("100"), "hash-3", time.Now(), time.Now())
+		if err != nil {
+			return err
+		}
+		return tx.Post(time.Now(), entry)
+	})
+	back := func(amount, fee string) func(*store.Tx, *anchor.Transaction) error {
+		return func(tx *store.Tx, x *anchor.Transaction) error {
+			entry, err := x.Refund(terms()[0], anchor.MustAmount(amount), anchor.MustAmount(fee))
+			if err != nil {
+				return err
+			}
+			return tx.Post(time.Now(), entry)
+		}
+	}
+	arrived := func(id, amount, fee string) func(*store.Tx, *anchor.Transaction) error {
+		return func(_ *store.Tx, x *anchor.Transaction) error {
+			return x.RefundArrived(anchor.Refund{ID: id, Amount: anchor.MustAmount(amount), Fee: anchor.MustAmount(fee)}, time.Now())
+		}
+	}
+	payment := func(id, kind, amount, fee string) any {
+		return map[string]any{"id": id, "id_type": kind, "amount": amount, "fee": fee}
+	}
+	w.move(r.ID, back("10", "1"))
+	want("part goes back", show(r.ID, ""), map[string]any{"status": "pending_anchor", "amount_out": "87.5", "refunds": map[string]any{
+		"amount_refunded": "10", "amount_fee": "1", "payments": []any{payment(r.ID, "external", "10", "1")}}})
+	w.move(r.ID, arrived("hash-4", "10", "1"), back("89", "0"))
+	want("the rest goes back", show(r.ID, ""), map[string]any{"status": "pending_anchor", "amount_out": "0", "amount_fee": "0", "refunds": map[string]any{
+		"amount_refunded": "99", "amount_fee": "1", "payments": []any{payment("hash-4", "stellar", "10", "1"), payment(r.ID, "external", "89", "0")}}})
+	w.move(r.ID, arrived("hash-5", "89", "0"))
+	x = show(r.ID, "")
+	want("all went back", x, map[string]any{"status": "refunded", "refunds": map[string]any{
+		"amount_refunded": "99", "amount_fee": "1", "payments": []any{payment("hash-4", "stellar", "10", "1"), payment("hash-5", "stellar", "89", "0")}}})
+	if x["completed_at"] == nil {
+		t.Error("refunded without completed_at")
+	}
+
 	c := w.begin("deposit", who, map[string]any{})
 	w.move(c.ID, func(_ *store.Tx, x *anchor.Transaction) error { return x.Cancel(time.Now()) })
 	x = show(c.ID, "")
