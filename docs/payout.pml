@@ -135,6 +135,8 @@ int closed = 10;
 #else
 #define known(h, e)    (env[e].landed != live && env[e].sequence <= SEQ(env[e].channel, latest[h]))
 #endif
+/* Only envelopes use a channel: what is in no ledger and yet used is another's. */
+#define taken_away(h, e) (env[e].landed == live && env[e].sequence <= SEQ(env[e].channel, latest[h]))
 #ifdef RESTORE
 #define may_sign       (!doubt && !unexplained)
 #define copy_holds(e)  (copy.holds[0] == e || copy.holds[1] == e)
@@ -450,6 +452,12 @@ end:	do
 	:: d_step { worker[c].at == finding && (known(0, worker[c].env) || known(1, worker[c].env)) ->
 		worker[c].fate = env[worker[c].env].landed; worker[c].verdict = Unknown; worker[c].at = concluding;
 		printf("channel %d: the hash of envelope %d is found: %e\n", c, worker[c].env, worker[c].fate) }
+#ifdef RESTORE
+	/* displaced: the ledger shows another transaction with its sequence number. */
+	:: d_step { worker[c].at == finding && worker[c].verdict == InLedger && (taken_away(0, worker[c].env) || taken_away(1, worker[c].env)) ->
+		worker[c].fate = impossible; worker[c].verdict = Unknown; worker[c].at = concluding; doubt = true;
+		printf("channel %d: another envelope has used the sequence number of envelope %d\n", c, worker[c].env) }
+#endif
 	:: d_step { worker[c].at == finding && (!calm || !known(0, worker[c].env) && !known(1, worker[c].env)) ->
 		printf("channel %d: the hash of envelope %d is not found\n", c, worker[c].env);
 		if

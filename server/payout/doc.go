@@ -24,8 +24,9 @@
 //     fault is known; its intent is taken out and the rest is queued again.
 //   - Impossible: one single answer about the channel account says that its
 //     sequence number is still lower and that the ledger has reached the
-//     envelope's (exclusive) maximum. It can never apply. All its intents are
-//     queued again.
+//     envelope's (exclusive) maximum. Or the ledger shows another transaction of
+//     the channel with the envelope's sequence number. It can never apply. All
+//     its intents are queued again.
 //   - Unknown: everything else, such as a time-out, a 504, a 429, a refusal of
 //     bytes that were handed in before, a hash that is not found, a crash. Wait,
 //     and submit the same bytes again: the network takes them once at the most.
@@ -78,13 +79,12 @@
 // unexplained. The channel's sequence number is then accepted. A start whose
 // channels are where the books have them waits for nothing.
 //
-// Two things need a person. An envelope that is on its way at that very moment,
-// by a channel that was never used since, is not noticed before it lands: after a
-// restore, start with a pause. And an envelope that was alive in the books, and
-// was then given up and its sequence number used by another, stays "lost": its
-// intents are kept for ever rather than guessed about. Until an envelope that is
-// alive is found in the ledger, it accounts for no sequence number: what used
-// that number may be just what the books have forgotten.
+// Until an envelope that is alive is found in the ledger, it accounts for no
+// sequence number: what used that number may be just what the books have
+// forgotten. If the ledger shows that another transaction used it, the envelope
+// can never apply, and its intents are queued again, to be matched with what the
+// books have forgotten before anything is signed. If it shows none, the envelope
+// stays "lost", and its intents are kept rather than guessed about.
 //
 // # Whose fault
 //

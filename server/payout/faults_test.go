@@ -1,12 +1,16 @@
 package payout_test
 
 import (
+	"context"
+	"database/sql"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -115,29 +119,137 @@ func TestAttemptsAreBounded(t *testing.T) {
 	w.balanced()
 }
 
-// Somebody else uses a channel: the envelope's sequence number is gone and its
-// hash is nowhere. Nobody may guess, so that nothing is paid again.
+// Somebody else takes an envelope's sequence number away. Where the ledger shows
+// no transaction that used it nobody may guess, and the envelope keeps its intents.
 func TestALostHashIsNotPaidAgain(t *testing.T) {
 	w := newWorld(t, 1)
 	to := w.customers(1)
-	var shut atomic.Bool
-	shut.Store(true)
-	w.gate.Set(submits(func(rw http.ResponseWriter, _ *http.Request, _ http.Handler) bool {
-		if shut.Load() {
-			problem(rw, http.StatusGatewayTimeout, "timeout")
-		}
-		return shut.Load()
-	}))
+	open := w.shut()
 	e, _ := w.engine()
 	ids := w.deposits(to...)
 	w.until("an envelope is written down", func() bool { return len(w.live()) > 0 })
 	env := w.live()[0]
-	w.do(w.channels[0], []txnbuild.Operation{&txnbuild.Payment{Destination: w.fee.Address(), Asset: txnbuild.NativeAsset{}, Amount: "1"}})
-	shut.Store(false)
+	w.do(w.issuer, []txnbuild.Operation{&txnbuild.BumpSequence{SourceAccount: env.Channel, BumpTo: env.Sequence}}, w.channels[0])
+	open()
 	w.until("it is an alarm", func() bool { s := e.Status(); return len(s.Alarms) == 1 && s.Alarms[0].Key == "lost "+env.Hash })
 	if live := w.live(); len(live) != 1 || live[0].ID != env.ID || w.intent(ids[0]).State != anchor.PayoutInEnvelope {
 		t.Errorf("the envelope was let go")
 	}
+}
+
+// Where the ledger shows another transaction in its place the envelope ends. Its
+// intents are queued, and wait until all that these books may have forgotten was
+// read: what took the place may have paid them.
+func TestAnEnvelopeWhosePlaceIsTakenEnds(t *testing.T) {
+	w := newWorld(t, 1)
+	to := w.customers(1)
+	open := w.shut()
+	change := func(c *payout.Config) { c.Lifetime, c.Cursors = 10, []string{"read"} }
+	e, _ := w.engine(change)
+	ids := w.deposits(to...)
+	w.until("an envelope is written down", func() bool { return len(w.live()) > 0 })
+	env := w.live()[0]
+	w.do(w.channels[0], []txnbuild.Operation{&txnbuild.Payment{Destination: w.fee.Address(), Asset: txnbuild.NativeAsset{}, Amount: "1"}})
+	open()
+	w.until("it has ended", func() bool { return w.intent(ids[0]).State == anchor.PayoutQueued })
+	if after, err := w.books.EnvelopeByHash(t.Context(), env.Hash); err != nil || after.State != anchor.EnvelopeImpossible || !strings.HasPrefix(after.Result, "sequence number used by ") {
+		t.Errorf("the envelope is %+v: %v", after, err)
+	}
+	w.until("it is an alarm", func() bool { s := e.Status(); return len(s.Alarms) == 1 && s.Alarms[0].Key == "ahead "+env.Channel })
+	w.passes(20)
+	if p := w.intent(ids[0]); p.State != anchor.PayoutQueued || p.Attempts != 1 || len(w.live()) != 0 {
+		t.Errorf("the intent is %s after %d attempts", p.State, p.Attempts)
+	}
+	must(t, w.books.Update(t.Context(), store.Ledger, func(tx *store.Tx) error {
+		return tx.SetCursor("read", anchor.Cursor{Value: "0", Ledger: 1 << 30})
+	}))
+	w.untilStatus(anchor.Completed, ids...)
+	w.paidOnce(to...)
+}
+
+// shut answers every submission with a time-out, and drops it, until open.
+func (w *world) shut() (open func()) {
+	w.gate.Set(submits(func(rw http.ResponseWriter, _ *http.Request, _ http.Handler) bool {
+		problem(rw, http.StatusGatewayTimeout, "timeout")
+		return true
+	}))
+	return func() { w.gate.Set(nil) }
+}
+
+// passes waits until so many more ledgers have closed.
+func (w *world) passes(n uint32) {
+	w.t.Helper()
+	then, err := w.plain.LatestLedger(w.t.Context())
+	must(w.t, err)
+	w.until("ledgers close", func() bool {
+		now, err := w.plain.LatestLedger(w.t.Context())
+		must(w.t, err)
+		return now.Sequence > then.Sequence+n
+	})
+}
+
+// The books fail while an envelope is written down, and may have it all the same:
+// here another engine has written one for the same channel and stopped. It is
+// followed to its end once the books can be read again.
+func TestAnEnvelopeWhoseCommitWasNotAnsweredIsFollowed(t *testing.T) {
+	w := newWorld(t, 1)
+	to := w.customers(2)
+	var unread atomic.Int32
+	w.logger = slog.New(&counted{w.logger.Handler(), "live envelopes cannot be read", &unread})
+
+	held, release := make(chan struct{}, 1), make(chan struct{})
+	var first atomic.Bool
+	w.gate.Set(func(rw http.ResponseWriter, r *http.Request, _ http.Handler) bool {
+		if strings.HasSuffix(r.URL.Path, "/fee_stats") && first.CompareAndSwap(false, true) {
+			held <- struct{}{}
+			<-release
+		}
+		if r.Method == http.MethodPost {
+			problem(rw, http.StatusGatewayTimeout, "timeout")
+		}
+		return r.Method == http.MethodPost
+	})
+	w.engine()
+	ids := w.deposits(to...)
+	<-held // it has chosen what to pay, with which channel
+	_, stop := w.engine()
+	w.until("an envelope is written down", func() bool { return len(w.live()) > 0 })
+	stop()
+	hash := w.live()[0].Hash
+
+	db, err := sql.Open("sqlite3", filepath.Join(w.dir, "books.db")+"?_busy_timeout=10000")
+	must(t, err)
+	defer func() { must(t, db.Close()) }()
+	rename := func(from, to string) {
+		t.Helper()
+		_, err := db.ExecContext(t.Context(), "ALTER TABLE "+from+" RENAME TO "+to)
+		must(t, err)
+	}
+	rename("envelopes", "away")
+	close(release)
+	w.until("the books were read in vain, and again", func() bool { return unread.Load() >= 2 })
+	rename("away", "envelopes")
+	w.gate.Set(nil)
+	w.untilStatus(anchor.Completed, ids...)
+	if env, err := w.books.EnvelopeByHash(t.Context(), hash); err != nil || env.State != anchor.EnvelopeApplied || len(env.Intents) != 2 {
+		t.Errorf("the envelope is %+v: %v", env, err)
+	}
+	w.paidOnce(to...)
+	w.balanced()
+}
+
+// counted counts a message of the log.
+type counted struct {
+	slog.Handler
+	message string
+	n       *atomic.Int32
+}
+
+func (c *counted) Handle(ctx context.Context, r slog.Record) error {
+	if r.Message == c.message {
+		c.n.Add(1)
+	}
+	return c.Handler.Handle(ctx, r)
 }
 
 // Books that were restored do not know that the deposit in their queue was paid.

@@ -470,3 +470,19 @@ func TestAboveALimitAPayoutWaits(t *testing.T) {
 	w.paidOnce(to...)
 	w.balanced()
 }
+
+// An intent whose claimable balance was not made names none.
+func TestABalanceThatWasNotMadeIsForgotten(t *testing.T) {
+	w := newWorld(t, 1)
+	to := w.customers(1)
+	w.untrust(to[0])
+	open := w.shut()
+	w.engine(func(c *payout.Config) { c.Lifetime, c.MaxAttempts = 3, 1 })
+	id := w.one(anchor.Address(to[0].Address()), wallet)
+	w.until("it is signed", func() bool { return w.payouts(id, anchor.ForPayout)[0].ResultID != "" })
+	w.untilStatus(anchor.Failed, id)
+	if p := w.payouts(id, anchor.ForPayout)[0]; p.State != anchor.PayoutParked || p.Operation != anchor.PayClaimable || p.ResultID != "" {
+		t.Errorf("the intent is %s, by %s, and names the balance %q", p.State, p.Operation, p.ResultID)
+	}
+	open()
+}

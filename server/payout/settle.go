@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -23,8 +24,11 @@ const (
 
 	settleMost = 10 * time.Second // the longest wait between two looks
 	// lostAfter is how many looks in vain for a hash that must be in the ledger
-	// call for a person.
-	lostAfter = 10
+	// call for a person; every few of them it is asked what else is there.
+	lostAfter, displacedEvery = 10, 3
+	// displacedBefore is how many ledgers before an envelope was signed the search
+	// begins for what has used its sequence number.
+	displacedBefore = 100
 )
 
 // settle submits an envelope's bytes until its fate is proven and written down.
@@ -92,7 +96,10 @@ type settling struct {
 	// refusal is what the last submission was refused with, if it was.
 	refusal horizon.Codes
 	lost    int
-	rest    time.Duration
+	// displacedBy is the ledger transaction that has used its sequence number, if
+	// that is known to be another.
+	displacedBy string
+	rest        time.Duration
 }
 
 // submit hands the bytes in once more. Its answer is no fate, but it can say
@@ -175,12 +182,60 @@ func (s *settling) fate(ctx context.Context) (anchor.Verdict, *horizon.Transacti
 	case verdict == anchor.Impossible:
 		return anchor.Impossible, nil, nil
 	}
-	// Its sequence number is used, so that it is in the ledger, or somebody else
-	// used the channel. Only the hash can tell, and nobody may guess.
-	if s.lost++; s.lost == lostAfter {
+	// Its sequence number is used, so that it is in the ledger, or another
+	// transaction of the channel is in its place: an envelope that these books have
+	// forgotten, or a stranger's. Only the ledger can tell, and nobody may guess.
+	if s.lost++; s.lost%displacedEvery == 0 {
+		if s.displacedBy, err = s.displaced(ctx); err != nil || s.displacedBy != "" {
+			return anchor.Impossible, nil, err
+		}
+	}
+	if s.lost == lostAfter {
 		s.raise(ctx, "lost "+s.env.Hash, fmt.Sprintf("the channel %s has used the sequence number %d, but no Horizon finds the hash %s: does another program use this channel?", s.env.Channel, s.env.Sequence, s.env.Hash))
 	}
-	return anchor.Unknown, nil, fmt.Errorf("its sequence number is used: %w", err)
+	return anchor.Unknown, nil, errors.New("its sequence number is used, and its hash is not found")
+}
+
+// displaced finds the transaction that has used the envelope's sequence number,
+// "" if none is found or it is the envelope itself. A ledger takes each number of
+// an account once, so that the envelope can never apply then. Only a transaction
+// whose operations were tried has surely used its number.
+func (s *settling) displaced(ctx context.Context) (string, error) {
+	first := max(s.env.MaxLedger, s.Lifetime+displacedBefore) - s.Lifetime - displacedBefore
+	for cursor := strconv.FormatUint(uint64(first)<<32, 10); ; {
+		page, err := s.ledger.Transactions(ctx, s.env.Channel, cursor, horizon.PageSize)
+		if err != nil {
+			return "", err
+		}
+		for i := range page {
+			var e xdr.TransactionEnvelope
+			if err := xdr.SafeUnmarshalBase64(page[i].EnvelopeXDR, &e); err != nil {
+				return "", fmt.Errorf("read the transaction %s: %w", page[i].Hash, err)
+			}
+			source := e.SourceAccount()
+			if source.ToAccountId().Address() != s.env.Channel || e.SeqNum() != s.env.Sequence {
+				continue
+			}
+			if page[i].Inner() == s.env.Hash {
+				return "", nil
+			}
+			tried := page[i].Successful
+			if !tried {
+				codes, err := operationCodes(page[i].ResultXDR)
+				if err != nil {
+					return "", err
+				}
+				tried = verdictCode(codes) == "tx_failed"
+			}
+			if tried {
+				return page[i].Hash, nil
+			}
+		}
+		if len(page) < horizon.PageSize || page[len(page)-1].Cursor == cursor {
+			return "", nil
+		}
+		cursor = page[len(page)-1].Cursor
+	}
 }
 
 // conclude writes down an envelope's fate and all that follows from it, once: a
@@ -262,6 +317,12 @@ func (s *settling) impossible(ctx context.Context) error {
 			fates[i].uncounted = true
 		}
 	}
+	if s.displacedBy != "" {
+		// These books do not know what was signed with the channel. What that paid
+		// may be just these intents: they must not be signed again before it was read.
+		s.doubt.rise()
+		env.Result = "sequence number used by " + s.displacedBy
+	}
 	now := time.Now()
 	err := s.conclude(ctx, &env, func(tx *store.Tx) error {
 		for i, id := range env.Intents {
@@ -272,6 +333,7 @@ func (s *settling) impossible(ctx context.Context) error {
 		return nil
 	})
 	if err == nil {
+		s.lower(ctx, "lost "+env.Hash)
 		s.logger.WarnContext(ctx, "an envelope can never apply; its payouts are tried again", "envelope", env.ID, "hash", env.Hash, "refused", env.Result)
 	}
 	return err
