@@ -1,0 +1,81 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestConformanceTable: docs/conformance.md has no empty cell, and names no test
+// that does not exist.
+func TestConformanceTable(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../docs/conformance.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := tests(t)
+	rows := 0
+	for i, line := range strings.Split(string(text), "\n") {
+		cells, ok := strings.CutPrefix(line, "| ")
+		if !ok || strings.HasPrefix(line, "| Section |") || strings.HasPrefix(line, "| Attack |") {
+			continue
+		}
+		rows++
+		all := strings.Split(strings.TrimSuffix(cells, " |"), " | ")
+		for _, c := range all {
+			if strings.TrimSpace(c) == "" {
+				t.Errorf("line %d: an empty cell", i+1)
+			}
+		}
+		for name := range strings.SplitSeq(all[len(all)-1], ", `") {
+			if name = strings.Trim(name, "`"); !known[name] {
+				t.Errorf("line %d: there is no test %q", i+1, name)
+			}
+		}
+		if n := len(all); n != 5 && n != 3 {
+			t.Errorf("line %d: %d cells", i+1, n)
+		}
+	}
+	if rows < 80 {
+		t.Errorf("%d rows", rows)
+	}
+}
+
+// tests are all tests there are: Go's as package.Test, and the titles of the
+// browser's stories.
+func tests(t *testing.T) map[string]bool {
+	t.Helper()
+	all := map[string]bool{}
+	files, err := filepath.Glob("*/*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, more := range []string{"*_test.go", "../graph/*_test.go"} {
+		found, err := filepath.Glob(more)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, found...)
+	}
+	find := func(file, pattern, prefix string) {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(pattern).FindAllSubmatch(source, -1) {
+			all[prefix+string(m[1])] = true
+		}
+	}
+	for _, file := range files {
+		folder, err := filepath.Abs(filepath.Dir(file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		find(file, `(?m)^func ((?:Test|Fuzz)\w+)\(`, filepath.Base(folder)+".")
+	}
+	find("../frontend/story/scenarios.mjs", `(?m)^  async '([^']+)'`, "")
+	return all
+}
