@@ -34,7 +34,7 @@ func (m mutation) ConfirmBankFunds(ctx context.Context, id, bankID string, amoun
 		if err != nil {
 			return store.Act{}, err
 		}
-		l, err := tx.ConfirmBankFunds(anchor.BankLine{ID: bankID, At: valued, Amount: amount, PayerName: textOf(payer), PayerAccount: textOf(payerAccount)}, t, terms, by, now)
+		l, err := tx.ConfirmBankFunds(anchor.BankLine{ID: bankID, At: valued, Amount: amount, PayerName: orNone(payer), PayerAccount: orNone(payerAccount)}, t, terms, by, now)
 		if err != nil {
 			return store.Act{}, bankField(err)
 		}
@@ -53,7 +53,7 @@ func (m mutation) MarkBankPayoutSettled(ctx context.Context, id string, bankID *
 		if valued != nil {
 			when = *valued
 		}
-		return p.ID, tx.BankPayoutSettled(p.ID, textOf(bankID), when, now)
+		return p.ID, tx.BankPayoutSettled(p.ID, orNone(bankID), when, now)
 	})
 }
 
@@ -66,7 +66,7 @@ func (m mutation) MarkBankPayoutReturned(ctx context.Context, id string, line *s
 		return nil, &anchor.Error{Kind: anchor.Invalid, Code: "reason_malformed", Field: "reason", Message: "the reason must be a word of at most 50 small letters, digits and underscores; the note has room for more"}
 	}
 	return m.order(ctx, id, func(tx *store.Tx, p *anchor.BankPayout, _ string, now time.Time) (string, error) {
-		return p.ID, tx.BankPayoutReturned(p.ID, textOf(line), reason, now)
+		return p.ID, tx.BankPayoutReturned(p.ID, orNone(line), reason, now)
 	})
 }
 

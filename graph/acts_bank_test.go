@@ -70,8 +70,13 @@ func TestBankPayoutActs(t *testing.T) {
 			w := newWorld(t)
 			for name, want := range c.then {
 				p := w.ordered(state)
-				seen := w.staff().do(`query($s: BankPayoutState) { bankPayouts(state: $s, first: 1) { id actions transaction to { name value } } }`, map[string]any{"s": state})
-				if seen.str("bankPayouts.0.id") != p.ID || strings.Trim(seen.str("bankPayouts.0.actions"), "[]") != c.actions {
+				seen := w.staff().do(`query($s: BankPayoutState) { bankPayouts(state: $s, first: 1) { nodes { id actions transaction to { name value } } }
+					undecided: bankPayouts(undecided: true) { nodes { id } } }`, map[string]any{"s": state})
+				waits := slices.Contains([]anchor.BankPayoutState{anchor.BankRefused, anchor.BankInDoubt, anchor.BankApproval}, state)
+				if (seen.str("undecided.nodes.0.id") == p.ID) != waits {
+					t.Errorf("undecided are %v", seen.at("undecided.nodes"))
+				}
+				if seen.str("bankPayouts.nodes.0.id") != p.ID || strings.Trim(seen.str("bankPayouts.nodes.0.actions"), "[]") != c.actions {
 					t.Errorf("seen is %v", seen)
 				}
 				v := map[string]any{"order": p.ID, "note": "said Ann of the bank"}
@@ -147,8 +152,11 @@ func TestPaidElsewhere(t *testing.T) {
 	if len(all) != 2 {
 		t.Errorf("%d orders", len(all))
 	}
-	old := staff.do(`{ bankPayouts(state: refused) { id replacedBy actions } }`, nil)
-	if old.str("bankPayouts.0.id") != p.ID || old.str("bankPayouts.0.replacedBy") != first.str("retryBankPayout.id") || old.str("bankPayouts.0.actions") != "[]" {
+	old := staff.do(`{ bankPayouts(state: refused) { nodes { id replacedBy actions } } undecided: bankPayouts(undecided: true) { nodes { id } } }`, nil)
+	if nodes := old.str("undecided.nodes"); nodes != "[]" {
+		t.Errorf("%s wait for a person, though another has taken the place", nodes)
+	}
+	if old.str("bankPayouts.nodes.0.id") != p.ID || old.str("bankPayouts.nodes.0.replacedBy") != first.str("retryBankPayout.id") || old.str("bankPayouts.nodes.0.actions") != "[]" {
 		t.Error(old)
 	}
 	balanced(t, w.books)
@@ -176,8 +184,8 @@ func TestBroughtBack(t *testing.T) {
 	if told(problems) != "" || got.str("markBankPayoutReturned.state") != "refused" || got.str("markBankPayoutReturned.reason") != "account_closed" {
 		t.Error(got, problems)
 	}
-	lines := w.staff().do(`{ bankLines { id state order transaction } }`, nil)
-	if lines.str("bankLines.1.order") != p.ID || lines.str("bankLines.1.state") != "own" || lines.str("bankLines.1.transaction") != p.CauseID {
+	lines := w.staff().do(`{ bankLines { nodes { id state order transaction } } }`, nil)
+	if lines.str("bankLines.nodes.1.order") != p.ID || lines.str("bankLines.nodes.1.state") != "own" || lines.str("bankLines.nodes.1.transaction") != p.CauseID {
 		t.Error(lines)
 	}
 	if s := w.read(p.CauseID).Status(); s != anchor.OnHold {
@@ -237,4 +245,34 @@ func TestConfirmed(t *testing.T) {
 		t.Error(got, problems)
 	}
 	balanced(t, w.books)
+}
+
+// TestUndecidedOrders: what a bank refused waits for a person until something has
+// taken its place, whatever that is.
+func TestUndecidedOrders(t *testing.T) {
+	t.Parallel()
+	for mutation, want := range map[string]int{"": 1, "release": 0, "refundTransaction": 0, "a part": 1} {
+		t.Run(mutation, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			p := w.ordered(anchor.BankRefused)
+			v := map[string]any{"transaction": p.CauseID}
+			switch mutation {
+			case "":
+			case "a part":
+				v["amount"] = "1"
+				mutation = "refundTransaction"
+				fallthrough
+			default:
+				if _, problems := w.staff().press(mutation, v); told(problems) != "" {
+					t.Fatal(problems)
+				}
+			}
+			got := w.staff().do(`{ bankPayouts(state: refused) { nodes { id } } undecided: bankPayouts(undecided: true) { nodes { id } } }`, nil)
+			undecided, _ := got.at("undecided.nodes").([]any)
+			if len(undecided) != want || got.str("bankPayouts.nodes.0.id") != p.ID {
+				t.Errorf("%v", got)
+			}
+		})
+	}
 }

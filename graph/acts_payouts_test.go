@@ -34,17 +34,17 @@ func TestPayoutActs(t *testing.T) {
 	refund(kim, "refundPayment", map[string]any{"payment": w.strayPayment()})
 	refund(kim, "refundBankLine", map[string]any{"line": w.strayLine()})
 
-	waiting := kim.do(`{ payouts(state: approval) { id purpose reason requestedBy actions } bankPayouts(state: approval) { id purpose reason requestedBy actions } }`, nil)
+	waiting := kim.do(`{ payouts(state: approval) { nodes { id purpose reason requestedBy actions } } bankPayouts(state: approval) { nodes { id purpose reason requestedBy actions } } }`, nil)
 	for path, want := range map[string]string{
-		"payouts.0.purpose": "refund", "payouts.0.reason": "payout_limit", "payouts.0.requestedBy": "staff:kim", "payouts.0.actions": "[approvePayout]",
-		"payouts.1.purpose": "payout", "payouts.1.requestedBy": "", "bankPayouts.0.requestedBy": "staff:kim", "bankPayouts.0.actions": "[approveBankPayout]", "bankPayouts.1.requestedBy": "",
+		"payouts.nodes.0.purpose": "refund", "payouts.nodes.0.reason": "payout_limit", "payouts.nodes.0.requestedBy": "staff:kim", "payouts.nodes.0.actions": "[approvePayout]",
+		"payouts.nodes.1.purpose": "payout", "payouts.nodes.1.requestedBy": "", "bankPayouts.nodes.0.requestedBy": "staff:kim", "bankPayouts.nodes.0.actions": "[approveBankPayout]", "bankPayouts.nodes.1.requestedBy": "",
 	} {
 		if got := waiting.str(path); got != want {
 			t.Errorf("%s is %q, want %q", path, got, want)
 		}
 	}
-	theirs, program := waiting.str("payouts.0.id"), waiting.str("payouts.1.id")
-	orderOfKim, orderOfProgram := waiting.str("bankPayouts.0.id"), waiting.str("bankPayouts.1.id")
+	theirs, program := waiting.str("payouts.nodes.0.id"), waiting.str("payouts.nodes.1.id")
+	orderOfKim, orderOfProgram := waiting.str("bankPayouts.nodes.0.id"), waiting.str("bankPayouts.nodes.1.id")
 	for _, c := range []struct {
 		who       caller
 		mutation  string
@@ -70,7 +70,7 @@ func TestPayoutActs(t *testing.T) {
 		}
 	}
 	for subject, event := range map[string]string{"payout:" + theirs: "approvePayout", "order:" + orderOfKim: "approveBankPayout"} {
-		acts, err := w.books.Audit(t.Context(), store.Trail{Subject: subject})
+		acts, _, err := w.books.Audit(t.Context(), store.Trail{Subject: subject})
 		must(t, err)
 		if len(acts) != 1 || acts[0].Event != event || acts[0].Actor != "staff:lee" {
 			t.Errorf("%s: %+v", subject, acts)
@@ -96,8 +96,8 @@ func TestPayoutActs(t *testing.T) {
 	}
 	w.change(in.ID, failed)
 	for _, id := range []string{theirs, program} {
-		parked := kim.do(`{ payouts(state: parked) { id actions reason } }`, nil)
-		if !strings.Contains(parked.str("payouts.0.actions"), "retryPayout") || parked.str("payouts.0.reason") != "op_no_trust" {
+		parked := kim.do(`{ payouts(state: parked) { nodes { id actions reason } } }`, nil)
+		if !strings.Contains(parked.str("payouts.nodes.0.actions"), "retryPayout") || parked.str("payouts.nodes.0.reason") != "op_no_trust" {
 			t.Error(parked)
 		}
 		got, problems := kim.press("retryPayout", map[string]any{"payout": id})

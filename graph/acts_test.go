@@ -300,7 +300,7 @@ func TestStaffActs(t *testing.T) {
 // trail is a transaction's audit trail, newest first.
 func (w *world) trail(id string) []*store.AuditEntry {
 	w.t.Helper()
-	all, err := w.books.Audit(w.t.Context(), store.Trail{Transaction: id})
+	all, _, err := w.books.Audit(w.t.Context(), store.Trail{Transaction: id})
 	must(w.t, err)
 	return all
 }
@@ -429,7 +429,7 @@ func TestStaffAtOnce(t *testing.T) {
 			}
 			intents, err := w.books.PayoutsOf(t.Context(), anchor.CausePayment, id)
 			must(t, err)
-			acts, err := w.books.Audit(t.Context(), store.Trail{Subject: "payment:" + id})
+			acts, _, err := w.books.Audit(t.Context(), store.Trail{Subject: "payment:" + id})
 			must(t, err)
 			if len(intents) != 1 || len(acts) != 1 {
 				t.Errorf("%d intents, %d acts", len(intents), len(acts))

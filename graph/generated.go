@@ -76,6 +76,11 @@ type ComplexityRoot struct {
 		Transaction func(childComplexity int) int
 	}
 
+	AuditPage struct {
+		EndCursor func(childComplexity int) int
+		Nodes     func(childComplexity int) int
+	}
+
 	Balance struct {
 		Account func(childComplexity int) int
 		Amount  func(childComplexity int) int
@@ -100,6 +105,11 @@ type ComplexityRoot struct {
 		Transaction  func(childComplexity int) int
 	}
 
+	BankLinePage struct {
+		EndCursor func(childComplexity int) int
+		Nodes     func(childComplexity int) int
+	}
+
 	BankPayout struct {
 		Actions     func(childComplexity int) int
 		Amount      func(childComplexity int) int
@@ -118,6 +128,11 @@ type ComplexityRoot struct {
 		State       func(childComplexity int) int
 		To          func(childComplexity int) int
 		Transaction func(childComplexity int) int
+	}
+
+	BankPayoutPage struct {
+		EndCursor func(childComplexity int) int
+		Nodes     func(childComplexity int) int
 	}
 
 	Detail struct {
@@ -204,6 +219,11 @@ type ComplexityRoot struct {
 		Payout      func(childComplexity int) int
 	}
 
+	OutgoingPage struct {
+		EndCursor func(childComplexity int) int
+		Nodes     func(childComplexity int) int
+	}
+
 	Pause struct {
 		Actor  func(childComplexity int) int
 		Key    func(childComplexity int) int
@@ -228,6 +248,11 @@ type ComplexityRoot struct {
 		Transaction func(childComplexity int) int
 	}
 
+	PaymentPage struct {
+		EndCursor func(childComplexity int) int
+		Nodes     func(childComplexity int) int
+	}
+
 	Payout struct {
 		Actions     func(childComplexity int) int
 		Amount      func(childComplexity int) int
@@ -248,6 +273,11 @@ type ComplexityRoot struct {
 		Transaction func(childComplexity int) int
 	}
 
+	PayoutPage struct {
+		EndCursor func(childComplexity int) int
+		Nodes     func(childComplexity int) int
+	}
+
 	Posting struct {
 		Account func(childComplexity int) int
 		Amount  func(childComplexity int) int
@@ -261,17 +291,17 @@ type ComplexityRoot struct {
 	}
 
 	Query struct {
-		Audit        func(childComplexity int, transaction *string, subject *string, first int, after *string) int
+		Audit        func(childComplexity int, transaction *string, subject *string, first int, after *string, oldestFirst bool) int
 		Balances     func(childComplexity int) int
-		BankLines    func(childComplexity int, unmatched *bool, first int, after *string) int
-		BankPayouts  func(childComplexity int, state *anchor.BankPayoutState, first int, after *string) int
-		Outgoing     func(childComplexity int, unexplained *bool, first int, after *string) int
+		BankLines    func(childComplexity int, unmatched *bool, first int, after *string, oldestFirst bool) int
+		BankPayouts  func(childComplexity int, state *anchor.BankPayoutState, undecided *bool, first int, after *string, oldestFirst bool) int
+		Outgoing     func(childComplexity int, unexplained *bool, first int, after *string, oldestFirst bool) int
 		Pauses       func(childComplexity int) int
-		Payments     func(childComplexity int, unmatched *bool, first int, after *string) int
-		Payouts      func(childComplexity int, state *anchor.PayoutState, first int, after *string) int
+		Payments     func(childComplexity int, unmatched *bool, first int, after *string, oldestFirst bool) int
+		Payouts      func(childComplexity int, state *anchor.PayoutState, first int, after *string, oldestFirst bool) int
 		Price        func(childComplexity int, transaction string, amountIn anchor.Amount) int
 		Transaction  func(childComplexity int, id string) int
-		Transactions func(childComplexity int, filter *TransactionFilter, first int, after *string) int
+		Transactions func(childComplexity int, filter *TransactionFilter, first int, after *string, oldestFirst bool) int
 	}
 
 	Question struct {
@@ -509,15 +539,15 @@ type PostingResolver interface {
 type QueryResolver interface {
 	Transaction(ctx context.Context, id string) (*anchor.Transaction, error)
 	Price(ctx context.Context, transaction string, amountIn anchor.Amount) (*Price, error)
-	Transactions(ctx context.Context, filter *TransactionFilter, first int, after *string) (*TransactionPage, error)
-	Payouts(ctx context.Context, state *anchor.PayoutState, first int, after *string) ([]*anchor.Payout, error)
-	BankPayouts(ctx context.Context, state *anchor.BankPayoutState, first int, after *string) ([]*anchor.BankPayout, error)
-	Payments(ctx context.Context, unmatched *bool, first int, after *string) ([]*anchor.Payment, error)
-	BankLines(ctx context.Context, unmatched *bool, first int, after *string) ([]*anchor.BankLine, error)
-	Outgoing(ctx context.Context, unexplained *bool, first int, after *string) ([]*anchor.Outgoing, error)
+	Transactions(ctx context.Context, filter *TransactionFilter, first int, after *string, oldestFirst bool) (*TransactionPage, error)
+	Payouts(ctx context.Context, state *anchor.PayoutState, first int, after *string, oldestFirst bool) (*PayoutPage, error)
+	BankPayouts(ctx context.Context, state *anchor.BankPayoutState, undecided *bool, first int, after *string, oldestFirst bool) (*BankPayoutPage, error)
+	Payments(ctx context.Context, unmatched *bool, first int, after *string, oldestFirst bool) (*PaymentPage, error)
+	BankLines(ctx context.Context, unmatched *bool, first int, after *string, oldestFirst bool) (*BankLinePage, error)
+	Outgoing(ctx context.Context, unexplained *bool, first int, after *string, oldestFirst bool) (*OutgoingPage, error)
 	Pauses(ctx context.Context) ([]*anchor.Pause, error)
 	Balances(ctx context.Context) ([]*store.Balance, error)
-	Audit(ctx context.Context, transaction *string, subject *string, first int, after *string) ([]*store.AuditEntry, error)
+	Audit(ctx context.Context, transaction *string, subject *string, first int, after *string, oldestFirst bool) (*AuditPage, error)
 }
 type StaffViewResolver interface {
 	Owner(ctx context.Context, obj *StaffView) (string, error)
@@ -680,6 +710,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.AuditEntry.Transaction(childComplexity), true
 
+	case "AuditPage.endCursor":
+		if e.ComplexityRoot.AuditPage.EndCursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditPage.EndCursor(childComplexity), true
+	case "AuditPage.nodes":
+		if e.ComplexityRoot.AuditPage.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditPage.Nodes(childComplexity), true
+
 	case "Balance.account":
 		if e.ComplexityRoot.Balance.Account == nil {
 			break
@@ -790,6 +833,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.BankLine.Transaction(childComplexity), true
 
+	case "BankLinePage.endCursor":
+		if e.ComplexityRoot.BankLinePage.EndCursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankLinePage.EndCursor(childComplexity), true
+	case "BankLinePage.nodes":
+		if e.ComplexityRoot.BankLinePage.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankLinePage.Nodes(childComplexity), true
+
 	case "BankPayout.actions":
 		if e.ComplexityRoot.BankPayout.Actions == nil {
 			break
@@ -892,6 +948,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.BankPayout.Transaction(childComplexity), true
+
+	case "BankPayoutPage.endCursor":
+		if e.ComplexityRoot.BankPayoutPage.EndCursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankPayoutPage.EndCursor(childComplexity), true
+	case "BankPayoutPage.nodes":
+		if e.ComplexityRoot.BankPayoutPage.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankPayoutPage.Nodes(childComplexity), true
 
 	case "Detail.name":
 		if e.ComplexityRoot.Detail.Name == nil {
@@ -1391,6 +1460,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Outgoing.Payout(childComplexity), true
 
+	case "OutgoingPage.endCursor":
+		if e.ComplexityRoot.OutgoingPage.EndCursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OutgoingPage.EndCursor(childComplexity), true
+	case "OutgoingPage.nodes":
+		if e.ComplexityRoot.OutgoingPage.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OutgoingPage.Nodes(childComplexity), true
+
 	case "Pause.actor":
 		if e.ComplexityRoot.Pause.Actor == nil {
 			break
@@ -1501,6 +1583,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Payment.Transaction(childComplexity), true
 
+	case "PaymentPage.endCursor":
+		if e.ComplexityRoot.PaymentPage.EndCursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PaymentPage.EndCursor(childComplexity), true
+	case "PaymentPage.nodes":
+		if e.ComplexityRoot.PaymentPage.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PaymentPage.Nodes(childComplexity), true
+
 	case "Payout.actions":
 		if e.ComplexityRoot.Payout.Actions == nil {
 			break
@@ -1604,6 +1699,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Payout.Transaction(childComplexity), true
 
+	case "PayoutPage.endCursor":
+		if e.ComplexityRoot.PayoutPage.EndCursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PayoutPage.EndCursor(childComplexity), true
+	case "PayoutPage.nodes":
+		if e.ComplexityRoot.PayoutPage.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PayoutPage.Nodes(childComplexity), true
+
 	case "Posting.account":
 		if e.ComplexityRoot.Posting.Account == nil {
 			break
@@ -1652,7 +1760,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.Audit(childComplexity, args["transaction"].(*string), args["subject"].(*string), args["first"].(int), args["after"].(*string)), true
+		return e.ComplexityRoot.Query.Audit(childComplexity, args["transaction"].(*string), args["subject"].(*string), args["first"].(int), args["after"].(*string), args["oldestFirst"].(bool)), true
 	case "Query.balances":
 		if e.ComplexityRoot.Query.Balances == nil {
 			break
@@ -1669,7 +1777,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.BankLines(childComplexity, args["unmatched"].(*bool), args["first"].(int), args["after"].(*string)), true
+		return e.ComplexityRoot.Query.BankLines(childComplexity, args["unmatched"].(*bool), args["first"].(int), args["after"].(*string), args["oldestFirst"].(bool)), true
 	case "Query.bankPayouts":
 		if e.ComplexityRoot.Query.BankPayouts == nil {
 			break
@@ -1680,7 +1788,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.BankPayouts(childComplexity, args["state"].(*anchor.BankPayoutState), args["first"].(int), args["after"].(*string)), true
+		return e.ComplexityRoot.Query.BankPayouts(childComplexity, args["state"].(*anchor.BankPayoutState), args["undecided"].(*bool), args["first"].(int), args["after"].(*string), args["oldestFirst"].(bool)), true
 
 	case "Query.outgoing":
 		if e.ComplexityRoot.Query.Outgoing == nil {
@@ -1692,7 +1800,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.Outgoing(childComplexity, args["unexplained"].(*bool), args["first"].(int), args["after"].(*string)), true
+		return e.ComplexityRoot.Query.Outgoing(childComplexity, args["unexplained"].(*bool), args["first"].(int), args["after"].(*string), args["oldestFirst"].(bool)), true
 	case "Query.pauses":
 		if e.ComplexityRoot.Query.Pauses == nil {
 			break
@@ -1709,7 +1817,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.Payments(childComplexity, args["unmatched"].(*bool), args["first"].(int), args["after"].(*string)), true
+		return e.ComplexityRoot.Query.Payments(childComplexity, args["unmatched"].(*bool), args["first"].(int), args["after"].(*string), args["oldestFirst"].(bool)), true
 	case "Query.payouts":
 		if e.ComplexityRoot.Query.Payouts == nil {
 			break
@@ -1720,7 +1828,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.Payouts(childComplexity, args["state"].(*anchor.PayoutState), args["first"].(int), args["after"].(*string)), true
+		return e.ComplexityRoot.Query.Payouts(childComplexity, args["state"].(*anchor.PayoutState), args["first"].(int), args["after"].(*string), args["oldestFirst"].(bool)), true
 	case "Query.price":
 		if e.ComplexityRoot.Query.Price == nil {
 			break
@@ -1753,7 +1861,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.Transactions(childComplexity, args["filter"].(*TransactionFilter), args["first"].(int), args["after"].(*string)), true
+		return e.ComplexityRoot.Query.Transactions(childComplexity, args["filter"].(*TransactionFilter), args["first"].(int), args["after"].(*string), args["oldestFirst"].(bool)), true
 
 	case "Question.autocomplete":
 		if e.ComplexityRoot.Question.Autocomplete == nil {
@@ -2327,6 +2435,11 @@ var sources = []*ast.Source{
 # and "staff:NAME" as actor. note says why: at most 500 characters, kept
 # encrypted.
 #
+# Lists come in pages of 1 to 100 rows (first), newest first unless oldestFirst.
+# endCursor is what to pass as after, beside the same other arguments, for the next
+# page, and null on the last one. It stands for a row, so that rows which come or
+# change meanwhile are neither skipped nor shown twice.
+#
 # Refusals that any of staff's mutations may meet: NOT_FOUND not_found; INVALID
 # key_malformed, note_malformed or amount_malformed; CONFLICT key_reused,
 # changed_meanwhile, or state_refused where the state machine
@@ -2384,23 +2497,27 @@ type Query {
   "What an amount would cost and leave, by the transaction's terms. Changes nothing."
   price(transaction: ID!, amountIn: Amount!): Price! @allow(roles: [CUSTOMER])
 
-  "Transactions, newest first."
-  transactions(filter: TransactionFilter, first: Int! = 20, after: String): TransactionPage! @allow(roles: [STAFF])
+  "Transactions. For work, with the statuses that wait for a person, ask for the oldest first."
+  transactions(filter: TransactionFilter, first: Int! = 20, after: String, oldestFirst: Boolean! = false): TransactionPage! @allow(roles: [STAFF])
 
-  "Payments that leave on the ledger, newest first; after is a payout's id."
-  payouts(state: PayoutState, first: Int! = 20, after: String): [Payout!]! @allow(roles: [STAFF])
+  "Payments that leave on the ledger."
+  payouts(state: PayoutState, first: Int! = 20, after: String, oldestFirst: Boolean! = false): PayoutPage! @allow(roles: [STAFF])
 
-  "Orders to the bank, newest first; after is an order's id."
-  bankPayouts(state: BankPayoutState, first: Int! = 20, after: String): [BankPayout!]! @allow(roles: [STAFF])
+  """
+  Orders to the bank. Undecided ones are those that a person must decide over: in
+  doubt, to be approved, or refused while no other order has taken their place and
+  something of it is still owed.
+  """
+  bankPayouts(state: BankPayoutState, undecided: Boolean, first: Int! = 20, after: String, oldestFirst: Boolean! = false): BankPayoutPage! @allow(roles: [STAFF])
 
-  "Payments that arrived on the anchor's accounts, newest first; unmatched ones only, if so asked. after is a payment's id."
-  payments(unmatched: Boolean, first: Int! = 20, after: String): [Payment!]! @allow(roles: [STAFF])
+  "Payments that arrived on the anchor's accounts; unmatched ones only, if so asked."
+  payments(unmatched: Boolean, first: Int! = 20, after: String, oldestFirst: Boolean! = false): PaymentPage! @allow(roles: [STAFF])
 
-  "Credits of the bank's statement, newest first; unmatched ones only, if so asked. after is a line's id."
-  bankLines(unmatched: Boolean, first: Int! = 20, after: String): [BankLine!]! @allow(roles: [STAFF])
+  "Credits of the bank's statement; unmatched ones only, if so asked."
+  bankLines(unmatched: Boolean, first: Int! = 20, after: String, oldestFirst: Boolean! = false): BankLinePage! @allow(roles: [STAFF])
 
-  "Operations that took something from an account of the anchor's and that the books did not know, newest first; only those that nobody has explained, if so asked. after is an operation's id. Payouts pause while there is one to explain."
-  outgoing(unexplained: Boolean, first: Int! = 20, after: String): [Outgoing!]! @allow(roles: [STAFF])
+  "Operations that took something from an account of the anchor's and that the books did not know; only those that nobody has explained, if so asked. Payouts pause while there is one to explain."
+  outgoing(unexplained: Boolean, first: Int! = 20, after: String, oldestFirst: Boolean! = false): OutgoingPage! @allow(roles: [STAFF])
 
   "Why nothing new is paid for now, oldest first; empty if payouts go on."
   pauses: [Pause!]! @allow(roles: [STAFF])
@@ -2408,8 +2525,8 @@ type Query {
   "The sums of the journal's accounts. What the anchor holds is positive; what it owes or has earned is negative. They add up to nothing for each asset."
   balances: [Balance!]! @allow(roles: [STAFF])
 
-  "The audit trail, newest first: of one transaction, of one subject (\"payment:ID\"), or all. after is an entry's id."
-  audit(transaction: ID, subject: String, first: Int! = 20, after: String): [AuditEntry!]! @allow(roles: [STAFF])
+  "The audit trail: of one transaction, of one subject (\"payment:ID\"), or all."
+  audit(transaction: ID, subject: String, first: Int! = 20, after: String, oldestFirst: Boolean! = false): AuditPage! @allow(roles: [STAFF])
 }
 
 type Mutation {
@@ -2781,7 +2898,36 @@ input TransactionFilter {
 
 type TransactionPage {
   nodes: [Transaction!]!
-  "Pass as after for the next page; null on the last."
+  endCursor: String
+}
+
+type PayoutPage {
+  nodes: [Payout!]!
+  endCursor: String
+}
+
+type BankPayoutPage {
+  nodes: [BankPayout!]!
+  endCursor: String
+}
+
+type PaymentPage {
+  nodes: [Payment!]!
+  endCursor: String
+}
+
+type BankLinePage {
+  nodes: [BankLine!]!
+  endCursor: String
+}
+
+type OutgoingPage {
+  nodes: [Outgoing!]!
+  endCursor: String
+}
+
+type AuditPage {
+  nodes: [AuditEntry!]!
   endCursor: String
 }
 
@@ -3089,6 +3235,16 @@ func (ec *executionContext) childFields_AuditEntry(ctx context.Context, field gr
 	return nil, fmt.Errorf("no field named %q was found under type AuditEntry", field.Name)
 }
 
+func (ec *executionContext) childFields_AuditPage(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_AuditPage_nodes(ctx, field)
+	case "endCursor":
+		return ec.fieldContext_AuditPage_endCursor(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AuditPage", field.Name)
+}
+
 func (ec *executionContext) childFields_Balance(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "account":
@@ -3137,6 +3293,16 @@ func (ec *executionContext) childFields_BankLine(ctx context.Context, field grap
 	return nil, fmt.Errorf("no field named %q was found under type BankLine", field.Name)
 }
 
+func (ec *executionContext) childFields_BankLinePage(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_BankLinePage_nodes(ctx, field)
+	case "endCursor":
+		return ec.fieldContext_BankLinePage_endCursor(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BankLinePage", field.Name)
+}
+
 func (ec *executionContext) childFields_BankPayout(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -3175,6 +3341,16 @@ func (ec *executionContext) childFields_BankPayout(ctx context.Context, field gr
 		return ec.fieldContext_BankPayout_actions(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type BankPayout", field.Name)
+}
+
+func (ec *executionContext) childFields_BankPayoutPage(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_BankPayoutPage_nodes(ctx, field)
+	case "endCursor":
+		return ec.fieldContext_BankPayoutPage_endCursor(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BankPayoutPage", field.Name)
 }
 
 func (ec *executionContext) childFields_Detail(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -3287,6 +3463,16 @@ func (ec *executionContext) childFields_Outgoing(ctx context.Context, field grap
 	return nil, fmt.Errorf("no field named %q was found under type Outgoing", field.Name)
 }
 
+func (ec *executionContext) childFields_OutgoingPage(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_OutgoingPage_nodes(ctx, field)
+	case "endCursor":
+		return ec.fieldContext_OutgoingPage_endCursor(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OutgoingPage", field.Name)
+}
+
 func (ec *executionContext) childFields_Pause(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "key":
@@ -3335,6 +3521,16 @@ func (ec *executionContext) childFields_Payment(ctx context.Context, field graph
 	return nil, fmt.Errorf("no field named %q was found under type Payment", field.Name)
 }
 
+func (ec *executionContext) childFields_PaymentPage(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_PaymentPage_nodes(ctx, field)
+	case "endCursor":
+		return ec.fieldContext_PaymentPage_endCursor(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PaymentPage", field.Name)
+}
+
 func (ec *executionContext) childFields_Payout(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -3373,6 +3569,16 @@ func (ec *executionContext) childFields_Payout(ctx context.Context, field graphq
 		return ec.fieldContext_Payout_actions(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Payout", field.Name)
+}
+
+func (ec *executionContext) childFields_PayoutPage(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_PayoutPage_nodes(ctx, field)
+	case "endCursor":
+		return ec.fieldContext_PayoutPage_endCursor(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PayoutPage", field.Name)
 }
 
 func (ec *executionContext) childFields_Posting(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4614,6 +4820,14 @@ func (ec *executionContext) field_Query_audit_args(ctx context.Context, rawArgs 
 		return nil, err
 	}
 	args["after"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "oldestFirst",
+		func(ctx context.Context, v any) (bool, error) {
+			return ec.unmarshalNBoolean2bool(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["oldestFirst"] = arg4
 	return args, nil
 }
 
@@ -4644,6 +4858,14 @@ func (ec *executionContext) field_Query_bankLines_args(ctx context.Context, rawA
 		return nil, err
 	}
 	args["after"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "oldestFirst",
+		func(ctx context.Context, v any) (bool, error) {
+			return ec.unmarshalNBoolean2bool(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["oldestFirst"] = arg3
 	return args, nil
 }
 
@@ -4658,22 +4880,38 @@ func (ec *executionContext) field_Query_bankPayouts_args(ctx context.Context, ra
 		return nil, err
 	}
 	args["state"] = arg0
-	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "undecided",
+		func(ctx context.Context, v any) (*bool, error) {
+			return ec.unmarshalOBoolean2ᚖbool(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["undecided"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "first",
 		func(ctx context.Context, v any) (int, error) {
 			return ec.unmarshalNInt2int(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["first"] = arg1
-	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+	args["first"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "after",
 		func(ctx context.Context, v any) (*string, error) {
 			return ec.unmarshalOString2ᚖstring(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["after"] = arg2
+	args["after"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "oldestFirst",
+		func(ctx context.Context, v any) (bool, error) {
+			return ec.unmarshalNBoolean2bool(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["oldestFirst"] = arg4
 	return args, nil
 }
 
@@ -4704,6 +4942,14 @@ func (ec *executionContext) field_Query_outgoing_args(ctx context.Context, rawAr
 		return nil, err
 	}
 	args["after"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "oldestFirst",
+		func(ctx context.Context, v any) (bool, error) {
+			return ec.unmarshalNBoolean2bool(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["oldestFirst"] = arg3
 	return args, nil
 }
 
@@ -4734,6 +4980,14 @@ func (ec *executionContext) field_Query_payments_args(ctx context.Context, rawAr
 		return nil, err
 	}
 	args["after"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "oldestFirst",
+		func(ctx context.Context, v any) (bool, error) {
+			return ec.unmarshalNBoolean2bool(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["oldestFirst"] = arg3
 	return args, nil
 }
 
@@ -4764,6 +5018,14 @@ func (ec *executionContext) field_Query_payouts_args(ctx context.Context, rawArg
 		return nil, err
 	}
 	args["after"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "oldestFirst",
+		func(ctx context.Context, v any) (bool, error) {
+			return ec.unmarshalNBoolean2bool(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["oldestFirst"] = arg3
 	return args, nil
 }
 
@@ -4830,6 +5092,14 @@ func (ec *executionContext) field_Query_transactions_args(ctx context.Context, r
 		return nil, err
 	}
 	args["after"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "oldestFirst",
+		func(ctx context.Context, v any) (bool, error) {
+			return ec.unmarshalNBoolean2bool(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["oldestFirst"] = arg3
 	return args, nil
 }
 
@@ -5227,6 +5497,61 @@ func (ec *executionContext) _AuditEntry_note(ctx context.Context, field graphql.
 }
 func (ec *executionContext) fieldContext_AuditEntry_note(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("AuditEntry", field, true, true, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _AuditPage_nodes(ctx context.Context, field graphql.CollectedField, obj *AuditPage) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AuditPage_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*store.AuditEntry) graphql.Marshaler {
+			return ec.marshalNAuditEntry2ᚕᚖwindlassᚋserverᚋstoreᚐAuditEntryᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AuditPage_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AuditPage",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AuditEntry(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AuditPage_endCursor(ctx context.Context, field graphql.CollectedField, obj *AuditPage) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AuditPage_endCursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EndCursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AuditPage_endCursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AuditPage", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
 func (ec *executionContext) _Balance_account(ctx context.Context, field graphql.CollectedField, obj *store.Balance) (ret graphql.Marshaler) {
@@ -5670,6 +5995,61 @@ func (ec *executionContext) fieldContext_BankLine_actions(_ context.Context, fie
 	return graphql.NewScalarFieldContext("BankLine", field, true, true, errors.New("field of type Action does not have child fields"))
 }
 
+func (ec *executionContext) _BankLinePage_nodes(ctx context.Context, field graphql.CollectedField, obj *BankLinePage) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BankLinePage_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*anchor.BankLine) graphql.Marshaler {
+			return ec.marshalNBankLine2ᚕᚖwindlassᚋserverᚋanchorᚐBankLineᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BankLinePage_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BankLinePage",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BankLine(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BankLinePage_endCursor(ctx context.Context, field graphql.CollectedField, obj *BankLinePage) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BankLinePage_endCursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EndCursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BankLinePage_endCursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BankLinePage", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _BankPayout_id(ctx context.Context, field graphql.CollectedField, obj *anchor.BankPayout) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -6077,6 +6457,61 @@ func (ec *executionContext) _BankPayout_actions(ctx context.Context, field graph
 }
 func (ec *executionContext) fieldContext_BankPayout_actions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("BankPayout", field, true, true, errors.New("field of type Action does not have child fields"))
+}
+
+func (ec *executionContext) _BankPayoutPage_nodes(ctx context.Context, field graphql.CollectedField, obj *BankPayoutPage) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BankPayoutPage_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*anchor.BankPayout) graphql.Marshaler {
+			return ec.marshalNBankPayout2ᚕᚖwindlassᚋserverᚋanchorᚐBankPayoutᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BankPayoutPage_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BankPayoutPage",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BankPayout(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BankPayoutPage_endCursor(ctx context.Context, field graphql.CollectedField, obj *BankPayoutPage) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BankPayoutPage_endCursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EndCursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BankPayoutPage_endCursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BankPayoutPage", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
 func (ec *executionContext) _Detail_name(ctx context.Context, field graphql.CollectedField, obj *Detail) (ret graphql.Marshaler) {
@@ -8518,6 +8953,61 @@ func (ec *executionContext) fieldContext_Outgoing_actions(_ context.Context, fie
 	return graphql.NewScalarFieldContext("Outgoing", field, true, true, errors.New("field of type Action does not have child fields"))
 }
 
+func (ec *executionContext) _OutgoingPage_nodes(ctx context.Context, field graphql.CollectedField, obj *OutgoingPage) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OutgoingPage_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*anchor.Outgoing) graphql.Marshaler {
+			return ec.marshalNOutgoing2ᚕᚖwindlassᚋserverᚋanchorᚐOutgoingᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OutgoingPage_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OutgoingPage",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Outgoing(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _OutgoingPage_endCursor(ctx context.Context, field graphql.CollectedField, obj *OutgoingPage) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OutgoingPage_endCursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EndCursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OutgoingPage_endCursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OutgoingPage", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _Pause_key(ctx context.Context, field graphql.CollectedField, obj *anchor.Pause) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -8950,6 +9440,61 @@ func (ec *executionContext) fieldContext_Payment_actions(_ context.Context, fiel
 	return graphql.NewScalarFieldContext("Payment", field, true, true, errors.New("field of type Action does not have child fields"))
 }
 
+func (ec *executionContext) _PaymentPage_nodes(ctx context.Context, field graphql.CollectedField, obj *PaymentPage) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PaymentPage_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*anchor.Payment) graphql.Marshaler {
+			return ec.marshalNPayment2ᚕᚖwindlassᚋserverᚋanchorᚐPaymentᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PaymentPage_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PaymentPage",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Payment(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _PaymentPage_endCursor(ctx context.Context, field graphql.CollectedField, obj *PaymentPage) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PaymentPage_endCursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EndCursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_PaymentPage_endCursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PaymentPage", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _Payout_id(ctx context.Context, field graphql.CollectedField, obj *anchor.Payout) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -9350,6 +9895,61 @@ func (ec *executionContext) fieldContext_Payout_actions(_ context.Context, field
 	return graphql.NewScalarFieldContext("Payout", field, true, true, errors.New("field of type Action does not have child fields"))
 }
 
+func (ec *executionContext) _PayoutPage_nodes(ctx context.Context, field graphql.CollectedField, obj *PayoutPage) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PayoutPage_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*anchor.Payout) graphql.Marshaler {
+			return ec.marshalNPayout2ᚕᚖwindlassᚋserverᚋanchorᚐPayoutᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PayoutPage_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PayoutPage",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Payout(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _PayoutPage_endCursor(ctx context.Context, field graphql.CollectedField, obj *PayoutPage) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PayoutPage_endCursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EndCursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_PayoutPage_endCursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PayoutPage", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _Posting_account(ctx context.Context, field graphql.CollectedField, obj *anchor.Posting) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -9640,7 +10240,7 @@ func (ec *executionContext) _Query_transactions(ctx context.Context, field graph
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().Transactions(ctx, fc.Args["filter"].(*TransactionFilter), fc.Args["first"].(int), fc.Args["after"].(*string))
+			return ec.Resolvers.Query().Transactions(ctx, fc.Args["filter"].(*TransactionFilter), fc.Args["first"].(int), fc.Args["after"].(*string), fc.Args["oldestFirst"].(bool))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -9702,7 +10302,7 @@ func (ec *executionContext) _Query_payouts(ctx context.Context, field graphql.Co
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().Payouts(ctx, fc.Args["state"].(*anchor.PayoutState), fc.Args["first"].(int), fc.Args["after"].(*string))
+			return ec.Resolvers.Query().Payouts(ctx, fc.Args["state"].(*anchor.PayoutState), fc.Args["first"].(int), fc.Args["after"].(*string), fc.Args["oldestFirst"].(bool))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -9710,11 +10310,11 @@ func (ec *executionContext) _Query_payouts(ctx context.Context, field graphql.Co
 			directive1 := func(ctx context.Context) (any, error) {
 				roles, err := ec.unmarshalNRole2ᚕwindlassᚋserverᚋsessionᚐRoleᚄ(ctx, []any{"STAFF"})
 				if err != nil {
-					var zeroVal []*anchor.Payout
+					var zeroVal *PayoutPage
 					return zeroVal, err
 				}
 				if ec.Directives.Allow == nil {
-					var zeroVal []*anchor.Payout
+					var zeroVal *PayoutPage
 					return zeroVal, errors.New("directive allow is not implemented")
 				}
 				return ec.Directives.Allow(ctx, nil, directive0, roles)
@@ -9723,8 +10323,8 @@ func (ec *executionContext) _Query_payouts(ctx context.Context, field graphql.Co
 			next = directive1
 			return next
 		},
-		func(ctx context.Context, selections ast.SelectionSet, v []*anchor.Payout) graphql.Marshaler {
-			return ec.marshalNPayout2ᚕᚖwindlassᚋserverᚋanchorᚐPayoutᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *PayoutPage) graphql.Marshaler {
+			return ec.marshalNPayoutPage2ᚖwindlassᚋgraphᚐPayoutPage(ctx, selections, v)
 		},
 		true,
 		true,
@@ -9737,7 +10337,7 @@ func (ec *executionContext) fieldContext_Query_payouts(ctx context.Context, fiel
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Payout(ctx, field)
+			return ec.childFields_PayoutPage(ctx, field)
 		},
 	}
 	defer func() {
@@ -9764,7 +10364,7 @@ func (ec *executionContext) _Query_bankPayouts(ctx context.Context, field graphq
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().BankPayouts(ctx, fc.Args["state"].(*anchor.BankPayoutState), fc.Args["first"].(int), fc.Args["after"].(*string))
+			return ec.Resolvers.Query().BankPayouts(ctx, fc.Args["state"].(*anchor.BankPayoutState), fc.Args["undecided"].(*bool), fc.Args["first"].(int), fc.Args["after"].(*string), fc.Args["oldestFirst"].(bool))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -9772,11 +10372,11 @@ func (ec *executionContext) _Query_bankPayouts(ctx context.Context, field graphq
 			directive1 := func(ctx context.Context) (any, error) {
 				roles, err := ec.unmarshalNRole2ᚕwindlassᚋserverᚋsessionᚐRoleᚄ(ctx, []any{"STAFF"})
 				if err != nil {
-					var zeroVal []*anchor.BankPayout
+					var zeroVal *BankPayoutPage
 					return zeroVal, err
 				}
 				if ec.Directives.Allow == nil {
-					var zeroVal []*anchor.BankPayout
+					var zeroVal *BankPayoutPage
 					return zeroVal, errors.New("directive allow is not implemented")
 				}
 				return ec.Directives.Allow(ctx, nil, directive0, roles)
@@ -9785,8 +10385,8 @@ func (ec *executionContext) _Query_bankPayouts(ctx context.Context, field graphq
 			next = directive1
 			return next
 		},
-		func(ctx context.Context, selections ast.SelectionSet, v []*anchor.BankPayout) graphql.Marshaler {
-			return ec.marshalNBankPayout2ᚕᚖwindlassᚋserverᚋanchorᚐBankPayoutᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *BankPayoutPage) graphql.Marshaler {
+			return ec.marshalNBankPayoutPage2ᚖwindlassᚋgraphᚐBankPayoutPage(ctx, selections, v)
 		},
 		true,
 		true,
@@ -9799,7 +10399,7 @@ func (ec *executionContext) fieldContext_Query_bankPayouts(ctx context.Context, 
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_BankPayout(ctx, field)
+			return ec.childFields_BankPayoutPage(ctx, field)
 		},
 	}
 	defer func() {
@@ -9826,7 +10426,7 @@ func (ec *executionContext) _Query_payments(ctx context.Context, field graphql.C
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().Payments(ctx, fc.Args["unmatched"].(*bool), fc.Args["first"].(int), fc.Args["after"].(*string))
+			return ec.Resolvers.Query().Payments(ctx, fc.Args["unmatched"].(*bool), fc.Args["first"].(int), fc.Args["after"].(*string), fc.Args["oldestFirst"].(bool))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -9834,11 +10434,11 @@ func (ec *executionContext) _Query_payments(ctx context.Context, field graphql.C
 			directive1 := func(ctx context.Context) (any, error) {
 				roles, err := ec.unmarshalNRole2ᚕwindlassᚋserverᚋsessionᚐRoleᚄ(ctx, []any{"STAFF"})
 				if err != nil {
-					var zeroVal []*anchor.Payment
+					var zeroVal *PaymentPage
 					return zeroVal, err
 				}
 				if ec.Directives.Allow == nil {
-					var zeroVal []*anchor.Payment
+					var zeroVal *PaymentPage
 					return zeroVal, errors.New("directive allow is not implemented")
 				}
 				return ec.Directives.Allow(ctx, nil, directive0, roles)
@@ -9847,8 +10447,8 @@ func (ec *executionContext) _Query_payments(ctx context.Context, field graphql.C
 			next = directive1
 			return next
 		},
-		func(ctx context.Context, selections ast.SelectionSet, v []*anchor.Payment) graphql.Marshaler {
-			return ec.marshalNPayment2ᚕᚖwindlassᚋserverᚋanchorᚐPaymentᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *PaymentPage) graphql.Marshaler {
+			return ec.marshalNPaymentPage2ᚖwindlassᚋgraphᚐPaymentPage(ctx, selections, v)
 		},
 		true,
 		true,
@@ -9861,7 +10461,7 @@ func (ec *executionContext) fieldContext_Query_payments(ctx context.Context, fie
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Payment(ctx, field)
+			return ec.childFields_PaymentPage(ctx, field)
 		},
 	}
 	defer func() {
@@ -9888,7 +10488,7 @@ func (ec *executionContext) _Query_bankLines(ctx context.Context, field graphql.
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().BankLines(ctx, fc.Args["unmatched"].(*bool), fc.Args["first"].(int), fc.Args["after"].(*string))
+			return ec.Resolvers.Query().BankLines(ctx, fc.Args["unmatched"].(*bool), fc.Args["first"].(int), fc.Args["after"].(*string), fc.Args["oldestFirst"].(bool))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -9896,11 +10496,11 @@ func (ec *executionContext) _Query_bankLines(ctx context.Context, field graphql.
 			directive1 := func(ctx context.Context) (any, error) {
 				roles, err := ec.unmarshalNRole2ᚕwindlassᚋserverᚋsessionᚐRoleᚄ(ctx, []any{"STAFF"})
 				if err != nil {
-					var zeroVal []*anchor.BankLine
+					var zeroVal *BankLinePage
 					return zeroVal, err
 				}
 				if ec.Directives.Allow == nil {
-					var zeroVal []*anchor.BankLine
+					var zeroVal *BankLinePage
 					return zeroVal, errors.New("directive allow is not implemented")
 				}
 				return ec.Directives.Allow(ctx, nil, directive0, roles)
@@ -9909,8 +10509,8 @@ func (ec *executionContext) _Query_bankLines(ctx context.Context, field graphql.
 			next = directive1
 			return next
 		},
-		func(ctx context.Context, selections ast.SelectionSet, v []*anchor.BankLine) graphql.Marshaler {
-			return ec.marshalNBankLine2ᚕᚖwindlassᚋserverᚋanchorᚐBankLineᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *BankLinePage) graphql.Marshaler {
+			return ec.marshalNBankLinePage2ᚖwindlassᚋgraphᚐBankLinePage(ctx, selections, v)
 		},
 		true,
 		true,
@@ -9923,7 +10523,7 @@ func (ec *executionContext) fieldContext_Query_bankLines(ctx context.Context, fi
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_BankLine(ctx, field)
+			return ec.childFields_BankLinePage(ctx, field)
 		},
 	}
 	defer func() {
@@ -9950,7 +10550,7 @@ func (ec *executionContext) _Query_outgoing(ctx context.Context, field graphql.C
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().Outgoing(ctx, fc.Args["unexplained"].(*bool), fc.Args["first"].(int), fc.Args["after"].(*string))
+			return ec.Resolvers.Query().Outgoing(ctx, fc.Args["unexplained"].(*bool), fc.Args["first"].(int), fc.Args["after"].(*string), fc.Args["oldestFirst"].(bool))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -9958,11 +10558,11 @@ func (ec *executionContext) _Query_outgoing(ctx context.Context, field graphql.C
 			directive1 := func(ctx context.Context) (any, error) {
 				roles, err := ec.unmarshalNRole2ᚕwindlassᚋserverᚋsessionᚐRoleᚄ(ctx, []any{"STAFF"})
 				if err != nil {
-					var zeroVal []*anchor.Outgoing
+					var zeroVal *OutgoingPage
 					return zeroVal, err
 				}
 				if ec.Directives.Allow == nil {
-					var zeroVal []*anchor.Outgoing
+					var zeroVal *OutgoingPage
 					return zeroVal, errors.New("directive allow is not implemented")
 				}
 				return ec.Directives.Allow(ctx, nil, directive0, roles)
@@ -9971,8 +10571,8 @@ func (ec *executionContext) _Query_outgoing(ctx context.Context, field graphql.C
 			next = directive1
 			return next
 		},
-		func(ctx context.Context, selections ast.SelectionSet, v []*anchor.Outgoing) graphql.Marshaler {
-			return ec.marshalNOutgoing2ᚕᚖwindlassᚋserverᚋanchorᚐOutgoingᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *OutgoingPage) graphql.Marshaler {
+			return ec.marshalNOutgoingPage2ᚖwindlassᚋgraphᚐOutgoingPage(ctx, selections, v)
 		},
 		true,
 		true,
@@ -9985,7 +10585,7 @@ func (ec *executionContext) fieldContext_Query_outgoing(ctx context.Context, fie
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Outgoing(ctx, field)
+			return ec.childFields_OutgoingPage(ctx, field)
 		},
 	}
 	defer func() {
@@ -10112,7 +10712,7 @@ func (ec *executionContext) _Query_audit(ctx context.Context, field graphql.Coll
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().Audit(ctx, fc.Args["transaction"].(*string), fc.Args["subject"].(*string), fc.Args["first"].(int), fc.Args["after"].(*string))
+			return ec.Resolvers.Query().Audit(ctx, fc.Args["transaction"].(*string), fc.Args["subject"].(*string), fc.Args["first"].(int), fc.Args["after"].(*string), fc.Args["oldestFirst"].(bool))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -10120,11 +10720,11 @@ func (ec *executionContext) _Query_audit(ctx context.Context, field graphql.Coll
 			directive1 := func(ctx context.Context) (any, error) {
 				roles, err := ec.unmarshalNRole2ᚕwindlassᚋserverᚋsessionᚐRoleᚄ(ctx, []any{"STAFF"})
 				if err != nil {
-					var zeroVal []*store.AuditEntry
+					var zeroVal *AuditPage
 					return zeroVal, err
 				}
 				if ec.Directives.Allow == nil {
-					var zeroVal []*store.AuditEntry
+					var zeroVal *AuditPage
 					return zeroVal, errors.New("directive allow is not implemented")
 				}
 				return ec.Directives.Allow(ctx, nil, directive0, roles)
@@ -10133,8 +10733,8 @@ func (ec *executionContext) _Query_audit(ctx context.Context, field graphql.Coll
 			next = directive1
 			return next
 		},
-		func(ctx context.Context, selections ast.SelectionSet, v []*store.AuditEntry) graphql.Marshaler {
-			return ec.marshalNAuditEntry2ᚕᚖwindlassᚋserverᚋstoreᚐAuditEntryᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *AuditPage) graphql.Marshaler {
+			return ec.marshalNAuditPage2ᚖwindlassᚋgraphᚐAuditPage(ctx, selections, v)
 		},
 		true,
 		true,
@@ -10147,7 +10747,7 @@ func (ec *executionContext) fieldContext_Query_audit(ctx context.Context, field 
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_AuditEntry(ctx, field)
+			return ec.childFields_AuditPage(ctx, field)
 		},
 	}
 	defer func() {
@@ -13744,6 +14344,49 @@ func (ec *executionContext) _AuditEntry(ctx context.Context, sel ast.SelectionSe
 	return out
 }
 
+var auditPageImplementors = []string{"AuditPage"}
+
+func (ec *executionContext) _AuditPage(ctx context.Context, sel ast.SelectionSet, obj *AuditPage) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, auditPageImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AuditPage")
+		case "nodes":
+			out.Values[i] = ec._AuditPage_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "endCursor":
+			out.Values[i] = ec._AuditPage_endCursor(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var balanceImplementors = []string{"Balance"}
 
 func (ec *executionContext) _Balance(ctx context.Context, sel ast.SelectionSet, obj *store.Balance) graphql.Marshaler {
@@ -14296,6 +14939,49 @@ func (ec *executionContext) _BankLine(ctx context.Context, sel ast.SelectionSet,
 	return out
 }
 
+var bankLinePageImplementors = []string{"BankLinePage"}
+
+func (ec *executionContext) _BankLinePage(ctx context.Context, sel ast.SelectionSet, obj *BankLinePage) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, bankLinePageImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("BankLinePage")
+		case "nodes":
+			out.Values[i] = ec._BankLinePage_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "endCursor":
+			out.Values[i] = ec._BankLinePage_endCursor(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var bankPayoutImplementors = []string{"BankPayout"}
 
 func (ec *executionContext) _BankPayout(ctx context.Context, sel ast.SelectionSet, obj *anchor.BankPayout) graphql.Marshaler {
@@ -14723,6 +15409,49 @@ func (ec *executionContext) _BankPayout(ctx context.Context, sel ast.SelectionSe
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var bankPayoutPageImplementors = []string{"BankPayoutPage"}
+
+func (ec *executionContext) _BankPayoutPage(ctx context.Context, sel ast.SelectionSet, obj *BankPayoutPage) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, bankPayoutPageImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("BankPayoutPage")
+		case "nodes":
+			out.Values[i] = ec._BankPayoutPage_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "endCursor":
+			out.Values[i] = ec._BankPayoutPage_endCursor(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -15731,6 +16460,49 @@ func (ec *executionContext) _Outgoing(ctx context.Context, sel ast.SelectionSet,
 	return out
 }
 
+var outgoingPageImplementors = []string{"OutgoingPage"}
+
+func (ec *executionContext) _OutgoingPage(ctx context.Context, sel ast.SelectionSet, obj *OutgoingPage) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, outgoingPageImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("OutgoingPage")
+		case "nodes":
+			out.Values[i] = ec._OutgoingPage_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "endCursor":
+			out.Values[i] = ec._OutgoingPage_endCursor(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var pauseImplementors = []string{"Pause"}
 
 func (ec *executionContext) _Pause(ctx context.Context, sel ast.SelectionSet, obj *anchor.Pause) graphql.Marshaler {
@@ -16130,6 +16902,49 @@ func (ec *executionContext) _Payment(ctx context.Context, sel ast.SelectionSet, 
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var paymentPageImplementors = []string{"PaymentPage"}
+
+func (ec *executionContext) _PaymentPage(ctx context.Context, sel ast.SelectionSet, obj *PaymentPage) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, paymentPageImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PaymentPage")
+		case "nodes":
+			out.Values[i] = ec._PaymentPage_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "endCursor":
+			out.Values[i] = ec._PaymentPage_endCursor(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -16578,6 +17393,49 @@ func (ec *executionContext) _Payout(ctx context.Context, sel ast.SelectionSet, o
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var payoutPageImplementors = []string{"PayoutPage"}
+
+func (ec *executionContext) _PayoutPage(ctx context.Context, sel ast.SelectionSet, obj *PayoutPage) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, payoutPageImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PayoutPage")
+		case "nodes":
+			out.Values[i] = ec._PayoutPage_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "endCursor":
+			out.Values[i] = ec._PayoutPage_endCursor(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -19605,6 +20463,16 @@ func (ec *executionContext) marshalNAuditEntry2ᚖwindlassᚋserverᚋstoreᚐAu
 	return ec._AuditEntry(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNAuditPage2ᚖwindlassᚋgraphᚐAuditPage(ctx context.Context, sel ast.SelectionSet, v *AuditPage) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._AuditPage(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNBalance2ᚕᚖwindlassᚋserverᚋstoreᚐBalanceᚄ(ctx context.Context, sel ast.SelectionSet, v []*store.Balance) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -19657,6 +20525,16 @@ func (ec *executionContext) marshalNBankLine2ᚖwindlassᚋserverᚋanchorᚐBan
 	return ec._BankLine(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNBankLinePage2ᚖwindlassᚋgraphᚐBankLinePage(ctx context.Context, sel ast.SelectionSet, v *BankLinePage) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._BankLinePage(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNBankPayout2ᚕᚖwindlassᚋserverᚋanchorᚐBankPayoutᚄ(ctx context.Context, sel ast.SelectionSet, v []*anchor.BankPayout) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -19681,6 +20559,16 @@ func (ec *executionContext) marshalNBankPayout2ᚖwindlassᚋserverᚋanchorᚐB
 		return graphql.Null
 	}
 	return ec._BankPayout(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNBankPayoutPage2ᚖwindlassᚋgraphᚐBankPayoutPage(ctx context.Context, sel ast.SelectionSet, v *BankPayoutPage) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._BankPayoutPage(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNBankPayoutState2windlassᚋserverᚋanchorᚐBankPayoutState(ctx context.Context, v any) (anchor.BankPayoutState, error) {
@@ -20047,6 +20935,16 @@ func (ec *executionContext) marshalNOutgoing2ᚖwindlassᚋserverᚋanchorᚐOut
 	return ec._Outgoing(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNOutgoingPage2ᚖwindlassᚋgraphᚐOutgoingPage(ctx context.Context, sel ast.SelectionSet, v *OutgoingPage) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._OutgoingPage(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNPause2ᚕᚖwindlassᚋserverᚋanchorᚐPauseᚄ(ctx context.Context, sel ast.SelectionSet, v []*anchor.Pause) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -20099,6 +20997,16 @@ func (ec *executionContext) marshalNPayment2ᚖwindlassᚋserverᚋanchorᚐPaym
 	return ec._Payment(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNPaymentPage2ᚖwindlassᚋgraphᚐPaymentPage(ctx context.Context, sel ast.SelectionSet, v *PaymentPage) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._PaymentPage(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNPayout2ᚕᚖwindlassᚋserverᚋanchorᚐPayoutᚄ(ctx context.Context, sel ast.SelectionSet, v []*anchor.Payout) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -20123,6 +21031,16 @@ func (ec *executionContext) marshalNPayout2ᚖwindlassᚋserverᚋanchorᚐPayou
 		return graphql.Null
 	}
 	return ec._Payout(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNPayoutPage2ᚖwindlassᚋgraphᚐPayoutPage(ctx context.Context, sel ast.SelectionSet, v *PayoutPage) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._PayoutPage(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNPayoutState2windlassᚋserverᚋanchorᚐPayoutState(ctx context.Context, v any) (anchor.PayoutState, error) {

@@ -152,13 +152,15 @@ func (writtenOut) MutateOperationContext(_ context.Context, op *graphql.Operatio
 func costs() ComplexityRoot {
 	rows := func(row, first int) int { return 1 + row*min(max(first, 1), maxPage) }
 	var c ComplexityRoot
-	c.Query.Transactions = func(row int, _ *TransactionFilter, first int, _ *string) int { return rows(row, first) }
-	c.Query.Payouts = func(row int, _ *anchor.PayoutState, first int, _ *string) int { return rows(row, first) }
-	c.Query.BankPayouts = func(row int, _ *anchor.BankPayoutState, first int, _ *string) int { return rows(row, first) }
-	c.Query.Payments = func(row int, _ *bool, first int, _ *string) int { return rows(row, first) }
-	c.Query.BankLines = func(row int, _ *bool, first int, _ *string) int { return rows(row, first) }
-	c.Query.Outgoing = func(row int, _ *bool, first int, _ *string) int { return rows(row, first) }
-	c.Query.Audit = func(row int, _, _ *string, first int, _ *string) int { return rows(row, first) }
+	c.Query.Transactions = func(row int, _ *TransactionFilter, first int, _ *string, _ bool) int { return rows(row, first) }
+	c.Query.Payouts = func(row int, _ *anchor.PayoutState, first int, _ *string, _ bool) int { return rows(row, first) }
+	c.Query.BankPayouts = func(row int, _ *anchor.BankPayoutState, _ *bool, first int, _ *string, _ bool) int {
+		return rows(row, first)
+	}
+	c.Query.Payments = func(row int, _ *bool, first int, _ *string, _ bool) int { return rows(row, first) }
+	c.Query.BankLines = func(row int, _ *bool, first int, _ *string, _ bool) int { return rows(row, first) }
+	c.Query.Outgoing = func(row int, _ *bool, first int, _ *string, _ bool) int { return rows(row, first) }
+	c.Query.Audit = func(row int, _, _ *string, first int, _ *string, _ bool) int { return rows(row, first) }
 	return c
 }
 

@@ -3,7 +3,6 @@ package graph
 import (
 	"context"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -17,23 +16,25 @@ import (
 // maxPage is how many rows a list answers at the most.
 const maxPage = 100
 
-func page(first int, after *string) (limit int, before string, err error) {
+func page(first int, after *string, oldestFirst bool) (store.Page, error) {
 	if first < 1 || first > maxPage {
-		return 0, "", &anchor.Error{Kind: anchor.Invalid, Field: "first", Message: "first must be between 1 and 100"}
+		return store.Page{}, &anchor.Error{Kind: anchor.Invalid, Code: "first_malformed", Field: "first", Message: "first must be between 1 and 100"}
 	}
-	if after != nil {
-		before = *after
-	}
-	return first, before, nil
+	return store.Page{Oldest: oldestFirst, After: orNone(after), Limit: first}, nil
 }
 
-// Transactions lists transactions, newest first.
-func (q query) Transactions(ctx context.Context, f *TransactionFilter, first int, after *string) (*TransactionPage, error) {
-	limit, before, err := page(first, after)
+// paged is what a list answers.
+func paged[T any](all []T, end string, err error) (Page[T], error) {
+	return Page[T]{all, filled(end)}, err
+}
+
+// Transactions lists transactions.
+func (q query) Transactions(ctx context.Context, f *TransactionFilter, first int, after *string, oldestFirst bool) (*TransactionPage, error) {
+	part, err := page(first, after, oldestFirst)
 	if err != nil {
 		return nil, err
 	}
-	s := store.Search{Before: before, Limit: limit + 1} // one more tells whether there are more
+	s := store.Search{Page: part}
 	if f != nil {
 		s.Statuses = f.Status
 		if f.Kind != nil {
@@ -43,16 +44,8 @@ func (q query) Transactions(ctx context.Context, f *TransactionFilter, first int
 			s.Text = sought(*f.Search)
 		}
 	}
-	all, err := q.Store.Search(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-	p := &TransactionPage{Nodes: all}
-	if len(all) > limit {
-		p.Nodes = all[:limit]
-		p.EndCursor = new(all[limit-1].ID)
-	}
-	return p, nil
+	all, err := paged(q.Store.Search(ctx, s))
+	return &TransactionPage{all}, err
 }
 
 var hexadecimal = regexp.MustCompile(`^[0-9a-fA-F-]+$`)
@@ -70,55 +63,53 @@ func sought(text string) string {
 }
 
 // Payouts lists payments that leave on the ledger.
-func (q query) Payouts(ctx context.Context, state *anchor.PayoutState, first int, after *string) ([]*anchor.Payout, error) {
-	limit, before, err := page(first, after)
-	switch {
-	case err != nil:
+func (q query) Payouts(ctx context.Context, state *anchor.PayoutState, first int, after *string, oldestFirst bool) (*PayoutPage, error) {
+	part, err := page(first, after, oldestFirst)
+	if err != nil {
 		return nil, err
-	case state == nil:
-		return q.Store.Payouts(ctx, before, limit)
 	}
-	return q.Store.PayoutsIn(ctx, *state, before, limit)
+	all, err := paged(q.Store.Payouts(ctx, orNone(state), part))
+	return &PayoutPage{all}, err
 }
 
 // BankPayouts lists orders to the bank.
-func (q query) BankPayouts(ctx context.Context, state *anchor.BankPayoutState, first int, after *string) ([]*anchor.BankPayout, error) {
-	limit, before, err := page(first, after)
+func (q query) BankPayouts(ctx context.Context, state *anchor.BankPayoutState, undecided *bool, first int, after *string, oldestFirst bool) (*BankPayoutPage, error) {
+	part, err := page(first, after, oldestFirst)
 	if err != nil {
 		return nil, err
 	}
-	var in anchor.BankPayoutState
-	if state != nil {
-		in = *state
-	}
-	return q.Store.BankPayouts(ctx, in, before, limit)
+	all, err := paged(q.Store.BankPayouts(ctx, orNone(state), orNone(undecided), part))
+	return &BankPayoutPage{all}, err
 }
 
 // Payments lists payments that arrived on the ledger.
-func (q query) Payments(ctx context.Context, unmatched *bool, first int, after *string) ([]*anchor.Payment, error) {
-	limit, before, err := page(first, after)
+func (q query) Payments(ctx context.Context, unmatched *bool, first int, after *string, oldestFirst bool) (*PaymentPage, error) {
+	part, err := page(first, after, oldestFirst)
 	if err != nil {
 		return nil, err
 	}
-	return q.Store.Payments(ctx, unmatched != nil && *unmatched, before, limit)
+	all, err := paged(q.Store.Payments(ctx, orNone(unmatched), part))
+	return &PaymentPage{all}, err
 }
 
 // BankLines lists credits of the bank's statement.
-func (q query) BankLines(ctx context.Context, unmatched *bool, first int, after *string) ([]*anchor.BankLine, error) {
-	limit, before, err := page(first, after)
+func (q query) BankLines(ctx context.Context, unmatched *bool, first int, after *string, oldestFirst bool) (*BankLinePage, error) {
+	part, err := page(first, after, oldestFirst)
 	if err != nil {
 		return nil, err
 	}
-	return q.Store.BankLines(ctx, unmatched != nil && *unmatched, before, limit)
+	all, err := paged(q.Store.BankLines(ctx, orNone(unmatched), part))
+	return &BankLinePage{all}, err
 }
 
 // Outgoing lists operations that the books did not know.
-func (q query) Outgoing(ctx context.Context, unexplained *bool, first int, after *string) ([]*anchor.Outgoing, error) {
-	limit, before, err := page(first, after)
+func (q query) Outgoing(ctx context.Context, unexplained *bool, first int, after *string, oldestFirst bool) (*OutgoingPage, error) {
+	part, err := page(first, after, oldestFirst)
 	if err != nil {
 		return nil, err
 	}
-	return q.Store.Outgoing(ctx, unexplained != nil && *unexplained, before, limit)
+	all, err := paged(q.Store.Outgoing(ctx, orNone(unexplained), part))
+	return &OutgoingPage{all}, err
 }
 
 // Pauses lists the pauses.
@@ -134,20 +125,21 @@ func (q query) Balances(ctx context.Context) ([]*store.Balance, error) {
 }
 
 // Audit lists the audit trail.
-func (q query) Audit(ctx context.Context, transaction, subject *string, first int, after *string) ([]*store.AuditEntry, error) {
-	limit, before, err := page(first, after)
+func (q query) Audit(ctx context.Context, transaction, subject *string, first int, after *string, oldestFirst bool) (*AuditPage, error) {
+	part, err := page(first, after, oldestFirst)
 	if err != nil {
 		return nil, err
 	}
-	return q.Store.Audit(ctx, store.Trail{Transaction: textOf(transaction), Subject: textOf(subject), Before: before, Limit: limit})
+	all, err := paged(q.Store.Audit(ctx, store.Trail{Transaction: orNone(transaction), Subject: orNone(subject), Page: part}))
+	return &AuditPage{all}, err
 }
 
-// textOf is an argument's text, "" if there is none.
-func textOf(s *string) string {
-	if s == nil {
-		return ""
+// orNone is an argument, its zero value if there is none.
+func orNone[T any](v *T) (none T) {
+	if v == nil {
+		return none
 	}
-	return *s
+	return *v
 }
 
 // What only staff see of a transaction.
@@ -206,8 +198,7 @@ func (r staffView) Journal(ctx context.Context, v *StaffView) ([]*store.JournalE
 }
 
 func (r staffView) Audit(ctx context.Context, v *StaffView) ([]*store.AuditEntry, error) {
-	all, err := r.Store.Audit(ctx, store.Trail{Transaction: v.of.ID})
-	slices.Reverse(all)
+	all, _, err := r.Store.Audit(ctx, store.Trail{Transaction: v.of.ID, Page: store.Page{Oldest: true}})
 	return all, err
 }
 

@@ -13,8 +13,8 @@ import (
 	"windlass/server/store"
 )
 
-const stray = `{ payments(unmatched: true) { id from asset { code } amount memo reason transaction policyAt actions }
-	bankLines(unmatched: true) { id asset { code } amount reference payerName payerAccount reason transaction policyAt actions } }`
+const stray = `{ payments(unmatched: true) { nodes { id from asset { code } amount memo reason transaction policyAt actions } }
+	bankLines(unmatched: true) { nodes { id asset { code } amount reference payerName payerAccount reason transaction policyAt actions } } }`
 
 // TestStrayMoney: staff find money that nobody knows the owner of, send it back
 // or give it to whom it belongs, and what is decided stays decided.
@@ -35,16 +35,16 @@ func TestStrayMoney(t *testing.T) {
 
 	seen := staff.do(stray, nil)
 	for path, want := range map[string]string{
-		"payments.0.id": short, "payments.0.transaction": agreedOut.ID, "payments.0.reason": "short", "payments.1.id": unread, "payments.1.asset": "", "payments.1.actions": "[]",
-		"payments.2.asset.code": "XLM", "payments.4.actions": "[assignPayment]", "bankLines.0.actions": "[assignBankLine]", "payments.3.id": wanted, "payments.3.from": account, "payments.3.memo": "hello", "payments.3.actions": "[assignPayment refundPayment]",
-		"payments.3.policyAt": "", "bankLines.1.id": line, "bankLines.1.reference": "rent", "bankLines.1.payerName": "Bo", "bankLines.1.payerAccount": "555",
-		"bankLines.1.actions": "[assignBankLine refundBankLine]", "bankLines.0.payerName": "", "bankLines.1.asset.code": "USD",
+		"payments.nodes.0.id": short, "payments.nodes.0.transaction": agreedOut.ID, "payments.nodes.0.reason": "short", "payments.nodes.1.id": unread, "payments.nodes.1.asset": "", "payments.nodes.1.actions": "[]",
+		"payments.nodes.2.asset.code": "XLM", "payments.nodes.4.actions": "[assignPayment]", "bankLines.nodes.0.actions": "[assignBankLine]", "payments.nodes.3.id": wanted, "payments.nodes.3.from": account, "payments.nodes.3.memo": "hello", "payments.nodes.3.actions": "[assignPayment refundPayment]",
+		"payments.nodes.3.policyAt": "", "bankLines.nodes.1.id": line, "bankLines.nodes.1.reference": "rent", "bankLines.nodes.1.payerName": "Bo", "bankLines.nodes.1.payerAccount": "555",
+		"bankLines.nodes.1.actions": "[assignBankLine refundBankLine]", "bankLines.nodes.0.payerName": "", "bankLines.nodes.1.asset.code": "USD",
 	} {
 		if got := seen.str(path); got != want {
 			t.Errorf("%s is %q, want %q", path, got, want)
 		}
 	}
-	if seen.str("payments.0.policyAt") == "" || seen.str("bankLines.1.policyAt") == "" || seen.str("bankLines.0.policyAt") != "" {
+	if seen.str("payments.nodes.0.policyAt") == "" || seen.str("bankLines.nodes.1.policyAt") == "" || seen.str("bankLines.nodes.0.policyAt") != "" {
 		t.Error("nobody knows when the policy decides")
 	}
 
@@ -89,11 +89,11 @@ func TestStrayMoney(t *testing.T) {
 			}
 		}
 	}
-	back := staff.do(`query($id: String!) { payments { id state refund { amount fee payment transaction } }
-		audit(subject: $id) { actor event subject transaction note } }`, map[string]any{"id": "payment:" + otherAsset})
+	back := staff.do(`query($id: String!) { payments { nodes { id state refund { amount fee payment transaction } } }
+		audit(subject: $id) { nodes { actor event subject transaction note } } }`, map[string]any{"id": "payment:" + otherAsset})
 	for path, want := range map[string]string{
-		"payments.2.id": otherAsset, "payments.2.refund.amount": "98.5", "payments.2.refund.fee": "1.5", "payments.2.refund.payment": otherAsset, "payments.2.refund.transaction": "",
-		"audit.0.actor": "staff:kim", "audit.0.event": "refundPayment", "audit.0.transaction": "", "audit.1": "",
+		"payments.nodes.2.id": otherAsset, "payments.nodes.2.refund.amount": "98.5", "payments.nodes.2.refund.fee": "1.5", "payments.nodes.2.refund.payment": otherAsset, "payments.nodes.2.refund.transaction": "",
+		"audit.nodes.0.actor": "staff:kim", "audit.nodes.0.event": "refundPayment", "audit.nodes.0.transaction": "", "audit.nodes.1": "",
 	} {
 		if got := back.str(path); got != want {
 			t.Errorf("%s is %q, want %q", path, got, want)
@@ -174,8 +174,8 @@ func TestPauses(t *testing.T) {
 	payouts, err := w.books.PayoutsOf(t.Context(), anchor.CauseTransaction, tr.ID)
 	must(t, err)
 	pauses("staff", "outgoing")
-	seen := staff.do(`{ outgoing(unexplained: true) { id account destination amount asset { code } hash explained actions } pauses { key } }`, nil)
-	if seen.str("outgoing.0.id") != paid || seen.str("outgoing.2.amount") != "5" || seen.str("outgoing.0.actions") != "[explainOutgoing]" || seen.str("outgoing.0.explained") != "" {
+	seen := staff.do(`{ outgoing(unexplained: true) { nodes { id account destination amount asset { code } hash explained actions } } pauses { key } }`, nil)
+	if seen.str("outgoing.nodes.0.id") != paid || seen.str("outgoing.nodes.2.amount") != "5" || seen.str("outgoing.nodes.0.actions") != "[explainOutgoing]" || seen.str("outgoing.nodes.0.explained") != "" {
 		t.Error(seen)
 	}
 	press("resumePayouts", "CONFLICT unexplained pause", map[string]any{"pause": "outgoing"})
@@ -200,13 +200,13 @@ func TestPauses(t *testing.T) {
 	pauses()
 
 	// Each act stands once, and so does what follows from one.
-	trail := staff.do(`query($operation: String!) { audit(first: 100) { actor event subject note } operation: audit(subject: $operation) { event }
-		staff: audit(subject: "pause:staff") { event } outgoing: audit(subject: "pause:outgoing") { event actor } }`, map[string]any{"operation": "operation:" + stolen})
+	trail := staff.do(`query($operation: String!) { audit(first: 100) { nodes { actor event subject note } } operation: audit(subject: $operation) { nodes { event } }
+		staff: audit(subject: "pause:staff") { nodes { event } } outgoing: audit(subject: "pause:outgoing") { nodes { event actor } } }`, map[string]any{"operation": "operation:" + stolen})
 	for subject, want := range map[string]string{
 		"operation": "[map[event:explainOutgoing]]", "staff": "[map[event:resumePayouts] map[event:pausePayouts] map[event:pausePayouts]]",
 		"outgoing": "[map[actor:staff:kim event:resumed] map[actor:ledger event:paused]]",
 	} {
-		if got := trail.str(subject); got != want {
+		if got := trail.str(subject + ".nodes"); got != want {
 			t.Errorf("%s: %s, want %s", subject, got, want)
 		}
 	}
@@ -228,8 +228,8 @@ func TestStaffOnly(t *testing.T) {
 	before := len(w.trail(tr.ID))
 	everything := map[string]any{"transaction": tr.ID, "payment": w.strayPayment(), "line": w.strayLine(), "operation": "1", "as": "own",
 		"order": "x", "payout": "x", "bankId": "b", "amount": "1", "at": time.Now()}
-	queries := []string{`{ payouts(state: parked) { id } }`, `{ bankPayouts { id } }`, `{ bankLines { id } }`, `{ balances { amount } }`, `{ audit { id } }`,
-		`{ pauses { key } }`, `{ outgoing { id } }`}
+	queries := []string{`{ payouts(state: parked) { nodes { id } } }`, `{ bankPayouts { nodes { id } } }`, `{ bankLines { nodes { id } } }`, `{ balances { amount } }`, `{ audit { nodes { id } } }`,
+		`{ pauses { key } }`, `{ outgoing { nodes { id } } }`}
 	for _, query := range mutations {
 		queries = append(queries, whole(query))
 	}
@@ -242,7 +242,7 @@ func TestStaffOnly(t *testing.T) {
 			}
 		}
 		// A session of staff is worth nothing to the public listener.
-		body := strings.NewReader(`{"query":"{ audit { id } }"}`)
+		body := strings.NewReader(`{"query":"{ audit { nodes { id } } }"}`)
 		resp := caller{w: w, role: "STAFF"}.send("POST", w.public, "application/json", "", body)
 		must(t, resp.Body.Close())
 		if resp.StatusCode != 403 {

@@ -7,6 +7,7 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 
 	"windlass/server/anchor"
+	"windlass/server/store"
 )
 
 // Fee is what a transaction costs.
@@ -66,11 +67,29 @@ type TransactionFilter struct {
 	Search *string
 }
 
-// TransactionPage is a part of a list.
-type TransactionPage struct {
-	Nodes     []*anchor.Transaction
+// Page is a part of a list.
+type Page[T any] struct {
+	Nodes     []T
 	EndCursor *string
 }
+
+// The pages, by the names that the schema has for them.
+type (
+	// TransactionPage is a page of transactions.
+	TransactionPage struct{ Page[*anchor.Transaction] }
+	// PayoutPage is a page of payments that leave on the ledger.
+	PayoutPage struct{ Page[*anchor.Payout] }
+	// BankPayoutPage is a page of orders to the bank.
+	BankPayoutPage struct{ Page[*anchor.BankPayout] }
+	// PaymentPage is a page of payments that arrived on the ledger.
+	PaymentPage struct{ Page[*anchor.Payment] }
+	// BankLinePage is a page of the bank's statement.
+	BankLinePage struct{ Page[*anchor.BankLine] }
+	// OutgoingPage is a page of operations that the books did not know.
+	OutgoingPage struct{ Page[*anchor.Outgoing] }
+	// AuditPage is a page of the audit trail.
+	AuditPage struct{ Page[*store.AuditEntry] }
+)
 
 // MarshalAmount writes the shortest exact decimal, as text.
 func MarshalAmount(a anchor.Amount) graphql.Marshaler {

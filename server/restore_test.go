@@ -138,7 +138,7 @@ func (h *house) unexplained(n int) (all []*anchor.Outgoing) {
 	h.t.Helper()
 	rig.Until(h.t, fmt.Sprintf("%d operations are unexplained", n), func() (ok bool) {
 		var err error
-		all, err = h.app.books.Outgoing(h.t.Context(), true, "", 1000)
+		all, _, err = h.app.books.Outgoing(h.t.Context(), true, store.Page{Limit: 1000})
 		rig.Must(h.t, err)
 		return len(all) == n
 	})

@@ -33,7 +33,7 @@ func (c *clerk) work() {
 
 // seen is what waits for a person.
 type seen struct {
-	Payments, BankLines []struct{ ID string }
+	Payments, BankLines struct{ Nodes []struct{ ID string } }
 	Transactions        struct {
 		Nodes []struct {
 			ID, Kind string
@@ -53,16 +53,16 @@ func (c *clerk) clear() {
 		}
 	}
 	var s seen
-	err := c.graphql(`{ payments(unmatched: true, first: 100) { id } bankLines(unmatched: true, first: 100) { id }
+	err := c.graphql(`{ payments(unmatched: true, first: 100) { nodes { id } } bankLines(unmatched: true, first: 100) { nodes { id } }
 		transactions(filter: {status: [on_hold, too_large, too_small]}, first: 100) { nodes { id kind staff { actions } } } }`, nil, &s)
 	if err != nil {
 		c.note("staff cannot look: %v", err)
 		return
 	}
-	for _, p := range s.Payments {
+	for _, p := range s.Payments.Nodes {
 		c.ask("refundPayment", `payment: $id, fee: "0"`, p.ID)
 	}
-	for _, b := range s.BankLines {
+	for _, b := range s.BankLines.Nodes {
 		c.ask("refundBankLine", `line: $id, fee: "0"`, b.ID)
 	}
 	for _, t := range s.Transactions.Nodes {

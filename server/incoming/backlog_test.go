@@ -86,7 +86,7 @@ func TestBacklog(t *testing.T) {
 	took := time.Since(began)
 	t.Logf("backlog: %d payments caught up with in %.1f s, %.0f a second, with three crashes", n, took.Seconds(), float64(n)/took.Seconds())
 
-	rows, err := w.books.Payments(t.Context(), false, "", 2*n)
+	rows, _, err := w.books.Payments(t.Context(), false, store.Page{Limit: 2 * n})
 	must(t, err)
 	slices.Reverse(rows)
 	rows = slices.DeleteFunc(rows, func(p *anchor.Payment) bool { return number(t, p.ID) < number(t, paid[0].ID) })

@@ -167,7 +167,7 @@ func TestWhatIsBesidePayments(t *testing.T) {
 			t.Errorf("%s moved by %s, not %s", account, got, want)
 		}
 	}
-	out, err := w.books.Outgoing(t.Context(), true, "", 10)
+	out, _, err := w.books.Outgoing(t.Context(), true, store.Page{Limit: 10})
 	must(t, err)
 	if len(out) != 2 || out[1].Amount != 5*anchor.One || out[1].Destination != them || out[0].Amount != 12*anchor.One {
 		t.Errorf("what left without us is %+v", out)

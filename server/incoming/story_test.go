@@ -281,7 +281,7 @@ func TestAPoisonThatLeftUsPausesPayouts(t *testing.T) {
 	w.pay("100", memo)
 	w.follow()
 	w.untilStatus(anchor.PendingAnchor, good)
-	out, err := w.books.Outgoing(t.Context(), true, "", 10)
+	out, _, err := w.books.Outgoing(t.Context(), true, store.Page{Limit: 10})
 	must(t, err)
 	if len(out) != 1 || out[0].Hash != hash || out[0].Destination != w.customer.Address() || out[0].Amount != 0 {
 		t.Errorf("what left us is %+v", out)

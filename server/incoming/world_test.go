@@ -209,7 +209,7 @@ func (w *world) untilStatus(status anchor.Status, ids ...string) {
 // payments are the rows, oldest first.
 func (w *world) payments() []*anchor.Payment {
 	w.t.Helper()
-	all, err := w.books.Payments(w.t.Context(), false, "", 10_000)
+	all, _, err := w.books.Payments(w.t.Context(), false, store.Page{Limit: 10_000})
 	must(w.t, err)
 	for i, j := 0, len(all)-1; i < j; i, j = i+1, j-1 {
 		all[i], all[j] = all[j], all[i]

@@ -237,7 +237,7 @@ func TestLumensGoBackToAnAccountThatIsGone(t *testing.T) {
 // open are the intents that are neither paid nor cancelled.
 func (w *world) open() (all []*anchor.Payout) {
 	w.t.Helper()
-	every, err := w.books.Payouts(w.t.Context(), "", 1000)
+	every, _, err := w.books.Payouts(w.t.Context(), "", store.Page{Limit: 1000})
 	must(w.t, err)
 	for _, p := range every {
 		if p.State != anchor.PayoutPaid && p.State != anchor.PayoutCancelled {

@@ -261,7 +261,7 @@ func (w *world) engine(change ...func(*payout.Config)) (e *payout.Engine, stop f
 func (w *world) untilStatus(status anchor.Status, ids ...string) {
 	w.t.Helper()
 	w.until(fmt.Sprintf("%d transactions are %s", len(ids), status), func() bool {
-		all, err := w.books.Search(w.t.Context(), store.Search{Statuses: []anchor.Status{status}})
+		all, _, err := w.books.Search(w.t.Context(), store.Search{Statuses: []anchor.Status{status}})
 		must(w.t, err)
 		found := map[string]bool{}
 		for _, a := range all {

@@ -37,7 +37,7 @@ func (w *world) lines(n int) []*anchor.BankLine {
 	look := time.NewTicker(5 * time.Millisecond) // a line that is for nobody wakes nobody
 	defer look.Stop()
 	for {
-		all, err := w.books.BankLines(w.t.Context(), false, "", 100)
+		all, _, err := w.books.BankLines(w.t.Context(), false, store.Page{Limit: 100})
 		must(w.t, err)
 		if len(all) >= n {
 			return all

@@ -63,7 +63,7 @@ func TestPoliciesAtTheBank(t *testing.T) {
 			w.payFrom("000123456789", c.amount, c.reference)
 			w.start(w.bank)
 			w.eventually("the line", func() bool {
-				all, err := w.books.BankLines(t.Context(), false, "", 1)
+				all, _, err := w.books.BankLines(t.Context(), false, store.Page{Limit: 1})
 				must(t, err)
 				return len(all) == 1 && all[0].State == c.line
 			})
@@ -88,7 +88,7 @@ func TestRefundsOfAPayer(t *testing.T) {
 	w.policies = refunds(anchor.UnknownReference)
 	w.start(w.bank)
 	back := func() (n int) {
-		all, err := w.books.BankLines(t.Context(), false, "", 100)
+		all, _, err := w.books.BankLines(t.Context(), false, store.Page{Limit: 100})
 		must(t, err)
 		for _, l := range all {
 			if l.State == anchor.GoneBack {

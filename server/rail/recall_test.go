@@ -151,7 +151,7 @@ func TestUnknownReturn(t *testing.T) {
 		}}
 		stop := w.start(changed)
 		w.eventually(name, func() bool {
-			all, err := w.books.BankLines(t.Context(), false, "", 1)
+			all, _, err := w.books.BankLines(t.Context(), false, store.Page{Limit: 1})
 			must(t, err)
 			return len(all) > 0 && all[0].Reference == name
 		})

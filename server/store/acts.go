@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"math"
 	"slices"
 	"strconv"
 	"time"
@@ -103,48 +102,36 @@ type AuditEntry struct {
 	Note     string
 }
 
+const auditColumns = `id, at, actor, event, transaction_id, subject, from_status, to_status`
+
+func scanAudit(r scanner, _ *Keys) (*AuditEntry, error) {
+	var e AuditEntry
+	var at int64
+	err := r.Scan(&e.ID, &at, &e.Actor, &e.Event, &e.Transaction, &e.Subject, &e.From, &e.To)
+	e.At = instant(at)
+	return &e, err
+}
+
 // Trail narrows down the audit trail; zero values do not.
 type Trail struct {
 	Transaction, Subject string
-	Before               string // an entry's id; only older ones
-	Limit                int    // 0 means no limit
+	Page
 }
 
-// Audit lists the audit trail, newest first.
-func (s *Store) Audit(ctx context.Context, q Trail) ([]*AuditEntry, error) {
-	before, limit := int64(math.MaxInt64), int64(math.MaxInt64)
-	if q.Before != "" {
-		n, err := strconv.ParseInt(q.Before, 10, 64)
-		if err != nil {
-			return nil, &anchor.Error{Kind: anchor.Invalid, Field: "after", Message: "after must be an entry's id"}
-		}
-		before = n
+// Audit lists the audit trail.
+func (s *Store) Audit(ctx context.Context, q Trail) (all []*AuditEntry, end string, err error) {
+	var w where
+	if q.Transaction != "" {
+		w.add(`transaction_id = ?`, q.Transaction)
 	}
-	if q.Limit > 0 {
-		limit = int64(q.Limit)
-	}
-	where, args := `id < $1`, []any{before}
-	switch {
-	case q.Transaction != "" && q.Subject != "":
-		where, args = `transaction_id = $1 AND subject = $2 AND id < $3`, []any{q.Transaction, q.Subject, before}
-	case q.Transaction != "":
-		where, args = `transaction_id = $1 AND id < $2`, []any{q.Transaction, before}
-	case q.Subject != "":
-		where, args = `subject = $1 AND subject <> '' AND id < $2`, []any{q.Subject, before}
+	if q.Subject != "" {
+		w.add(`subject = ? AND subject <> ''`, q.Subject)
 	}
 	src := s.reader(ctx)
-	all, err := list(src, func(r scanner, _ *Keys) (*AuditEntry, error) {
-		var e AuditEntry
-		var at int64
-		err := r.Scan(&e.ID, &at, &e.Actor, &e.Event, &e.Transaction, &e.Subject, &e.From, &e.To)
-		e.At = instant(at)
-		return &e, err
-	}, `SELECT id, at, actor, event, transaction_id, subject, from_status, to_status FROM audit WHERE `+where+
-		` ORDER BY id DESC LIMIT $`+strconv.Itoa(len(args)+1), append(args, limit)...)
-	if err != nil {
-		return nil, err
+	if all, end, err = auditList.page(src, w, q.Page); err != nil {
+		return nil, "", err
 	}
-	return all, withNotes(src, all)
+	return all, end, withNotes(src, all)
 }
 
 // notesAtOnce bounds one statement's parameters.

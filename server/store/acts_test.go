@@ -2,12 +2,14 @@ package store_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"windlass/server/anchor"
 	"windlass/server/store"
@@ -68,7 +70,7 @@ func TestActs(t *testing.T) {
 		t.Errorf("%d keys", n)
 	}
 	for _, q := range []store.Trail{{Transaction: id}, {Transaction: id, Subject: "payment:9"}, {Subject: "payment:9"}, {}} {
-		all, err := b.Audit(t.Context(), q)
+		all, _, err := b.Audit(t.Context(), q)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -82,16 +84,14 @@ func TestActs(t *testing.T) {
 	if err != nil || slices.ContainsFunc(steps, func(e store.TimelineEntry) bool { return e.To == "" }) || len(steps) < 3 {
 		t.Errorf("the timeline is %+v, %v", steps, err)
 	}
-	all, err := b.Audit(t.Context(), store.Trail{})
+	all, _, err := b.Audit(t.Context(), store.Trail{})
 	if err != nil || len(all) != len(steps)+2 {
 		t.Fatalf("%d entries, %v", len(all), err)
 	}
-	first, err := b.Audit(t.Context(), store.Trail{Before: "2", Limit: 5})
-	if err != nil || len(first) != 1 || first[0].Event != "started" || first[0].To != anchor.Incomplete {
+	first, end, err := b.Audit(t.Context(), store.Trail{Page: store.Page{Oldest: true, Limit: 1}})
+	if err != nil || len(first) != 1 || end == "" || first[0].Event != "started" || first[0].To != anchor.Incomplete {
 		t.Errorf("%+v, %v", first, err)
 	}
-	_, err = b.Audit(t.Context(), store.Trail{Before: "x"})
-	kindIs(t, err, anchor.Invalid, "")
 
 	// What people wrote, and what they wished, cannot be read past the store.
 	if err := b.Close(); err != nil {
@@ -122,24 +122,27 @@ func TestMovedNote(t *testing.T) {
 	if _, err := b.raw(t).Exec(`UPDATE audit_notes SET audit_id = 2`); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.Audit(t.Context(), store.Trail{}); err == nil || strings.Contains(err.Error(), "first") {
+	if _, _, err := b.Audit(t.Context(), store.Trail{}); err == nil || strings.Contains(err.Error(), "first") {
 		t.Error(err)
 	}
 }
 
-// TestStaffLists: what staff look through comes in pages, newest first.
-func TestStaffLists(t *testing.T) {
-	t.Parallel()
+// listed are books with four lines, three orders and three intents, a to d.
+func listed(t *testing.T) *books {
+	t.Helper()
 	b := newBooks(t)
-	ctx := t.Context()
 	b.do(t, func(tx *store.Tx) error {
 		var errs []error
 		for i, state := range []anchor.Match{anchor.Unmatched, anchor.Matched, anchor.Unmatched, anchor.Unmatched} {
-			errs = append(errs, tx.CreateBankLine(&anchor.BankLine{ID: string(rune('a' + i)), At: noon, Asset: usd, Amount: 5, State: state, Transaction: "t"}))
+			errs = append(errs, tx.CreateBankLine(&anchor.BankLine{ID: string(rune('a' + i)), At: noon.Add(-time.Duration(i/3) * time.Hour), Asset: usd, Amount: 5, State: state, Transaction: "t"}))
 		}
 		for i, state := range []anchor.BankPayoutState{anchor.BankQueued, anchor.BankRefused, anchor.BankRefused} {
-			errs = append(errs, tx.CreateBankPayout(&anchor.BankPayout{ID: string(rune('a' + i)), CauseKind: anchor.CauseLine, CauseID: "c", Ordinal: i, Purpose: anchor.ForRefund,
-				Asset: usd, Amount: 5, State: state, CreatedAt: noon}))
+			p := &anchor.BankPayout{ID: string(rune('a' + i)), CauseKind: anchor.CauseLine, CauseID: "c", Ordinal: i, Purpose: anchor.ForRefund,
+				Asset: usd, Amount: 5, State: state, CreatedAt: noon}
+			if i == 2 {
+				p.Retries = "b"
+			}
+			errs = append(errs, tx.CreateBankPayout(p))
 		}
 		for i, state := range []anchor.PayoutState{anchor.PayoutQueued, anchor.PayoutParked, anchor.PayoutParked} {
 			p := payout("c", anchor.ForRefund, i)
@@ -148,52 +151,70 @@ func TestStaffLists(t *testing.T) {
 		}
 		return errors.Join(append(errs, tx.CreatePayment(payment("12")))...)
 	})
-	lines := func(all []*anchor.BankLine, err error) string {
-		var ids []string
-		for _, l := range all {
-			ids = append(ids, l.ID)
+	return b
+}
+
+// pages walks through a list row by row, and tells the rows' names.
+func pages[T any](t *testing.T, oldest bool, list func(store.Page) ([]T, string, error), name func(T) string) string {
+	t.Helper()
+	var names []string
+	for p := (store.Page{Limit: 1, Oldest: oldest}); ; {
+		all, end, err := list(p)
+		if err != nil || len(all) > 1 {
+			t.Fatal(len(all), err)
 		}
-		return joined(ids, err)
+		for _, row := range all {
+			names = append(names, name(row))
+		}
+		if p.After = end; end == "" {
+			return strings.Join(names, " ")
+		}
 	}
-	orders := func(all []*anchor.BankPayout, err error) string {
-		var ids []string
-		for _, p := range all {
-			ids = append(ids, p.ID)
-		}
-		return joined(ids, err)
+}
+
+// TestStaffLists: what staff look through comes in pages, newest first or oldest
+// first.
+func TestStaffLists(t *testing.T) {
+	t.Parallel()
+	b := listed(t)
+	ctx := t.Context()
+	lines := func(unmatched, oldest bool) string {
+		return pages(t, oldest, func(p store.Page) ([]*anchor.BankLine, string, error) { return b.BankLines(ctx, unmatched, p) }, func(l *anchor.BankLine) string { return l.ID })
 	}
-	intents := func(all []*anchor.Payout, err error) string {
-		var ids []string
-		for _, p := range all {
-			ids = append(ids, p.ID)
-		}
-		return joined(ids, err)
+	orders := func(state anchor.BankPayoutState, undecided, oldest bool) string {
+		return pages(t, oldest, func(p store.Page) ([]*anchor.BankPayout, string, error) {
+			return b.BankPayouts(ctx, state, undecided, p)
+		}, func(p *anchor.BankPayout) string { return p.ID })
+	}
+	intents := func(state anchor.PayoutState, oldest bool) string {
+		return pages(t, oldest, func(p store.Page) ([]*anchor.Payout, string, error) { return b.Payouts(ctx, state, p) }, func(p *anchor.Payout) string { return p.ID })
 	}
 	for name, got := range map[string][2]string{
-		"all lines":        {lines(b.BankLines(ctx, false, "", 9)), "d c b a"},
-		"unmatched lines":  {lines(b.BankLines(ctx, true, "", 2)), "d c"},
-		"and more":         {lines(b.BankLines(ctx, true, "c", 2)), "a"},
-		"after no line":    {lines(b.BankLines(ctx, true, "x", 2)), "after must be a line's id"},
-		"all orders":       {orders(b.BankPayouts(ctx, "", "", 9)), "c b a"},
-		"refused orders":   {orders(b.BankPayouts(ctx, anchor.BankRefused, "", 9)), "c b"},
-		"and more orders":  {orders(b.BankPayouts(ctx, anchor.BankRefused, "c", 9)), "b"},
-		"parked intents":   {intents(b.PayoutsIn(ctx, anchor.PayoutParked, "", 1)), "c"},
-		"and more intents": {intents(b.PayoutsIn(ctx, anchor.PayoutParked, "c", 9)), "b"},
+		"all lines":               {lines(false, false), "c b a d"},
+		"from the oldest":         {lines(false, true), "d a b c"},
+		"unmatched lines":         {lines(true, false), "c a d"},
+		"unmatched, as they came": {lines(true, true), "d a c"},
+		"all orders":              {orders("", false, false), "c b a"},
+		"refused orders":          {orders(anchor.BankRefused, false, false), "c b"},
+		"that need somebody":      {orders(anchor.BankRefused, true, true), "c"},
+		"orders for somebody":     {orders("", true, true), "c"},
+		"parked intents":          {intents(anchor.PayoutParked, false), "c b"},
+		"as they were made":       {intents("", true), "a b c"},
 	} {
-		if !strings.HasPrefix(got[0], got[1]) || len(got[0]) > 2*len(got[1]) {
+		if got[0] != got[1] {
 			t.Errorf("%s: %q, want %q", name, got[0], got[1])
 		}
 	}
 	of, err := b.PayoutsOfEach(ctx, anchor.CausePayment, []string{"c", "x"})
-	if err != nil || len(of) != 1 || intents(of["c"], nil) != "a b c" {
+	if err != nil || len(of) != 1 || len(of["c"]) != 3 || of["c"][0].ID != "a" {
 		t.Errorf("%v, %v", of, err)
 	}
 	to, err := b.BankPayoutsOfEach(ctx, anchor.CauseLine, []string{"c", "x"})
-	if err != nil || len(to) != 1 || orders(to["c"], nil) != "a b c" {
+	if err != nil || len(to) != 1 || len(to["c"]) != 3 || to["c"][0].ID != "a" {
 		t.Errorf("%v, %v", to, err)
 	}
 	meant, err := b.BankLinesOfEach(ctx, []string{"t", ""})
-	if err != nil || len(meant) != 1 || lines(meant["t"], nil) != "a b c d" {
+	if err != nil || len(meant) != 1 || len(meant["t"]) != 4 || meant["t"][0].ID != "d" {
 		t.Errorf("%v, %v", meant, err)
 	}
 	for name, err := range map[string]error{
@@ -208,11 +229,33 @@ func TestStaffLists(t *testing.T) {
 	}
 }
 
-func second[T any](_ T, err error) error { return err }
-
-func joined(ids []string, err error) string {
-	if err != nil {
-		return err.Error()
+// TestCursors: a cursor is good for its own list and order, and nothing else is one.
+func TestCursors(t *testing.T) {
+	t.Parallel()
+	b := listed(t)
+	_, end, err := b.BankLines(t.Context(), false, store.Page{Limit: 1})
+	if err != nil || end == "" {
+		t.Fatal(end, err)
 	}
-	return strings.Join(ids, " ")
+	encoded := func(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
+	for _, after := range []string{"x", "!", end[1:], encoded(" "), encoded("null"), encoded("{}"), encoded(`["bank_lines<"]`), encoded(`["bank_lines<", 1]`),
+		encoded(`["bank_lines<", 1.5, "a"]`), encoded(`["bank_lines<", 1e300, "a"]`), encoded(`["bank_lines<", "1", "a"]`), encoded(`["bank_lines<", 1, 2]`),
+		encoded(`["bank_lines<", 1, null]`), encoded(`["bank_lines<", [1], "a"]`), encoded(`["bank_lines<", 1, "a", "b"]`), encoded(`["payouts<", "a"]`)} {
+		_, _, err := b.BankLines(t.Context(), false, store.Page{After: after, Limit: 1})
+		kindIs(t, err, anchor.Invalid, "cursor_malformed")
+	}
+	_, _, err = b.BankLines(t.Context(), false, store.Page{After: end, Limit: 1, Oldest: true})
+	kindIs(t, err, anchor.Invalid, "cursor_malformed")
+	_, _, err = b.Payouts(t.Context(), "", store.Page{After: end, Limit: 1})
+	kindIs(t, err, anchor.Invalid, "cursor_malformed")
+
+	// What comes meanwhile shifts nothing.
+	b.do(t, func(tx *store.Tx) error {
+		return tx.CreateBankLine(&anchor.BankLine{ID: "z", At: noon.Add(time.Hour), Asset: usd, Amount: 5, State: anchor.Matched})
+	})
+	if next, _, err := b.BankLines(t.Context(), false, store.Page{After: end, Limit: 1}); err != nil || len(next) != 1 || next[0].ID != "b" {
+		t.Errorf("%+v, %v", next, err)
+	}
 }
+
+func second[T any](_ T, err error) error { return err }

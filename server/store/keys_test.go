@@ -91,7 +91,7 @@ func TestEncryption(t *testing.T) {
 	if err != nil || len(orders) != 1 || orders[0].To["bank_account_number"] != personal[3] {
 		t.Errorf("%+v, %v", orders, err)
 	}
-	l, err := b.BankLines(ctx, false, "", 5)
+	l, _, err := b.BankLines(ctx, false, store.Page{Limit: 5})
 	if err != nil || len(l) != 1 || l[0].PayerName != personal[4] || l[0].PayerAccount != personal[5] || l[0].Reference != personal[6] || l[0].At != noon {
 		t.Errorf("%+v, %v", l, err)
 	}
@@ -126,7 +126,7 @@ func TestMovedBox(t *testing.T) {
 		{`UPDATE details SET data_box = (SELECT to_box FROM bank_payouts)`,
 			func() error { _, err := b.Details(ctx, id); return err }},
 		{`UPDATE bank_lines SET reference_box = payer_box`,
-			func() error { _, err := b.BankLines(ctx, false, "", 5); return err }},
+			func() error { _, _, err := b.BankLines(ctx, false, store.Page{Limit: 5}); return err }},
 		{`UPDATE customers SET fields_box = x'00' WHERE id = 'c1'`,
 			func() error { _, err := b.CustomerOf(ctx, anchor.Identity{Account: alice}); return err }},
 	} {
@@ -217,7 +217,7 @@ func TestUnknownMoney(t *testing.T) {
 		}
 		return nil
 	})
-	if l, err := b.BankLines(context.Background(), false, "", 9); err != nil || len(l) != 3 || l[0].ID != "c" || l[1].Asset != (anchor.Asset{}) {
+	if l, _, err := b.BankLines(context.Background(), false, store.Page{Limit: 9}); err != nil || len(l) != 3 || l[0].ID != "c" || l[1].Asset != (anchor.Asset{}) {
 		t.Errorf("%v, %v", l, err)
 	}
 }

@@ -34,44 +34,44 @@ func (s *Store) OutgoingByID(ctx context.Context, id string) (*anchor.Outgoing, 
 	return one(s.reader(ctx), "operation", scanOutgoing, `SELECT `+outgoingColumns+` FROM outgoing WHERE id = $1`, id)
 }
 
-// BankLines lists the statement's credits, newest first; unmatched ones only if
-// so asked. before is a line's id, "" for the newest.
-func (s *Store) BankLines(ctx context.Context, unmatched bool, before string, limit int) ([]*anchor.BankLine, error) {
-	q, args := `SELECT `+bankLineColumns+` FROM bank_lines WHERE `, []any(nil)
+// BankLines lists the statement's credits; unmatched ones only if so asked.
+func (s *Store) BankLines(ctx context.Context, unmatched bool, p Page) (all []*anchor.BankLine, end string, err error) {
+	var w where
 	if unmatched {
-		q += `state = 'unmatched' AND `
+		w.add(`state = 'unmatched'`)
 	}
-	if before != "" {
-		last, err := s.BankLine(ctx, before)
-		if err != nil {
-			return nil, &anchor.Error{Kind: anchor.Invalid, Field: "after", Message: "after must be a line's id", Err: err}
-		}
-		q, args = q+`(at, id) < ($1, $2)`, []any{micros(last.At), last.ID}
-	} else {
-		q += `at >= 0`
-	}
-	return list(s.reader(ctx), scanBankLine, q+` ORDER BY at DESC, id DESC LIMIT $`+strconv.Itoa(len(args)+1), append(args, limit)...)
+	return bankLineList.page(s.reader(ctx), w, p)
 }
 
-// PayoutsIn lists intents in a state, newest first; before is an id, "" for the
-// newest.
-func (s *Store) PayoutsIn(ctx context.Context, state anchor.PayoutState, before string, limit int) ([]*anchor.Payout, error) {
-	if before == "" {
-		before = "~"
+// Payouts lists intents; those in one state, if it is not "".
+func (s *Store) Payouts(ctx context.Context, state anchor.PayoutState, p Page) (all []*anchor.Payout, end string, err error) {
+	var w where
+	if state != "" {
+		w.add(`state = ?`, state)
 	}
-	return list(s.reader(ctx), scanPayout, `SELECT `+payoutColumns+` FROM payouts WHERE state = $1 AND id < $2 ORDER BY id DESC LIMIT $3`, state, before, limit)
+	return payoutList.page(s.reader(ctx), w, p)
 }
 
-// BankPayouts lists orders to the bank, newest first; those in one state, if it
-// is not "". before is an id, "" for the newest.
-func (s *Store) BankPayouts(ctx context.Context, state anchor.BankPayoutState, before string, limit int) ([]*anchor.BankPayout, error) {
-	if before == "" {
-		before = "~"
+// needsSomebody are the orders to the bank that a person must decide over. One
+// that was refused is settled once another took its place, or all that it was to
+// pay out goes back.
+const needsSomebody = `(state IN ('in_doubt', 'approval') OR state = 'refused'
+	AND NOT EXISTS (SELECT 1 FROM bank_payouts later WHERE later.cause_kind = bank_payouts.cause_kind AND later.cause_id = bank_payouts.cause_id
+		AND later.purpose = bank_payouts.purpose AND (later.retries = bank_payouts.id OR later.purpose = 'payout' AND later.ordinal > bank_payouts.ordinal))
+	AND (purpose <> 'payout' OR EXISTS (SELECT 1 FROM transactions
+		WHERE transactions.id = cause_id AND status <> 'completed' AND amount_refunded + refund_fee < amount_in)))`
+
+// BankPayouts lists orders to the bank; those in one state, if it is not "", and
+// those that a person must decide over, if so asked.
+func (s *Store) BankPayouts(ctx context.Context, state anchor.BankPayoutState, undecided bool, p Page) (all []*anchor.BankPayout, end string, err error) {
+	var w where
+	if state != "" {
+		w.add(`state = ?`, state)
 	}
-	if state == "" {
-		return list(s.reader(ctx), scanBankPayout, `SELECT `+bankPayoutColumns+` FROM bank_payouts WHERE id < $1 ORDER BY id DESC LIMIT $2`, before, limit)
+	if undecided {
+		w.add(needsSomebody)
 	}
-	return list(s.reader(ctx), scanBankPayout, `SELECT `+bankPayoutColumns+` FROM bank_payouts WHERE state = $1 AND id < $2 ORDER BY id DESC LIMIT $3`, state, before, limit)
+	return bankPayoutList.page(s.reader(ctx), w, p)
 }
 
 // PayoutsOfEach reads the intents of many causes of a kind at once, each one's

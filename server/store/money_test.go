@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -105,18 +106,6 @@ func TestPayments(t *testing.T) {
 		b.do(t, func(tx *store.Tx) error { return tx.CreatePayment(p) })
 		ids = append([]string{p.ID}, ids...)
 	}
-	page := func(unmatched bool, before string, limit int) []string {
-		t.Helper()
-		all, err := b.Payments(ctx, unmatched, before, limit)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var got []string
-		for _, p := range all {
-			got = append(got, p.ID)
-		}
-		return got
-	}
 	var open []string
 	for _, id := range ids {
 		var n int
@@ -125,23 +114,13 @@ func TestPayments(t *testing.T) {
 			open = append(open, id)
 		}
 	}
-	for _, c := range []struct {
-		unmatched bool
-		before    string
-		limit     int
-		want      []string
-	}{
-		{false, "", 100, ids}, {false, "", 5, ids[:5]}, {false, ids[4], 5, ids[5:10]}, {false, "1", 5, nil},
-		{true, "", 100, open}, {true, open[2], 3, open[3:6]},
-	} {
-		if got := page(c.unmatched, c.before, c.limit); !slices.Equal(got, c.want) {
-			t.Errorf("%+v: %v", c, got)
+	for unmatched, want := range map[bool][]string{false: ids, true: open} {
+		got := pages(t, false, func(p store.Page) ([]*anchor.Payment, string, error) { return b.Payments(ctx, unmatched, p) }, func(p *anchor.Payment) string { return p.ID })
+		if got != strings.Join(want, " ") {
+			t.Errorf("%v: %v", unmatched, got)
 		}
 	}
-	if _, err := b.Payments(ctx, false, "x", 5); anchor.KindOf(err) != anchor.Invalid {
-		t.Errorf("before x: %v", err)
-	}
-	all, err := b.Payments(ctx, false, "", 3)
+	all, _, err := b.Payments(ctx, false, store.Page{Limit: 3})
 	if diff := gocmp.Diff(payment("104"), all[2]); err != nil || diff != "" {
 		t.Errorf("%v %s", err, diff)
 	}
@@ -200,14 +179,6 @@ func TestDue(t *testing.T) {
 		if got := due(c.state, c.now, c.limit); !slices.Equal(got, c.want) {
 			t.Errorf("%s at %v: %v, want %v", c.state, c.now, got, c.want)
 		}
-	}
-	newest, err := b.Payouts(ctx, "", 2)
-	if err != nil || len(newest) != 2 || newest[0].ID != ids[5] {
-		t.Errorf("%v, %v", newest, err)
-	}
-	older, err := b.Payouts(ctx, ids[1], 9)
-	if err != nil || len(older) != 1 || older[0].ID != ids[0] {
-		t.Errorf("%v, %v", older, err)
 	}
 	b.do(t, func(tx *store.Tx) error {
 		p, err := tx.Payout(ids[4])

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"math"
 	"strconv"
 	"time"
 
@@ -29,32 +28,18 @@ func scanOutgoing(r scanner, _ *Keys) (*anchor.Outgoing, error) {
 	return &o, err
 }
 
-// outgoing lists operations that the books did not know, newest first; those
-// that nobody has explained only if so asked.
-func outgoing(src source, open bool, before int64, limit int) ([]*anchor.Outgoing, error) {
-	if before == 0 {
-		before = math.MaxInt64
-	}
-	q := `SELECT ` + outgoingColumns + ` FROM outgoing WHERE seq < $1`
-	if open {
-		q += ` AND explained = ''`
-	}
-	return list(src, scanOutgoing, q+` ORDER BY seq DESC LIMIT $2`, before, limit)
+// Outgoing lists operations that left an account of ours and that the books did
+// not know; those that nobody has explained only if so asked.
+func (s *Store) Outgoing(ctx context.Context, open bool, p Page) (all []*anchor.Outgoing, end string, err error) {
+	return outgoing(s.reader(ctx), open, p)
 }
 
-// Outgoing lists operations that left an account of ours and that the books did
-// not know, newest first; those that nobody has explained only if so asked.
-// before is an operation's id, "" for the newest.
-func (s *Store) Outgoing(ctx context.Context, open bool, before string, limit int) ([]*anchor.Outgoing, error) {
-	seq := int64(0)
-	if before != "" {
-		n, err := strconv.ParseInt(before, 10, 64)
-		if err != nil {
-			return nil, &anchor.Error{Kind: anchor.Invalid, Field: "after", Message: "after must be an operation's id"}
-		}
-		seq = n
+func outgoing(src source, open bool, p Page) (all []*anchor.Outgoing, end string, err error) {
+	var w where
+	if open {
+		w.add(`explained = ''`)
 	}
-	return outgoing(s.reader(ctx), open, seq, limit)
+	return outgoingList.page(src, w, p)
 }
 
 // Outgoing loads one operation.
@@ -218,7 +203,7 @@ func (t *Tx) explain(o *anchor.Outgoing, as anchor.Explanation, by string, now t
 		as, o.Payout, by, micros(now), o.ID); err != nil {
 		return err
 	}
-	open, err := outgoing(t, true, 0, 1)
+	open, _, err := outgoing(t, true, Page{Limit: 1})
 	if err != nil || len(open) > 0 {
 		return err
 	}

@@ -57,7 +57,7 @@ func (t *Tx) Resume(key string) error {
 
 func (t *Tx) resume(key string) error {
 	if key == anchor.PausedUnexplained {
-		open, err := outgoing(t, true, 0, 1)
+		open, _, err := outgoing(t, true, Page{Limit: 1})
 		if err != nil {
 			return err
 		}

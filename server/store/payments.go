@@ -95,22 +95,13 @@ func (t *Tx) decideNow(a *anchor.Transaction, now time.Time) error {
 	return err
 }
 
-// Payments lists payments that arrived, newest first; unmatched ones only if
-// so asked. before is a payment's id, "" for the newest.
-func (s *Store) Payments(ctx context.Context, unmatched bool, before string, limit int) ([]*anchor.Payment, error) {
-	seq := int64(1<<63 - 1)
-	if before != "" {
-		n, err := strconv.ParseInt(before, 10, 64)
-		if err != nil {
-			return nil, &anchor.Error{Kind: anchor.Invalid, Field: "after", Message: "after must be a payment's id"}
-		}
-		seq = n
-	}
-	q := `SELECT ` + paymentColumns + ` FROM payments WHERE seq < $1`
+// Payments lists payments that arrived; unmatched ones only if so asked.
+func (s *Store) Payments(ctx context.Context, unmatched bool, p Page) (all []*anchor.Payment, end string, err error) {
+	var w where
 	if unmatched {
-		q += ` AND state = 'unmatched'`
+		w.add(`state = 'unmatched'`)
 	}
-	return list(s.reader(ctx), scanPayment, q+` ORDER BY seq DESC LIMIT $2`, seq, limit)
+	return paymentList.page(s.reader(ctx), w, p)
 }
 
 // PaymentsOfEach lists the payments matched to many transactions at once, each

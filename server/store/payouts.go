@@ -89,14 +89,6 @@ func (s *Store) PayoutsDue(ctx context.Context, state anchor.PayoutState, now ti
 		state, micros(now), limit)
 }
 
-// Payouts lists intents, newest first; before is an id, "" for the newest.
-func (s *Store) Payouts(ctx context.Context, before string, limit int) ([]*anchor.Payout, error) {
-	if before == "" {
-		before = "~"
-	}
-	return list(s.reader(ctx), scanPayout, `SELECT `+payoutColumns+` FROM payouts WHERE id < $1 ORDER BY id DESC LIMIT $2`, before, limit)
-}
-
 // PayoutsOf lists a cause's intents, oldest first.
 func (s *Store) PayoutsOf(ctx context.Context, causeKind anchor.Cause, causeID string) ([]*anchor.Payout, error) {
 	return list(s.reader(ctx), scanPayout, `SELECT `+payoutColumns+` FROM payouts WHERE cause_kind = $1 AND cause_id = $2 ORDER BY id`, causeKind, causeID)

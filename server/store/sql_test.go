@@ -2,6 +2,8 @@ package store_test
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -137,6 +139,13 @@ func TestPlans(t *testing.T) {
 	}
 	var ignore error
 	known := map[string]bool{}
+	cursor := func(parts ...any) string {
+		text, err := json.Marshal(parts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return base64.RawURLEncoding.EncodeToString(text)
+	}
 	for _, c := range []struct {
 		name string
 		run  func() error
@@ -153,12 +162,15 @@ func TestPlans(t *testing.T) {
 			_, err := b.History(ctx, owner, store.History{Limit: 5, Asset: usdw, Kind: anchor.Deposit, NoOlderThan: noon, Before: "x"})
 			return err
 		}, []string{"USING INDEX transactions_owner (owner_account=? AND owner_memo=? AND owner_muxed=? AND id<?)"}, false},
-		{"the newest", func() error { _, err := b.Search(ctx, store.Search{Limit: 5}); return err }, []string{"SCAN transactions USING INDEX sqlite_autoindex_transactions_1"}, false},
+		{"the newest", func() error { _, _, err := b.Search(ctx, store.Search{Page: store.Page{Limit: 5}}); return err }, []string{"SCAN transactions USING INDEX sqlite_autoindex_transactions_1"}, false},
 		{"one status", func() error {
-			_, err := b.Search(ctx, store.Search{Limit: 5, Statuses: []anchor.Status{anchor.OnHold, anchor.OnHold}})
+			_, _, err := b.Search(ctx, store.Search{Page: store.Page{Limit: 5}, Statuses: []anchor.Status{anchor.OnHold, anchor.OnHold}})
 			return err
 		}, []string{"USING INDEX transactions_status (status=?)"}, false},
-		{"a text", func() error { _, err := b.Search(ctx, store.Search{Limit: 5, Text: "x", Before: "y"}); return err }, []string{
+		{"a text", func() error {
+			_, _, err := b.Search(ctx, store.Search{Page: store.Page{Limit: 5}, Text: "x"})
+			return err
+		}, []string{
 			"SEARCH transactions USING INDEX sqlite_autoindex_transactions_1 (id=?)",
 			"transactions_account (account=?)", "transactions_owner (owner_account=?)", "transactions_owner_muxed (owner_muxed=?)", "transactions_stellar_id (stellar_id=?)",
 			"transactions_external_id (external_id=?)", "transactions_reference (reference=?)", "transactions_any_memo (memo=?)", "(id>? AND id<?)"}, true},
@@ -169,8 +181,8 @@ func TestPlans(t *testing.T) {
 		{"journal", func() error { _, err := b.Journal(ctx, "x"); return err }, []string{"USING INDEX journal_transaction (transaction_id=?)", "(entry_id=?)"}, true},
 		{"balances", func() error { _, err := b.Balances(ctx); return err }, []string{"SCAN postings USING COVERING INDEX postings_account"}, false},
 		{"is a payment known", in(func(tx *store.Tx) error { _, err := tx.HasPayment("x"); return err }), []string{"(id=?)"}, false},
-		{"payments", func() error { _, err := b.Payments(ctx, false, "", 5); return err }, []string{"USING INDEX payments_seq (seq<?)"}, false},
-		{"unmatched payments", func() error { _, err := b.Payments(ctx, true, "", 5); return err }, []string{"USING INDEX payments_state (state=? AND seq<?)"}, false},
+		{"payments", func() error { _, _, err := b.Payments(ctx, false, store.Page{Limit: 5}); return err }, []string{"SCAN payments USING INDEX payments_seq"}, false},
+		{"unmatched payments", func() error { _, _, err := b.Payments(ctx, true, store.Page{Limit: 5}); return err }, []string{"USING INDEX payments_state (state=?)"}, false},
 		{"a transaction's payments", func() error { _, err := b.PaymentsOfEach(ctx, []string{"x"}); return err }, []string{"USING INDEX payments_transaction (transaction_id=?)"}, true},
 		{"undecided payments", func() error { _, err := b.Undecided(ctx, noon, 5); return err }, []string{"USING INDEX payments_decide (decide_at<?)"}, false},
 		{"an answer to a refund", in(func(tx *store.Tx) error { _, err := tx.AnswersRefund(payment("1"), noon); return err }),
@@ -183,7 +195,7 @@ func TestPlans(t *testing.T) {
 		{"payouts due", func() error { _, err := b.PayoutsDue(ctx, anchor.PayoutQueued, noon, 5); return err }, []string{"USING INDEX payouts_state (state=?)"}, false},
 		{"waiting payouts due", func() error { _, err := b.PayoutsDue(ctx, anchor.PayoutWaiting, noon, 5); return err }, []string{"USING INDEX payouts_waiting (state=? AND not_before<?)"}, false},
 		{"what takes a balance back", in(func(tx *store.Tx) error { _, err := tx.TookBack("x", "y", "z", noon); return err }), []string{"USING INDEX payouts_result (result_id=? AND purpose=?)"}, false},
-		{"the newest payouts", func() error { _, err := b.Payouts(ctx, "", 5); return err }, []string{"(id<?)"}, false},
+		{"the newest payouts", func() error { _, _, err := b.Payouts(ctx, "", store.Page{Limit: 5}); return err }, []string{"SCAN payouts USING INDEX sqlite_autoindex_payouts_1"}, false},
 		{"a cause's payouts", func() error { _, err := b.PayoutsOf(ctx, "transaction", "x"); return err }, []string{"USING INDEX payouts_once (cause_kind=? AND cause_id=?)"}, true},
 		{"an envelope by hash", func() error { _, ignore = b.EnvelopeByHash(ctx, "x"); return nil }, []string{"USING INDEX envelopes_hash (hash=?)"}, false},
 		{"live envelopes", func() error { _, err := b.LiveEnvelopes(ctx); return err }, []string{"SCAN envelopes USING INDEX envelopes_live"}, false},
@@ -191,8 +203,8 @@ func TestPlans(t *testing.T) {
 		{"orders due", func() error { _, err := b.BankPayoutsDue(ctx, anchor.BankQueued, noon, 5); return err }, []string{"USING INDEX bank_payouts_state (state=?)"}, false},
 		{"a transaction's orders", func() error { _, err := b.BankPayoutsOf(ctx, "x"); return err }, []string{"USING INDEX bank_payouts_once (cause_kind=? AND cause_id=?)"}, true},
 		{"is a line known", in(func(tx *store.Tx) error { _, err := tx.HasBankLine("x"); return err }), []string{"(id=?)"}, false},
-		{"the statement", func() error { _, ignore = b.BankLines(ctx, false, "", 5); return nil }, []string{"bank_lines USING INDEX bank_lines_at"}, false},
-		{"unmatched lines", func() error { _, ignore = b.BankLines(ctx, true, "", 5); return nil }, []string{"bank_lines_state (state=? AND at>?)"}, true},
+		{"the statement", func() error { _, _, err := b.BankLines(ctx, false, store.Page{Limit: 5}); return err }, []string{"SCAN bank_lines USING INDEX bank_lines_at"}, false},
+		{"unmatched lines", func() error { _, _, err := b.BankLines(ctx, true, store.Page{Limit: 5, Oldest: true}); return err }, []string{"bank_lines_state (state=?)"}, true},
 		{"undecided lines", func() error { _, err := b.UndecidedLines(ctx, noon, 5); return err }, []string{"USING INDEX bank_lines_decide (decide_at<?)"}, false},
 		{"refused lines", func() error { _, err := b.RefusedLines(ctx); return err }, []string{"USING INDEX bank_lines_state (state=?)"}, false},
 		{"an order's return", in(func(tx *store.Tx) error {
@@ -203,9 +215,21 @@ func TestPlans(t *testing.T) {
 			return err
 		}), []string{"bank_lines_order (order_id=?)"}, true},
 		{"a sender's refunds' causes", in(func(tx *store.Tx) error { _, err := tx.RefundsOfSender(alice, noon); return err }), []string{"automatic_refunds_sender (sender=? AND at>?)"}, false},
-		{"a state's payouts", func() error { _, err := b.PayoutsIn(ctx, anchor.PayoutParked, "", 5); return err }, []string{"USING INDEX payouts_state (state=? AND id<?)"}, false},
-		{"the newest orders", func() error { _, err := b.BankPayouts(ctx, "", "", 5); return err }, []string{"(id<?)"}, false},
-		{"a state's orders", func() error { _, err := b.BankPayouts(ctx, anchor.BankRefused, "", 5); return err }, []string{"USING INDEX bank_payouts_state (state=? AND id<?)"}, false},
+		{"a state's payouts", func() error { _, _, err := b.Payouts(ctx, anchor.PayoutParked, store.Page{Limit: 5}); return err }, []string{"USING INDEX payouts_state (state=?)"}, false},
+		{"further payouts of it", func() error {
+			_, _, err := b.Payouts(ctx, anchor.PayoutParked, store.Page{Limit: 5, After: cursor("payouts<", "x")})
+			return err
+		}, []string{"USING INDEX payouts_state (state=? AND id<?)"}, false},
+		{"the newest orders", func() error { _, _, err := b.BankPayouts(ctx, "", false, store.Page{Limit: 5}); return err }, []string{"SCAN bank_payouts USING INDEX sqlite_autoindex_bank_payouts_1"}, false},
+		{"a state's orders", func() error {
+			_, _, err := b.BankPayouts(ctx, anchor.BankRefused, false, store.Page{Limit: 5, After: cursor("bank_payouts<", "x")})
+			return err
+		}, []string{"USING INDEX bank_payouts_state (state=? AND id<?)"}, false},
+		{"undecided orders", func() error { _, _, err := b.BankPayouts(ctx, "", true, store.Page{Limit: 5}); return err }, []string{"bank_payouts_state (state=?)", "bank_payouts_once (cause_kind=? AND cause_id=? AND purpose=?)", "transactions_1 (id=?)"}, true},
+		{"further lines", func() error {
+			_, _, err := b.BankLines(ctx, false, store.Page{Limit: 5, Oldest: true, After: cursor("bank_lines>", 1, "x")})
+			return err
+		}, []string{"USING INDEX bank_lines_at"}, false},
 		{"many causes' payouts", func() error { _, err := b.PayoutsOfEach(ctx, "transaction", []string{"x"}); return err }, []string{"USING INDEX payouts_once (cause_kind=? AND cause_id=?)"}, true},
 		{"many causes' orders", func() error { _, err := b.BankPayoutsOfEach(ctx, "transaction", []string{"x"}); return err }, []string{"USING INDEX bank_payouts_once (cause_kind=? AND cause_id=?)"}, true},
 		{"lines of transactions", func() error { _, err := b.BankLinesOfEach(ctx, []string{"x"}); return err }, []string{"USING INDEX bank_lines_transaction (transaction_id=?)"}, true},
@@ -213,9 +237,9 @@ func TestPlans(t *testing.T) {
 			_, err := tx.Once("k", "o", nil, "", noon, func() (store.Act, error) { return store.Act{}, nil })
 			return err
 		}), []string{"SEARCH asked", "(key=?)"}, false},
-		{"the trail", func() error { _, err := b.Audit(ctx, store.Trail{Limit: 5}); return err }, []string{"INTEGER PRIMARY KEY (rowid<?)", "SEARCH audit_notes"}, false},
-		{"a transaction's trail", func() error { _, err := b.Audit(ctx, store.Trail{Transaction: "x"}); return err }, []string{"USING INDEX audit_transaction (transaction_id=? AND id<?)"}, false},
-		{"a subject's trail", func() error { _, err := b.Audit(ctx, store.Trail{Subject: "x"}); return err }, []string{"USING INDEX audit_subject (subject=? AND id<?)"}, false},
+		{"the trail", func() error { _, _, err := b.Audit(ctx, store.Trail{Page: store.Page{Limit: 5}}); return err }, []string{"SCAN audit", "SEARCH audit_notes"}, false},
+		{"a transaction's trail", func() error { _, _, err := b.Audit(ctx, store.Trail{Transaction: "x"}); return err }, []string{"USING INDEX audit_transaction (transaction_id=?)"}, false},
+		{"a subject's trail", func() error { _, _, err := b.Audit(ctx, store.Trail{Subject: "x"}); return err }, []string{"USING INDEX audit_subject (subject=?)"}, false},
 		{"session", func() error { _, ignore = b.Session(ctx, "x"); return nil }, []string{"(id=?)"}, false},
 		{"sweeping", in(func(tx *store.Tx) error { return tx.Sweep(noon) }), []string{"used_expires", "sessions_expires", "asked_at"}, false},
 	} {

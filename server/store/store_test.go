@@ -198,7 +198,7 @@ func TestOpen(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), name)
 		b := openBooks(t, dir)
 		b.waiting(t, anchor.Deposit, 1)
-		if _, err := b.Search(context.Background(), store.Search{}); err != nil {
+		if _, _, err := b.Search(context.Background(), store.Search{}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		var found []string

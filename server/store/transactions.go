@@ -343,13 +343,12 @@ type Search struct {
 	Kind     anchor.Kind
 	Statuses []anchor.Status
 	// Text is an account, an id or its beginning, a hash, a memo or a reference.
-	Text   string
-	Before string
-	Limit  int
+	Text string
+	Page
 }
 
-// Search lists transactions, newest first.
-func (s *Store) Search(ctx context.Context, q Search) ([]*anchor.Transaction, error) {
+// Search lists transactions.
+func (s *Store) Search(ctx context.Context, q Search) (all []*anchor.Transaction, end string, err error) {
 	w := where{}
 	if q.Kind != "" {
 		w.add(`kind = ?`, q.Kind)
@@ -376,10 +375,7 @@ func (s *Store) Search(ctx context.Context, q Search) ([]*anchor.Transaction, er
 		w.add(`id IN (`+strings.Join(found, ` UNION `)+` UNION SELECT id FROM transactions WHERE id >= ? AND id < ?)`,
 			append(args, id, id+"~")...)
 	}
-	if q.Before != "" {
-		w.add(`id < ?`, q.Before)
-	}
-	return w.transactions(s.reader(ctx), q.Limit)
+	return transactionList.page(s.reader(ctx), w, q.Page)
 }
 
 // Expirable lists transactions of one kind whose money never came and whose
@@ -403,27 +399,31 @@ func (w *where) add(condition string, args ...any) {
 	w.args = append(w.args, args...)
 }
 
-func (w *where) transactions(src source, limit int) ([]*anchor.Transaction, error) {
-	q := `SELECT ` + transactionColumns + ` FROM transactions`
-	if len(w.conditions) > 0 {
-		q += ` WHERE ` + strings.Join(w.conditions, ` AND `)
+// clause is " WHERE …", or "" where nothing is asked.
+func (w *where) clause() string {
+	if len(w.conditions) == 0 {
+		return ""
 	}
-	q += ` ORDER BY id DESC`
+	return ` WHERE ` + strings.Join(w.conditions, ` AND `)
+}
+
+func (w *where) transactions(src source, limit int) ([]*anchor.Transaction, error) {
+	q := `SELECT ` + transactionColumns + ` FROM transactions` + w.clause() + ` ORDER BY id DESC`
 	if limit > 0 {
 		q += ` LIMIT ?`
 		w.args = append(w.args, limit)
 	}
+	return list(src, scanTransaction, numbered(q), w.args...)
+}
+
+// numbered writes $1, $2, … for every ? of a query.
+func numbered(query string) string {
+	parts := strings.Split(query, "?")
 	var b strings.Builder
-	n := 0
-	for _, c := range q {
-		if c == '?' {
-			n++
-			b.WriteString("$" + strconv.Itoa(n))
-			continue
-		}
-		b.WriteRune(c)
+	for i, part := range parts[:len(parts)-1] {
+		b.WriteString(part + "$" + strconv.Itoa(i+1))
 	}
-	return list(src, scanTransaction, b.String(), w.args...)
+	return b.String() + parts[len(parts)-1]
 }
 
 // TimelineEntry is one step of a transaction and who took it.

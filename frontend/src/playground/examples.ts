@@ -51,27 +51,35 @@ query OneTransaction($id: ID!) {
     query: `# Money that arrived and belongs to no transaction, and why; actions says what
 # may be done about it. docs/staff.md has a mutation for every situation.
 query UnmatchedMoney {
-  payments(unmatched: true, first: 20) {
-    id
-    at
-    from
-    amount
-    asset { code issuer }
-    memo
-    reason
-    transaction
-    actions
+  payments(unmatched: true, oldestFirst: true) {
+    nodes {
+      id
+      at
+      from
+      amount
+      asset { code issuer }
+      memo
+      reason
+      transaction
+      policyAt
+      actions
+    }
+    endCursor
   }
-  bankLines(unmatched: true, first: 20) {
-    id
-    at
-    payerName
-    amount
-    asset { code }
-    reference
-    reason
-    transaction
-    actions
+  bankLines(unmatched: true, oldestFirst: true) {
+    nodes {
+      id
+      at
+      payerName
+      amount
+      asset { code }
+      reference
+      reason
+      transaction
+      policyAt
+      actions
+    }
+    endCursor
   }
 }
 `,
@@ -80,12 +88,10 @@ query UnmatchedMoney {
   {
     query: `# What else waits for a person.
 query WaitsForUs {
-  parked: payouts(state: parked) { id purpose amount reason transaction actions }
-  aboveLimit: payouts(state: approval) { id purpose amount requestedBy actions }
-  refused: bankPayouts(state: refused) { id purpose amount reason transaction replacedBy actions }
-  inDoubt: bankPayouts(state: in_doubt) { id purpose amount reason transaction actions }
-  toApprove: bankPayouts(state: approval) { id purpose amount requestedBy actions }
-  outgoing(unexplained: true) { id destination amount asset { code } hash actions }
+  parked: payouts(state: parked, oldestFirst: true) { nodes { id purpose amount reason transaction actions } }
+  aboveLimit: payouts(state: approval, oldestFirst: true) { nodes { id purpose amount requestedBy actions } }
+  bankPayouts(undecided: true, oldestFirst: true) { nodes { id state purpose amount reason transaction line requestedBy actions } }
+  outgoing(unexplained: true, oldestFirst: true) { nodes { id destination amount asset { code } hash actions } }
   pauses { key reason actor since }
 }
 `,
