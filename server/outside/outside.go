@@ -36,6 +36,8 @@ type Config struct {
 	AllowLoopback bool
 	// Timeout bounds one call, its answer included; 10 s by default.
 	Timeout time.Duration
+	// Resolver looks names up; the system's by default.
+	Resolver *net.Resolver
 }
 
 // maxAnswer is how much of an answer is read before its connection is given up
@@ -60,7 +62,7 @@ func New(c Config) *Client {
 		}
 		return public.Safe(network, address, raw)
 	}
-	dialer := &net.Dialer{Timeout: c.Timeout, KeepAlive: 30 * time.Second, Control: guard}
+	dialer := &net.Dialer{Timeout: c.Timeout, KeepAlive: 30 * time.Second, Resolver: c.Resolver, Control: guard}
 	return &Client{cfg: c, client: &http.Client{
 		Timeout: c.Timeout,
 		Transport: &http.Transport{
@@ -103,24 +105,63 @@ func isLoopback(host string) bool {
 // Post sends a body, and returns the answer's status. An error means that there
 // was none; one that is ErrForbidden will not pass.
 func (c *Client) Post(ctx context.Context, address string, header http.Header, body []byte) (status int, err error) {
-	u, err := c.check(address)
+	res, err := c.do(ctx, http.MethodPost, address, header, body)
 	if err != nil {
 		return 0, err
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), bytes.NewReader(body))
-	if err != nil {
-		return 0, fmt.Errorf("%w: it is malformed", ErrForbidden)
-	}
-	maps.Copy(req.Header, header)
-	req.Header.Set("User-Agent", "windlass")
-	res, err := c.client.Do(req)
-	if err != nil {
-		return 0, reason(err)
 	}
 	defer res.Body.Close()
 	// Read, so that the connection can be used again. What it says is nobody's business.
 	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, maxAnswer))
 	return res.StatusCode, nil
+}
+
+// maxGet bounds one Get, its answer included: somebody waits for it.
+const maxGet = 3 * time.Second
+
+// ErrTooLarge says that an answer is longer than was asked for.
+var ErrTooLarge = errors.New("the answer is too large")
+
+// Get reads what is at an address: a whole answer of at most limit bytes with
+// status 200, within three seconds, or an error. contentType is what the header
+// says, unjudged.
+func (c *Client) Get(ctx context.Context, address string, limit int64) (body []byte, contentType string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, min(c.cfg.Timeout, maxGet))
+	defer cancel()
+	res, err := c.do(ctx, http.MethodGet, address, nil, nil)
+	if err != nil {
+		return nil, "", err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return nil, "", fmt.Errorf("the answer is %d", res.StatusCode)
+	}
+	body, err = io.ReadAll(io.LimitReader(res.Body, limit+1))
+	switch {
+	case err != nil:
+		return nil, "", reason(err)
+	case int64(len(body)) > limit:
+		return nil, "", fmt.Errorf("%w: it has more than %d bytes", ErrTooLarge, limit)
+	}
+	return body, res.Header.Get("Content-Type"), nil
+}
+
+// do makes one call. Its errors do not tell the address.
+func (c *Client) do(ctx context.Context, method, address string, header http.Header, body []byte) (*http.Response, error) {
+	u, err := c.check(address)
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, method, u.String(), bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("%w: it is malformed", ErrForbidden)
+	}
+	maps.Copy(req.Header, header)
+	req.Header.Set("User-Agent", "windlass")
+	res, err := c.client.Do(req)
+	if err != nil {
+		return nil, reason(err)
+	}
+	return res, nil
 }
 
 // reason is what went wrong without the address, which may hold secrets of the
