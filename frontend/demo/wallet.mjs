@@ -13,8 +13,8 @@ const over = ['completed', 'refunded', 'expired', 'error']
 // machine's own addresses.
 for (const name of ['NO_PROXY', 'no_proxy']) process.env[name] = [process.env[name], 'localhost,127.0.0.1'].filter(Boolean).join(',')
 
-/** Reads the anchor's stellar.toml and makes a key. Nothing is on the ledger yet. */
-export async function openWallet({ anchorUrl, horizon, asset: code }) {
+/** The SDK for this network, and its view of the anchor. */
+export function connect({ anchorUrl, horizon }) {
   const stellarConfiguration = StellarConfiguration.TestNet()
   // The SDK refuses a Horizon over plain http unless its server is set by hand.
   const Server = stellarConfiguration.server.constructor
@@ -22,7 +22,12 @@ export async function openWallet({ anchorUrl, horizon, asset: code }) {
   stellarConfiguration.server = new Server(horizon, { allowHttp: horizon.startsWith('http:') })
 
   const sdk = new Sdk({ stellarConfiguration })
-  const anchor = sdk.anchor({ homeDomain: new URL(anchorUrl).host, allowHttp: anchorUrl.startsWith('http:') })
+  return { sdk, anchor: sdk.anchor({ homeDomain: new URL(anchorUrl).host, allowHttp: anchorUrl.startsWith('http:') }) }
+}
+
+/** Reads the anchor's stellar.toml and makes a key. Nothing is on the ledger yet. */
+export async function openWallet({ anchorUrl, horizon, asset: code }) {
+  const { sdk, anchor } = connect({ anchorUrl, horizon })
   const toml = await anchor.sep1()
   const currency = toml.currencies.find((c) => !code || c.code === code)
   if (!currency) throw new Error(`stellar.toml offers no ${code ?? 'currency'}`)
@@ -43,6 +48,10 @@ class Wallet {
     this.#key = stellar.account().createKeypair()
     this.toml = toml
     this.asset = asset
+  }
+
+  get token() {
+    return this.#token
   }
 
   get address() {

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict'
 import { openWallet } from '../demo/wallet.mjs'
 import { phone } from './browser.mjs'
 import { AnchorPage, BankPage, PlaygroundPage, WalletPage } from './pages.mjs'
+import { everyCall } from './sdk.mjs'
 import { figure, words } from './words.mjs'
 
 /** From an empty browser to the deposit's payment details. */
@@ -220,6 +221,10 @@ export const scenarios = {
     await look(popup, 'amount-mistake')
     await page.press('page.continue')
     await page.heading(t('page.amount.deposit')).waitFor()
+  },
+
+  async 'every call of the wallet SDK'({ anchor }) {
+    await everyCall(anchor)
   },
 
   async 'staff sign in and find both transactions'({ visitor, anchor, look }) {
