@@ -152,10 +152,19 @@ func (m mutation) AssignBankLine(ctx context.Context, id, transaction, _ string,
 	})
 }
 
-// RefundTransaction sends back what came in, or a part of it.
+// RefundTransaction sends back what came in, or a part of it. Where the customer's
+// account was given lumens for it, the anchor's fee stays with a full refund that
+// names none.
 func (m mutation) RefundTransaction(ctx context.Context, id string, amount, fee *anchor.Amount, _ string, _ *string) (*anchor.Transaction, error) {
 	return m.move(ctx, id, func(tx *store.Tx, t *anchor.Transaction, by string, now time.Time) (string, error) {
 		kept := feeOr(fee, m.termsOf(t).RefundFee)
+		if fee == nil && (amount == nil || *amount >= t.AmountOut-kept) { // nothing of it would be paid
+			forGift, err := tx.KeptForGift(t)
+			if err != nil {
+				return "", err
+			}
+			kept = max(kept, forGift)
+		}
 		back := t.Refundable() - kept
 		if amount != nil {
 			back = *amount

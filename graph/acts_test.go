@@ -393,6 +393,48 @@ func TestStaffKeys(t *testing.T) {
 	}
 }
 
+// TestRefundKeepsTheFeeForGifts: lumens that were given to an account for a deposit
+// are not given for nothing, unless somebody says so.
+func TestRefundKeepsTheFeeForGifts(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		more           map[string]any
+		code           string
+		refunded, kept string
+	}{
+		"all":                {nil, "", "98.5", "1.5"},
+		"without a fee":      {map[string]any{"fee": "0"}, "", "100", "0"},
+		"with another":       {map[string]any{"fee": "2"}, "", "98", "2"},
+		"a part":             {map[string]any{"amount": "40"}, "", "40", "0.25"},
+		"all, by its amount": {map[string]any{"amount": "98.5"}, "", "98.5", "1.5"},
+		"too much":           {map[string]any{"amount": "99"}, "INVALID refund_too_large amount", "0", "0"},
+		"all of int64":       {map[string]any{"amount": "922337203685.4775807"}, "INVALID refund_too_large amount", "0", "0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.terms.RefundFee = anchor.One / 4
+			tr := w.agreed(anchor.Deposit)
+			w.came(tr, 100*anchor.One)
+			w.update(store.Payouts, func(tx *store.Tx) error {
+				p := &anchor.Payout{Source: account, Destination: tr.Account}
+				gift := p.Gift(store.NewID(), anchor.ForCreate, 2*anchor.One, time.Now())
+				gift.State = anchor.PayoutPaid
+				return tx.CreatePayout(gift)
+			})
+			v := map[string]any{"transaction": tr.ID}
+			maps.Copy(v, c.more)
+			if _, problems := w.staff().press("refundTransaction", v); told(problems) != c.code {
+				t.Fatal(problems)
+			}
+			if a := w.read(tr.ID); a.AmountRefunded != anchor.MustAmount(c.refunded) || a.RefundFee != anchor.MustAmount(c.kept) {
+				t.Errorf("%s went back, %s was kept", a.AmountRefunded, a.RefundFee)
+			}
+			balanced(t, w.books)
+		})
+	}
+}
+
 // TestStaffAtOnce: of many who press at once one does it, and with one key all
 // are told so.
 func TestStaffAtOnce(t *testing.T) {

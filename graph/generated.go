@@ -2568,7 +2568,9 @@ type Mutation {
   Send back what came in for a transaction, to whoever paid: on the ledger for a
   withdrawal, by the bank for a deposit. amount is what the sender gets and fee
   what is kept for it, both in the asset that came in; without an amount all that
-  can go back goes, less the fee; without a fee it is the asset's refund_fee. A part of it reduces the payout. A full refund
+  can go back goes, less the fee; without a fee it is the asset's refund_fee, or
+  for a full refund the anchor's fee if that is more and the customer's account was
+  given lumens for this deposit. A part of it reduces the payout. A full refund
   gives the anchor's fee back too, and ends in status refunded when it has
   arrived; after a payout at most the fee can go back. Refused: not_funded,
   refund_malformed, refund_too_large, refund_leaves_nothing, amount_too_precise,

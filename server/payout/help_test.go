@@ -362,6 +362,41 @@ func TestTheTrustDeadline(t *testing.T) {
 	}
 }
 
+// An account that was made for a deposit, and never took it, costs the anchor's fee.
+func TestTheTrustDeadlineKeepsTheFeeForTheAccount(t *testing.T) {
+	w := newWorld(t, 1)
+	w.terms.CreateAccount = 2 * anchor.One
+	w.terms.Deposit.Fee.Fixed = anchor.One / 2
+	k := rig.NewKey(t)
+	id := w.one(anchor.Address(k.Address()))
+	in := w.transaction(id).AmountIn
+	must(t, w.books.Update(t.Context(), store.BankRail, func(tx *store.Tx) error {
+		return tx.CreateBankLine(&anchor.BankLine{ID: "bank-" + id, At: time.Now(), Asset: w.terms.OffChain, Amount: in, PayerName: "Ada", PayerAccount: "777",
+			State: anchor.Matched, Transaction: id})
+	}))
+	_, stop := w.engine()
+	w.until("the account is made", func() bool {
+		all := w.given(k.Address())
+		return len(all) == 1 && all[0].State == anchor.PayoutPaid
+	})
+	w.waits("no_trust", id)
+	stop()
+	must(t, w.books.Update(t.Context(), store.Payouts, func(tx *store.Tx) error {
+		a, err := tx.Transaction(id)
+		if err != nil {
+			return err
+		}
+		a.Deadline = time.Now()
+		return tx.SaveTransaction(a)
+	}))
+	w.engine()
+	w.until("it goes back", func() bool { return w.intent(id).State == anchor.PayoutCancelled })
+	if a := w.transaction(id); a.RefundFee != anchor.One/2 || a.AmountRefunded != in-anchor.One/2 || a.AmountFee != 0 {
+		t.Errorf("of %s %s go back, %s and %s are kept", in, a.AmountRefunded, a.RefundFee, a.AmountFee)
+	}
+	w.balanced()
+}
+
 // Nobody is given money back while it is not certain that he was not paid.
 func TestTheTrustDeadlineWaitsForAPause(t *testing.T) {
 	w := newWorld(t, 1)

@@ -181,15 +181,15 @@ func (t *Tx) CreateBankPayout(p *anchor.BankPayout) error {
 	return err
 }
 
-// SaveBankPayout stores an order's state, bank id, reason, attempts and wait,
-// and its amount while the bank was not asked. One that is paid stays so, unless
+// SaveBankPayout stores an order's state, bank id, reason, attempts and wait, who
+// asked for it, and its amount while the bank was not asked. One that is paid stays so, unless
 // the bank gives it back: anything else is a Conflict.
 func (t *Tx) SaveBankPayout(p *anchor.BankPayout) error {
 	t.Notify(TopicBankPayouts)
 	return t.change(`UPDATE bank_payouts SET state = $1, bank_id = $2, reason = $3, attempts = $4, not_before = $5,
-			amount = CASE WHEN attempts = 0 THEN $6 ELSE amount END
-		WHERE id = $7 AND (state <> 'paid' OR $1 IN ('paid', 'refused'))`,
-		p.State, p.BankID, p.Reason, p.Attempts, micros(p.NotBefore), p.Amount, p.ID)
+			amount = CASE WHEN attempts = 0 THEN $6 ELSE amount END, requested_by = $7
+		WHERE id = $8 AND (state <> 'paid' OR $1 IN ('paid', 'refused'))`,
+		p.State, p.BankID, p.Reason, p.Attempts, micros(p.NotBefore), p.Amount, p.RequestedBy, p.ID)
 }
 
 // BankPayoutsOf loads a cause's orders for one purpose, by ordinal.

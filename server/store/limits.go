@@ -83,6 +83,16 @@ func (t *Tx) askedBy(named string) string {
 	return named
 }
 
+// askedAgain is who has asked for an intent or order that waits for a second
+// person: whose update this is if that is a person, who thereby wants it paid, else
+// who did before.
+func (t *Tx) askedAgain(before string) string {
+	if now := t.askedBy(""); now != "" {
+		return now
+	}
+	return before
+}
+
 // staff begins the names of people among the actors.
 const staff = "staff:"
 

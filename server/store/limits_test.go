@@ -173,6 +173,32 @@ func TestFourEyes(t *testing.T) {
 	}
 	kindIs(t, approve("staff:ada", func(tx *store.Tx) error { return tx.ApprovePayout(intents[1].ID, "staff:ada") }), anchor.Conflict, "four_eyes")
 
+	// Whoever lets what waits go on has asked for it too.
+	other := b.paidIn(t, anchor.Withdrawal, 9)
+	for _, id := range []string{deposit, other} {
+		if err := b.Update(t.Context(), "staff:bob", func(tx *store.Tx) error {
+			a, err := tx.Transaction(id)
+			if err != nil {
+				return err
+			}
+			if err := a.Hold(noon); err != nil {
+				return err
+			}
+			return tx.Release(a, &terms, noon)
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if orders, err = b.BankPayoutsOf(t.Context(), other); err != nil || len(orders) != 1 || orders[0].RequestedBy != "staff:bob" {
+		t.Fatalf("%+v, %v", orders, err)
+	}
+	again := func(tx *store.Tx) error { return tx.ApprovePayout(intents[1].ID, "staff:bob") }
+	kindIs(t, approve("staff:bob", again), anchor.Conflict, "four_eyes")
+	kindIs(t, approve("staff:bob", order("staff:bob")), anchor.Conflict, "four_eyes")
+	if err := approve("staff:ada", order("staff:ada")); err != nil {
+		t.Error(err)
+	}
+
 	// Refusing it is a refund, which ends it.
 	if err := b.refund(t, deposit, 100*anchor.One); err != nil {
 		t.Fatal(err)

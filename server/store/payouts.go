@@ -57,15 +57,15 @@ func (t *Tx) CreatePayout(p *anchor.Payout) error {
 	return err
 }
 
-// SavePayout stores an intent's state and what goes with it, and while it is in
-// no envelope its operation and amount. One that is paid stays paid: anything
-// else is a Conflict.
+// SavePayout stores an intent's state and what goes with it, who asked for it, and
+// while it is in no envelope its operation and amount. One that is paid stays paid:
+// anything else is a Conflict.
 func (t *Tx) SavePayout(p *anchor.Payout) error {
 	t.Notify(TopicPayouts)
 	return t.change(`UPDATE payouts SET state = $1, envelope_id = $2, attempts = $3, reason = $4, not_before = $5, result_id = $6,
-			operation = CASE WHEN state = 'in_envelope' THEN operation ELSE $7 END, amount = CASE WHEN state = 'in_envelope' THEN amount ELSE $8 END
-		WHERE id = $9 AND (state <> 'paid' OR $1 = 'paid')`,
-		p.State, p.Envelope, p.Attempts, p.Reason, micros(p.NotBefore), p.ResultID, p.Operation, p.Amount, p.ID)
+			operation = CASE WHEN state = 'in_envelope' THEN operation ELSE $7 END, amount = CASE WHEN state = 'in_envelope' THEN amount ELSE $8 END, requested_by = $9
+		WHERE id = $10 AND (state <> 'paid' OR $1 = 'paid')`,
+		p.State, p.Envelope, p.Attempts, p.Reason, micros(p.NotBefore), p.ResultID, p.Operation, p.Amount, p.RequestedBy, p.ID)
 }
 
 // Payout loads one intent.

@@ -211,7 +211,8 @@ func (t *Tx) pay(a *anchor.Transaction, terms *anchor.Terms, now time.Time) erro
 		case anchor.BankAsked: // it was held while the bank was being asked
 			return a.BankTold(now)
 		case anchor.BankApproval:
-			return nil
+			o.RequestedBy = t.askedAgain(o.RequestedBy)
+			return t.SaveBankPayout(o)
 		case anchor.BankInDoubt:
 			return &anchor.Error{Kind: anchor.Conflict, Code: "order_in_doubt", Message: "say first what the bank made of its order " + o.ID}
 		case anchor.BankPaid:
@@ -235,7 +236,10 @@ func (t *Tx) payOnLedger(a *anchor.Transaction, terms *anchor.Terms, now time.Ti
 		switch p.State {
 		case anchor.PayoutQueued, anchor.PayoutParked, anchor.PayoutWaiting:
 			return t.requeue(p)
-		case anchor.PayoutInEnvelope, anchor.PayoutApproval:
+		case anchor.PayoutApproval:
+			p.RequestedBy = t.askedAgain(p.RequestedBy)
+			return t.SavePayout(p)
+		case anchor.PayoutInEnvelope:
 			return nil
 		case anchor.PayoutPaid:
 			if back, err := t.reclaimed(p); err != nil || back {

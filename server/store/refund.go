@@ -103,7 +103,7 @@ func (t *Tx) refundAtBank(a *anchor.Transaction, amount, fee anchor.Amount, by s
 		}
 	}
 	if a.AmountOut == 0 {
-		if err := t.cancelGifts(a); err != nil {
+		if err := t.cancelHelp(a); err != nil {
 			return err
 		}
 	}
@@ -139,14 +139,19 @@ func (t *Tx) gifts(a *anchor.Transaction) (all []*anchor.Payout, err error) {
 	return all, nil
 }
 
-// cancelGifts takes back the lumens that the account of a deposit was to get, as
-// far as they have not left: the deposit goes back.
-func (t *Tx) cancelGifts(a *anchor.Transaction) error {
+// cancelHelp takes back the lumens that the account of a deposit was to get, and
+// the right to hold the asset, as far as they have not left: the deposit goes back.
+// Another deposit to that account asks for them again.
+func (t *Tx) cancelHelp(a *anchor.Transaction) error {
 	all, err := t.gifts(a)
 	if err != nil {
 		return err
 	}
-	for _, p := range all {
+	rights, err := t.PayoutsOf(anchor.CauseTransaction, a.ID, anchor.ForAuthorize)
+	if err != nil {
+		return err
+	}
+	for _, p := range slices.Concat(all, rights) {
 		if p.State.Open() {
 			p.State = anchor.PayoutCancelled
 			if err := t.SavePayout(p); err != nil {
@@ -158,16 +163,19 @@ func (t *Tx) cancelGifts(a *anchor.Transaction) error {
 }
 
 // KeptForGift is what is kept of a deposit that goes back because its customer
-// never took it: the anchor's fee, if lumens were given to their account. Else
-// new accounts, which cost nothing to invent, could collect lumens with one
-// deposit again and again.
+// never took it: the anchor's fee, if lumens were given to their account since it
+// began. Else new accounts, which cost nothing to invent, could collect lumens with
+// one deposit again and again.
 func (t *Tx) KeptForGift(a *anchor.Transaction) (anchor.Amount, error) {
+	if a.Kind != anchor.Deposit || a.PaidOut() || a.Refundable() == 0 {
+		return 0, nil
+	}
 	all, err := t.gifts(a)
 	if err != nil {
 		return 0, err
 	}
 	for _, p := range all {
-		if p.State == anchor.PayoutPaid || p.State == anchor.PayoutInEnvelope {
+		if (p.State == anchor.PayoutPaid || p.State == anchor.PayoutInEnvelope) && !p.CreatedAt.Before(a.StartedAt) {
 			return min(a.AmountFee, a.Refundable()-1), nil
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stellar/go-stellar-sdk/strkey"
 
@@ -30,7 +31,7 @@ func (b *books) paidIn(t *testing.T, kind anchor.Kind, memo uint64) string {
 			return tx.CreateBankLine(&anchor.BankLine{ID: "came-" + id, At: noon, Asset: usd, Amount: 100 * anchor.One, Reference: a.Reference,
 				PayerName: "Ada", PayerAccount: "777", State: anchor.Matched, Transaction: id})
 		}
-		p := payment("4294967297")
+		p := payment(fmt.Sprint(4294967297 + 4096*memo))
 		p.Amount, p.Hash, p.State, p.Reason, p.Transaction = 100*anchor.One, "came-"+id, anchor.Matched, "", id
 		return tx.CreatePayment(p)
 	})
@@ -352,22 +353,34 @@ func TestNeighboursDoNotAddUp(t *testing.T) {
 	}
 }
 
-// TestARefundInPartsIsOne: limits hold for the parts together.
+// TestARefundInPartsIsOne: limits hold for the parts together, on the ledger and
+// at the bank, what has arrived included.
 func TestARefundInPartsIsOne(t *testing.T) {
 	t.Parallel()
 	b := newBooks(t)
 	limited := offer()
 	limited.PayoutLimit = 50 * anchor.One
 	b.Limit([]*anchor.Terms{limited})
-	id := b.paidIn(t, anchor.Withdrawal, 7)
+	withdrawal, deposit := b.paidIn(t, anchor.Withdrawal, 7), b.paidIn(t, anchor.Deposit, 8)
 	for i, want := range []anchor.PayoutState{anchor.PayoutQueued, anchor.PayoutQueued, anchor.PayoutApproval} {
-		if err := b.refund(t, id, 20*anchor.One); err != nil {
+		if err := errors.Join(b.refund(t, withdrawal, 20*anchor.One), b.refund(t, deposit, 20*anchor.One)); err != nil {
 			t.Fatal(err)
 		}
-		all, err := b.PayoutsOf(t.Context(), anchor.CauseTransaction, id)
+		all, err := b.PayoutsOf(t.Context(), anchor.CauseTransaction, withdrawal)
 		if err != nil || len(all) != i+1 || all[i].State != want {
 			t.Fatalf("part %d: %v, %v", i, all, err)
 		}
+		b.do(t, func(tx *store.Tx) error {
+			orders, err := tx.BankPayoutsOf(anchor.CauseTransaction, deposit, anchor.ForRefund)
+			if err != nil || len(orders) != i+1 || string(orders[i].State) != string(want) {
+				t.Fatalf("part %d at the bank: %v, %v", i, orders, err)
+			}
+			if i > 0 {
+				return nil
+			}
+			_, err = tx.RecordBankPayout(orders[0], store.Outcome{State: anchor.BankPaid, BankID: "b"}, noon)
+			return err
+		})
 	}
 }
 
@@ -387,41 +400,57 @@ func TestRefundToNobody(t *testing.T) {
 	}
 }
 
-// TestGiftsOfADepositThatGoesBack: lumens that have not left stay, and for those
-// that have the fee is kept.
-func TestGiftsOfADepositThatGoesBack(t *testing.T) {
+// TestHelpOfADepositThatGoesBack: lumens and rights that have not been given stay
+// with us, and for lumens that were given for it the fee is kept.
+func TestHelpOfADepositThatGoesBack(t *testing.T) {
 	t.Parallel()
-	for state, want := range map[anchor.PayoutState]struct {
-		kept  anchor.Amount
-		state anchor.PayoutState
+	for name, c := range map[string]struct {
+		was  anchor.PayoutState
+		ago  time.Duration
+		kept anchor.Amount
+		is   anchor.PayoutState
 	}{
-		anchor.PayoutPaid:   {anchor.MustAmount("1.5"), anchor.PayoutPaid},
-		anchor.PayoutQueued: {0, anchor.PayoutCancelled},
+		"given":        {anchor.PayoutPaid, 0, anchor.MustAmount("1.5"), anchor.PayoutPaid},
+		"leaving":      {anchor.PayoutInEnvelope, 0, anchor.MustAmount("1.5"), anchor.PayoutInEnvelope},
+		"given before": {anchor.PayoutPaid, time.Hour, 0, anchor.PayoutPaid},
+		"not given":    {anchor.PayoutQueued, 0, 0, anchor.PayoutCancelled},
+		"waiting":      {anchor.PayoutWaiting, 0, 0, anchor.PayoutCancelled},
 	} {
 		b := newBooks(t)
-		id := b.paidIn(t, anchor.Deposit, 7)
+		id, neighbour := b.paidIn(t, anchor.Deposit, 7), b.paidIn(t, anchor.Deposit, 8)
 		b.do(t, func(tx *store.Tx) error {
 			a, err := tx.Transaction(id)
 			if err != nil {
 				return err
 			}
 			gift := payout(a.Account.Account(), anchor.ForCreate, 0)
-			gift.CauseKind, gift.Asset, gift.State = anchor.CauseAccount, anchor.Native, state
-			if err := tx.CreatePayout(gift); err != nil {
+			gift.CauseKind, gift.Asset, gift.State, gift.CreatedAt = anchor.CauseAccount, anchor.Native, c.was, noon.Add(-c.ago)
+			right, theirs := payout(id, anchor.ForAuthorize, 0), payout(neighbour, anchor.ForAuthorize, 0)
+			right.State, theirs.State = c.was, c.was
+			if err := errors.Join(tx.CreatePayout(gift), tx.CreatePayout(right), tx.CreatePayout(theirs)); err != nil {
 				return err
 			}
 			kept, err := tx.KeptForGift(a)
 			if err != nil {
 				return err
 			}
-			if kept != want.kept {
-				t.Errorf("a gift that is %s: %s is kept, want %s", state, kept, want.kept)
+			if kept != c.kept {
+				t.Errorf("%s: %s is kept, want %s", name, kept, c.kept)
 			}
 			return tx.Refund(a, offer(), a.Refundable()-kept, kept, "", noon)
 		})
 		all, err := b.PayoutsOf(t.Context(), anchor.CauseAccount, bob)
-		if err != nil || len(all) != 1 || all[0].State != want.state {
-			t.Errorf("a gift that was %s: %v, %v", state, all, err)
+		if err != nil || len(all) != 1 || all[0].State != c.is {
+			t.Errorf("%s: %v, %v", name, all, err)
 		}
+		b.do(t, func(tx *store.Tx) error {
+			for of, want := range map[string]anchor.PayoutState{id: c.is, neighbour: c.was} {
+				rights, err := tx.PayoutsOf(anchor.CauseTransaction, of, anchor.ForAuthorize)
+				if err != nil || len(rights) != 1 || rights[0].State != want {
+					t.Errorf("%s, the right: %v, %v", name, rights, err)
+				}
+			}
+			return nil
+		})
 	}
 }
