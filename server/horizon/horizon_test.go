@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	_ "embed"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -519,4 +520,23 @@ func TestPatienceOfTheCaller(t *testing.T) {
 		}
 	}
 	t.Errorf("the other was not asked: %v", err)
+}
+
+// FuzzPayment: what a Horizon says is read or refused, and never half of each.
+func FuzzPayment(f *testing.F) {
+	var recorded struct {
+		Embedded struct{ Records []json.RawMessage } `json:"_embedded"`
+	}
+	if err := json.Unmarshal([]byte(paymentsJSON), &recorded); err != nil {
+		f.Fatal(err)
+	}
+	for _, raw := range recorded.Embedded.Records {
+		f.Add([]byte(raw))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		p, err := horizon.ReadPayment(raw, user)
+		if err == nil && (p.Amount < 0 || p.Memo.Type == "" && p.Memo.Value != "") {
+			t.Errorf("%+v of %s", p, raw)
+		}
+	})
 }

@@ -69,3 +69,16 @@ func TestNormalise(t *testing.T) {
 		}
 	}
 }
+
+// FuzzNormalise: what is found in a text stands for itself, and is found again.
+func FuzzNormalise(f *testing.F) {
+	f.Add("deposit " + rail.NewReference() + " thanks")
+	f.Add("wl" + strings.ToLower(strings.ReplaceAll(rail.NewReference(), "-", "")))
+	f.Add("WL-WL-WL-\x00é")
+	f.Fuzz(func(t *testing.T, text string) {
+		ref := rail.Normalise(text)
+		if ref != "" && (len(ref) != 12 || rail.Normalise(ref) != ref || !strings.HasPrefix(ref, "WL-")) {
+			t.Errorf("%q gives %q", text, ref)
+		}
+	})
+}

@@ -33,7 +33,7 @@ const (
 
 var quiet = slog.New(slog.DiscardHandler)
 
-func newKeys(t *testing.T) *session.Keys {
+func newKeys(t testing.TB) *session.Keys {
 	t.Helper()
 	k, err := session.NewKeys(bytes.Repeat([]byte{1}, 32), [][]byte{bytes.Repeat([]byte{2}, 32)})
 	if err != nil {
@@ -42,7 +42,7 @@ func newKeys(t *testing.T) *session.Keys {
 	return k
 }
 
-func newBooks(t *testing.T) *store.Store {
+func newBooks(t testing.TB) *store.Store {
 	t.Helper()
 	dir := t.TempDir()
 	key := filepath.Join(dir, "key.json")
@@ -178,14 +178,14 @@ func TestCapabilityAndRotation(t *testing.T) {
 
 // house is a public listener with one transaction.
 type house struct {
-	t     *testing.T
+	t     testing.TB
 	keys  *session.Keys
 	books *store.Store
 	id    string
 	h     http.Handler
 }
 
-func newHouse(t *testing.T) *house {
+func newHouse(t testing.TB) *house {
 	t.Helper()
 	x := &house{t: t, keys: newKeys(t), books: newBooks(t)}
 	x.id = x.transaction()
@@ -621,4 +621,24 @@ func TestStaffAndCustomersApart(t *testing.T) {
 			t.Errorf("a customer's cookie makes %+v", got)
 		}
 	})).ServeHTTP(httptest.NewRecorder(), r)
+}
+
+// FuzzExchange: no body of an exchange does harm, or opens a session without the
+// token.
+func FuzzExchange(f *testing.F) {
+	x := newHouse(f)
+	good, err := json.Marshal(map[string]any{"token": x.token(x.id, time.Now().Add(-time.Hour)), "nonce": nonce, "callback": "https://w.test/c", "lang": "es"})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(string(good), "application/json", "")
+	f.Add(`{"token":"a.b.c","nonce":"aaaaaaaaaaaaaaaa","on_change_callback":"postMessage"}`, "application/json", "https://evil.test")
+	f.Add(`[]`, "text/plain", "null")
+	f.Fuzz(func(t *testing.T, body, kind, origin string) {
+		res := x.send("POST", "/interactive/"+x.id+"/session", body, "Content-Type", kind, "Origin", origin)
+		var out map[string]string
+		if err := json.Unmarshal(res.Body.Bytes(), &out); err != nil || res.Code >= 500 || res.Code == 200 || out["code"] == "" || res.Header().Get("Set-Cookie") != "" {
+			t.Errorf("%d %s %v", res.Code, res.Body, err)
+		}
+	})
 }
