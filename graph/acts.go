@@ -30,6 +30,7 @@ func (m mutation) act(ctx context.Context, do func(tx *store.Tx, by string, now 
 	if err != nil {
 		return "", err
 	}
+	defer m.afresh(ctx)
 	by := session.FromContext(ctx).Actor()
 	err = m.Store.Update(ctx, by, func(tx *store.Tx) (err error) {
 		now := time.Now()

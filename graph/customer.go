@@ -87,6 +87,7 @@ func (m mutation) change(ctx context.Context, id string, rule func(*store.Tx, *a
 	if err := allowed(ctx, id); err != nil {
 		return nil, err
 	}
+	defer m.afresh(ctx)
 	var t *anchor.Transaction
 	err := m.Store.Update(ctx, session.FromContext(ctx).Actor(), func(tx *store.Tx) (err error) {
 		if t, err = tx.Transaction(id); err != nil {

@@ -4,9 +4,6 @@ import (
 	"context"
 	"regexp"
 	"strings"
-	"time"
-
-	"github.com/vikstrous/dataloadgen"
 
 	"windlass/server/anchor"
 	"windlass/server/rail"
@@ -45,6 +42,7 @@ func (q query) Transactions(ctx context.Context, f *TransactionFilter, first int
 		}
 	}
 	all, err := paged(q.Store.Search(ctx, s))
+	loadersOf(ctx).aboutTransactions(all.Nodes)
 	return &TransactionPage{all}, err
 }
 
@@ -69,6 +67,7 @@ func (q query) Payouts(ctx context.Context, state *anchor.PayoutState, first int
 		return nil, err
 	}
 	all, err := paged(q.Store.Payouts(ctx, orNone(state), part))
+	loadersOf(ctx).aboutPayouts(all.Nodes)
 	return &PayoutPage{all}, err
 }
 
@@ -79,6 +78,7 @@ func (q query) BankPayouts(ctx context.Context, state *anchor.BankPayoutState, u
 		return nil, err
 	}
 	all, err := paged(q.Store.BankPayouts(ctx, orNone(state), orNone(undecided), part))
+	loadersOf(ctx).aboutOrders(all.Nodes)
 	return &BankPayoutPage{all}, err
 }
 
@@ -89,6 +89,7 @@ func (q query) Payments(ctx context.Context, unmatched *bool, first int, after *
 		return nil, err
 	}
 	all, err := paged(q.Store.Payments(ctx, orNone(unmatched), part))
+	loadersOf(ctx).aboutPayments(all.Nodes)
 	return &PaymentPage{all}, err
 }
 
@@ -99,6 +100,7 @@ func (q query) BankLines(ctx context.Context, unmatched *bool, first int, after 
 		return nil, err
 	}
 	all, err := paged(q.Store.BankLines(ctx, orNone(unmatched), part))
+	loadersOf(ctx).aboutLines(all.Nodes)
 	return &BankLinePage{all}, err
 }
 
@@ -192,83 +194,11 @@ func (staffView) BankLines(ctx context.Context, v *StaffView) ([]*anchor.BankLin
 	return loadersOf(ctx).lines.Load(ctx, v.of.ID)
 }
 
-func (r staffView) Journal(ctx context.Context, v *StaffView) ([]*store.JournalEntry, error) {
-	all, err := r.Store.Journal(ctx, v.of.ID)
+func (staffView) Journal(ctx context.Context, v *StaffView) ([]*store.JournalEntry, error) {
+	all, err := loadersOf(ctx).journal.Load(ctx, v.of.ID)
 	return pointers(all), err
 }
 
-func (r staffView) Audit(ctx context.Context, v *StaffView) ([]*store.AuditEntry, error) {
-	all, _, err := r.Store.Audit(ctx, store.Trail{Transaction: v.of.ID, Page: store.Page{Oldest: true}})
-	return all, err
-}
-
-// loaders gather what the rows of a list ask for one by one into one query a
-// list. They live as long as one answer, so that a stream never shows old rows.
-type loaders struct {
-	payouts  *dataloadgen.Loader[cause, []*anchor.Payout]
-	orders   *dataloadgen.Loader[cause, []*anchor.BankPayout]
-	payments *dataloadgen.Loader[string, []*anchor.Payment]  // by transaction
-	lines    *dataloadgen.Loader[string, []*anchor.BankLine] // by transaction
-	hashes   *dataloadgen.Loader[string, string]             // by envelope
-}
-
-// cause is what money leaves for.
-type cause struct {
-	kind anchor.Cause
-	id   string
-}
-
-type loadersKey struct{}
-
-// gather is how long a loader waits for more.
-const gather = time.Millisecond
-
-func (s *server) withLoaders(ctx context.Context) context.Context {
-	return context.WithValue(ctx, loadersKey{}, &loaders{
-		payouts:  each(ofCauses(s.Store.PayoutsOfEach)),
-		orders:   each(ofCauses(s.Store.BankPayoutsOfEach)),
-		payments: each(s.Store.PaymentsOfEach),
-		lines:    each(s.Store.BankLinesOfEach),
-		hashes:   each(s.Store.HashesOf),
-	})
-}
-
-// ofCauses asks for each kind of cause at once.
-func ofCauses[T any](fetch func(context.Context, anchor.Cause, []string) (map[string]T, error)) func(context.Context, []cause) (map[cause]T, error) {
-	return func(ctx context.Context, all []cause) (map[cause]T, error) {
-		ids := map[anchor.Cause][]string{}
-		for _, c := range all {
-			ids[c.kind] = append(ids[c.kind], c.id)
-		}
-		found := map[cause]T{}
-		for kind, of := range ids {
-			some, err := fetch(ctx, kind, of)
-			if err != nil {
-				return nil, err
-			}
-			for id, v := range some {
-				found[cause{kind, id}] = v
-			}
-		}
-		return found, nil
-	}
-}
-
-// each is a loader for which a missing key is the zero value.
-func each[K comparable, T any](fetch func(ctx context.Context, keys []K) (map[K]T, error)) *dataloadgen.Loader[K, T] {
-	return dataloadgen.NewLoader(func(ctx context.Context, keys []K) ([]T, []error) {
-		found, err := fetch(ctx, keys)
-		if err != nil {
-			return nil, []error{err}
-		}
-		values := make([]T, len(keys))
-		for i, k := range keys {
-			values[i] = found[k]
-		}
-		return values, nil
-	}, dataloadgen.WithWait(gather))
-}
-
-func loadersOf(ctx context.Context) *loaders {
-	return ctx.Value(loadersKey{}).(*loaders) //nolint:errcheck // AroundResponses puts them there before any resolver runs
+func (staffView) Audit(ctx context.Context, v *StaffView) ([]*store.AuditEntry, error) {
+	return loadersOf(ctx).audit.Load(ctx, v.of.ID)
 }

@@ -162,6 +162,59 @@ func TestPages(t *testing.T) {
 	}
 }
 
+// TestFewStatements: a page costs the same number of statements however many rows
+// it has, with all that can be asked of them.
+func TestFewStatements(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const rows = 20
+	for i := range rows {
+		w.funded(fmt.Sprintf("%064x", i+1))
+		w.ordered(anchor.BankAsked)
+		for mutation, v := range map[string]map[string]any{"refundPayment": {"payment": w.strayPayment()}, "refundBankLine": {"line": w.strayLine()}} {
+			if _, problems := w.staff().press(mutation, v); len(problems) > 0 {
+				t.Fatal(problems)
+			}
+		}
+	}
+	for name, fields := range map[string]string{
+		"transactions": strings.Replace(page, "staff { owner }", `staff {
+			payouts { hash actions } bankPayouts { id replacedBy actions } payments { id refund { id hash } } bankLines { id refund { id replacedBy } }
+			journal { kind postings { amount } } audit { event note } }`, 1),
+		"payouts": `{ hash actions }`, "bankPayouts": `{ replacedBy actions }`, "payments": `{ refund { hash } }`, "bankLines": `{ refund { replacedBy } }`,
+		"audit": `{ event note }`,
+	} {
+		query := `query($first: Int!) { list: ` + name + `(first: $first) { nodes ` + fields + ` endCursor } }`
+		if name == "transactions" {
+			query += fragments
+		}
+		cost := func(first int) int64 {
+			before := w.books.Reads()
+			got := w.staff().do(query, map[string]any{"first": first})
+			if nodes, _ := got.at("list.nodes").([]any); len(nodes) != first {
+				t.Fatal(name, len(nodes), "rows")
+			}
+			return w.books.Reads() - before
+		}
+		if one, all := cost(1), cost(rows); one > 14 || all > one+5 { // what is read of payouts and orders may be for two kinds of causes
+			t.Errorf("%s: one row takes %d statements, %d rows take %d", name, one, rows, all)
+		}
+	}
+}
+
+// TestMutationsInARow: each mutation of an operation answers what is so after it.
+func TestMutationsInARow(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tr := w.open(anchor.Deposit)
+	got := w.customer(tr).do(`mutation($id: ID!, $answers: [Answer!]!) {
+		before: setAmount(transaction: $id, amountIn: "50") { review questions { value } }
+		after: answer(transaction: $id, answers: $answers) { review questions { value } } }`, map[string]any{"id": tr.ID, "answers": ana})
+	if got.str("before.review") != "none" || got.str("after.review") != "accepted" || got.str("after.questions.1.value") != "Díaz" {
+		t.Error(got)
+	}
+}
+
 func TestStaffSearch(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

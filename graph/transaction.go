@@ -107,7 +107,7 @@ func (r transaction) Questions(ctx context.Context, t *anchor.Transaction) ([]*Q
 	if err != nil {
 		return nil, err
 	}
-	d, err := r.Store.Details(ctx, t.ID)
+	d, err := loadersOf(ctx).details.Load(ctx, t.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -119,12 +119,8 @@ func (r transaction) Questions(ctx context.Context, t *anchor.Transaction) ([]*Q
 }
 
 // customer is the person behind a transaction, nil if there is none yet.
-func (s *server) customer(ctx context.Context, t *anchor.Transaction) (*anchor.Customer, error) {
-	c, err := s.Store.CustomerOf(ctx, t.Owner)
-	if err != nil && anchor.KindOf(err) == anchor.NotFound {
-		return nil, nil
-	}
-	return c, err
+func (*server) customer(ctx context.Context, t *anchor.Transaction) (*anchor.Customer, error) {
+	return loadersOf(ctx).customers.Load(ctx, t.Owner)
 }
 
 // Review is what the anchor thinks of the customer, as far as this
@@ -174,7 +170,7 @@ func (r transaction) Instructions(ctx context.Context, t *anchor.Transaction) ([
 func optional(lang, key string) *string { return filled(language.TextOr(lang, key, "", nil)) }
 
 func (r transaction) Timeline(ctx context.Context, t *anchor.Transaction) ([]*store.TimelineEntry, error) {
-	all, err := r.Store.Timeline(ctx, t.ID)
+	all, err := loadersOf(ctx).steps.Load(ctx, t.ID)
 	return pointers(all), err
 }
 
@@ -286,7 +282,7 @@ func (r method) Questions(ctx context.Context, m *Method) ([]*Question, error) {
 	if len(m.fields) == 0 {
 		return nil, nil
 	}
-	d, err := r.Store.Details(ctx, m.of.ID)
+	d, err := loadersOf(ctx).details.Load(ctx, m.of.ID)
 	return questions(ctx, m.fields, d.Answers, d.Prefill), err
 }
 

@@ -134,6 +134,17 @@ func (s *Store) Audit(ctx context.Context, q Trail) (all []*AuditEntry, end stri
 	return all, end, withNotes(src, all)
 }
 
+// AuditOfEach lists the trails of many transactions at once, each one's oldest
+// entry first.
+func (s *Store) AuditOfEach(ctx context.Context, transactions []string) (map[string][]*AuditEntry, error) {
+	src := s.reader(ctx)
+	all, err := list(src, scanAudit, `SELECT `+auditColumns+` FROM audit WHERE transaction_id IN (`+placeholders(len(transactions))+`) ORDER BY id`, values(transactions)...)
+	if err != nil {
+		return nil, err
+	}
+	return groupBy(all, func(e *AuditEntry) string { return e.Transaction }), withNotes(src, all)
+}
+
 // notesAtOnce bounds one statement's parameters.
 const notesAtOnce = 100
 

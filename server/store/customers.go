@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"strings"
 
 	"windlass/server/anchor"
 )
@@ -32,6 +33,26 @@ func (t *Tx) CustomerOf(owner anchor.Identity) (*anchor.Customer, error) { retur
 // CustomerOf reads the customer behind an identity; none is NotFound.
 func (s *Store) CustomerOf(ctx context.Context, owner anchor.Identity) (*anchor.Customer, error) {
 	return customerOf(s.reader(ctx), owner)
+}
+
+// CustomersOfEach reads the customers behind many identities at once, whatever
+// their clients; whoever has none is left out.
+func (s *Store) CustomersOfEach(ctx context.Context, owners []anchor.Identity) (map[anchor.Identity]*anchor.Customer, error) {
+	var w where
+	for _, o := range owners {
+		w.add(`(?, ?, ?)`, o.Account, o.Memo, o.Muxed)
+	}
+	all, err := list(s.reader(ctx), scanCustomer, numbered(`SELECT `+customerColumns+` FROM customers
+		WHERE (owner_account, owner_memo, owner_muxed) IN (VALUES `+strings.Join(w.conditions, ", ")+`)`), w.args...)
+	each := map[anchor.Identity]*anchor.Customer{}
+	for _, o := range owners {
+		for _, c := range all {
+			if c.Owner.Account == o.Account && c.Owner.Memo == o.Memo && c.Owner.Muxed == o.Muxed {
+				each[o] = c
+			}
+		}
+	}
+	return each, err
 }
 
 // SaveCustomer stores a new or changed customer.

@@ -47,6 +47,13 @@ type JournalEntry struct {
 
 // Journal lists a transaction's entries, oldest first.
 func (s *Store) Journal(ctx context.Context, transaction string) ([]JournalEntry, error) {
+	each, err := s.JournalOfEach(ctx, []string{transaction})
+	return each[transaction], err
+}
+
+// JournalOfEach lists the entries of many transactions at once, each one's oldest
+// first.
+func (s *Store) JournalOfEach(ctx context.Context, transactions []string) (map[string][]JournalEntry, error) {
 	type line struct {
 		id int64
 		JournalEntry
@@ -64,20 +71,22 @@ func (s *Store) Journal(ctx context.Context, transaction string) ([]JournalEntry
 		l.Asset, err = anchor.ParseAsset(asset)
 		return l, err
 	}, `SELECT journal.id, at, kind, transaction_id, reference, account, asset, amount FROM journal
-		JOIN postings ON postings.entry_id = journal.id WHERE transaction_id = $1 ORDER BY journal.id, ordinal`, transaction)
+		JOIN postings ON postings.entry_id = journal.id WHERE transaction_id IN (`+placeholders(len(transactions))+`) ORDER BY journal.id, ordinal`, values(transactions)...)
 	if err != nil {
 		return nil, err
 	}
-	var entries []JournalEntry
+	each := map[string][]JournalEntry{}
 	last := int64(-1)
 	for _, l := range lines {
+		entries := each[l.Transaction]
 		if l.id != last {
 			entries, last = append(entries, l.JournalEntry), l.id
 		}
 		e := &entries[len(entries)-1]
 		e.Postings = append(e.Postings, l.Posting)
+		each[l.Transaction] = entries
 	}
-	return entries, nil
+	return each, nil
 }
 
 // Balance is one journal account's sum in one asset.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"reflect"
 	"slices"
+	"sync/atomic"
 )
 
 // readers are the connections that read. Each is handed to one query at a time
@@ -19,6 +20,7 @@ type readers struct {
 	idle   chan *readConn
 	all    []*readConn
 	closed chan struct{}
+	count  atomic.Int64
 }
 
 type readConn struct {
@@ -67,6 +69,7 @@ func (r *readers) each(ctx context.Context, scan func(scanner) (more bool, err e
 	if err != nil {
 		return err
 	}
+	r.count.Add(1)
 	defer func() { r.idle <- c }()
 	// A panic goes around Raw, which would close the connection over it.
 	var panicked any
@@ -79,6 +82,9 @@ func (r *readers) each(ctx context.Context, scan func(scanner) (more bool, err e
 	}
 	return err
 }
+
+// Reads counts the statements that the books have been read by.
+func (s *Store) Reads() int64 { return s.reads.count.Load() }
 
 // take waits for an idle connection; whoever has it gives it back to idle.
 func (r *readers) take(ctx context.Context) (*readConn, error) {

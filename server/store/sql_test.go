@@ -233,6 +233,11 @@ func TestPlans(t *testing.T) {
 		{"many causes' payouts", func() error { _, err := b.PayoutsOfEach(ctx, "transaction", []string{"x"}); return err }, []string{"USING INDEX payouts_once (cause_kind=? AND cause_id=?)"}, true},
 		{"many causes' orders", func() error { _, err := b.BankPayoutsOfEach(ctx, "transaction", []string{"x"}); return err }, []string{"USING INDEX bank_payouts_once (cause_kind=? AND cause_id=?)"}, true},
 		{"lines of transactions", func() error { _, err := b.BankLinesOfEach(ctx, []string{"x"}); return err }, []string{"USING INDEX bank_lines_transaction (transaction_id=?)"}, true},
+		{"many transactions' journals", func() error { _, err := b.JournalOfEach(ctx, []string{"x", "y"}); return err }, []string{"USING INDEX journal_transaction (transaction_id=?)", "(entry_id=?)"}, true},
+		{"many transactions' trails", func() error { _, err := b.AuditOfEach(ctx, []string{"x", "y"}); return err }, []string{"USING INDEX audit_transaction (transaction_id=?)"}, true},
+		{"many transactions' steps", func() error { _, err := b.TimelineOfEach(ctx, []string{"x", "y"}); return err }, []string{"USING INDEX audit_transaction (transaction_id=?)"}, true},
+		{"many transactions' details", func() error { _, err := b.DetailsOfEach(ctx, []string{"x", "y"}); return err }, []string{"(transaction_id=?)"}, false},
+		{"many customers", func() error { _, err := b.CustomersOfEach(ctx, []anchor.Identity{owner, owner}); return err }, []string{"USING INDEX customers_owner (owner_account=? AND owner_memo=? AND owner_muxed=?)", "SCAN 2-ROW VALUES CLAUSE"}, true},
 		{"a key", in(func(tx *store.Tx) error {
 			_, err := tx.Once("k", "o", nil, "", noon, func() (store.Act, error) { return store.Act{}, nil })
 			return err

@@ -435,13 +435,21 @@ type TimelineEntry struct {
 // Timeline lists a transaction's steps, oldest first. The first is its start,
 // event "started". What staff did besides is in Audit.
 func (s *Store) Timeline(ctx context.Context, id string) ([]TimelineEntry, error) {
-	return list(s.reader(ctx), func(r scanner, _ *Keys) (TimelineEntry, error) {
-		var e TimelineEntry
-		var at int64
-		err := r.Scan(&at, &e.Actor, &e.Event, &e.From, &e.To)
-		e.At = instant(at)
-		return e, err
-	}, `SELECT at, actor, event, from_status, to_status FROM audit WHERE transaction_id = $1 AND to_status <> '' ORDER BY id`, id)
+	each, err := s.TimelineOfEach(ctx, []string{id})
+	return each[id], err
+}
+
+// TimelineOfEach lists the steps of many transactions at once, each one's oldest
+// first.
+func (s *Store) TimelineOfEach(ctx context.Context, transactions []string) (map[string][]TimelineEntry, error) {
+	all, err := list(s.reader(ctx), scanAudit, `SELECT `+auditColumns+` FROM audit
+		WHERE transaction_id IN (`+placeholders(len(transactions))+`) AND to_status <> '' ORDER BY id`, values(transactions)...)
+	each := map[string][]TimelineEntry{}
+	for _, e := range all {
+		step := anchor.Step{Event: anchor.Event(e.Event), From: e.From, To: e.To, At: e.At}
+		each[e.Transaction] = append(each[e.Transaction], TimelineEntry{step, e.Actor})
+	}
+	return each, err
 }
 
 // Details are what was entered for one transaction: personal data.
@@ -452,27 +460,36 @@ type Details struct {
 	Answers map[string]string
 }
 
-func detailsOf(src source, id string) (Details, error) {
-	all, err := list(src, func(r scanner, k *Keys) (Details, error) {
-		var d Details
+func detailsOf(src source, transactions ...string) (map[string]Details, error) {
+	each := map[string]Details{}
+	_, err := list(src, func(r scanner, k *Keys) (d Details, err error) {
+		var id string
 		var box []byte
-		if err := r.Scan(&box); err != nil {
+		if err := r.Scan(&id, &box); err != nil {
 			return d, err
 		}
-		return d, k.open("details:"+id, box, &d)
-	}, `SELECT data_box FROM details WHERE transaction_id = $1`, id)
-	if err != nil || len(all) == 0 {
-		return Details{}, err
-	}
-	return all[0], nil
+		err = k.open("details:"+id, box, &d)
+		each[id] = d
+		return d, err
+	}, `SELECT transaction_id, data_box FROM details WHERE transaction_id IN (`+placeholders(len(transactions))+`)`, values(transactions)...)
+	return each, err
 }
 
 // Details loads what was entered for a transaction; nothing is the zero value.
-func (t *Tx) Details(id string) (Details, error) { return detailsOf(t, id) }
+func (t *Tx) Details(id string) (Details, error) {
+	each, err := detailsOf(t, id)
+	return each[id], err
+}
 
 // Details reads what was entered for a transaction; nothing is the zero value.
 func (s *Store) Details(ctx context.Context, id string) (Details, error) {
-	return detailsOf(s.reader(ctx), id)
+	each, err := detailsOf(s.reader(ctx), id)
+	return each[id], err
+}
+
+// DetailsOfEach reads what was entered for many transactions at once.
+func (s *Store) DetailsOfEach(ctx context.Context, transactions []string) (map[string]Details, error) {
+	return detailsOf(s.reader(ctx), transactions...)
 }
 
 // SetDetails replaces what was entered for a transaction.
