@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"windlass/server/language"
 )
 
 // TestConformanceTable: docs/conformance.md has no empty cell, and names no test
@@ -41,6 +43,39 @@ func TestConformanceTable(t *testing.T) {
 	}
 	if rows < 80 {
 		t.Errorf("%d rows", rows)
+	}
+}
+
+// TestRefusalsSpeak: every refusal that a wallet or a customer can get has a
+// sentence in the catalogue, and so one in each of its languages.
+func TestRefusalsSpeak(t *testing.T) {
+	t.Parallel()
+	// Only staff get these, in English.
+	staffs := regexp.MustCompile(`^(not_funded|refund_\w+)$`)
+	code := regexp.MustCompile(`(?:Code: |invalid\()"([a-z]+_[a-z_]+)"`)
+	found := 0
+	for _, room := range []string{"anchor", "sep", "sep10", "sep24", "session"} {
+		files, err := filepath.Glob(room + "/*.go")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			source, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range code.FindAllStringSubmatch(string(source), -1) {
+				if found++; !language.Has(language.Default, "error."+m[1]) && !staffs.MatchString(m[1]) {
+					t.Errorf("%s: the catalogue has no error.%s", file, m[1])
+				}
+			}
+		}
+	}
+	if found < 50 {
+		t.Errorf("only %d refusals found", found)
 	}
 }
 
