@@ -2419,9 +2419,9 @@ var sources = []*ast.Source{
 # listener serves CUSTOMER and VIEWER, the admin listener STAFF.
 #
 # Errors carry extensions: code (INVALID, UNAUTHENTICATED, FORBIDDEN, NOT_FOUND,
-# CONFLICT, UNAVAILABLE, INTERNAL), reason (a stable word such as
-# "amount_below_minimum"), field (the input at fault) and requestId. The message
-# is a sentence in the customer's language.
+# CONFLICT, UNAVAILABLE, INTERNAL), reason (see Reason; @refuses says where to expect
+# which), field (the input at fault) and requestId. The message is a sentence in the
+# customer's language.
 #
 # What staff ask for has a key of the caller's choice, 1 to 100 visible ASCII
 # characters: a UUID, a ticket's number. It is done once for its key. The same
@@ -2439,20 +2439,148 @@ var sources = []*ast.Source{
 # endCursor is what to pass as after, beside the same other arguments, for the next
 # page, and null on the last one. It stands for a row, so that rows which come or
 # change meanwhile are neither skipped nor shown twice.
-#
-# Refusals that any of staff's mutations may meet: NOT_FOUND not_found; INVALID
-# key_malformed, note_malformed or amount_malformed; CONFLICT key_reused,
-# changed_meanwhile, or state_refused where the state machine
-# (docs/state-machine.md) does not allow it. Others are named where they belong.
 
 "Who may use a root field."
 directive @allow(roles: [Role!]!) on FIELD_DEFINITION
+
+"The reasons for which a field may be refused, beside those of its type."
+directive @refuses(reasons: [Reason!]!) on OBJECT | FIELD_DEFINITION
 
 "The kinds of caller."
 enum Role {
   CUSTOMER
   VIEWER
   STAFF
+}
+
+"""
+Why something was refused: extensions.reason, a stable word. @refuses says which
+reasons a field has beside those of its whole type.
+"""
+enum Reason {
+  "A bank account has 4 to 34 letters and digits."
+  account_number_malformed
+  "This can no longer be changed."
+  already_agreed
+  amount_above_maximum
+  "The fee would eat the amount."
+  amount_below_fee
+  amount_below_minimum
+  "No exact decimal with at most seven decimals, or nothing at all."
+  amount_malformed
+  "Enter an amount first."
+  amount_missing
+  "More than the ledger can hold."
+  amount_too_large
+  "More decimals than the asset has."
+  amount_too_precise
+  "The operation could not be read, so nobody knows how much came."
+  amount_unknown
+  "It contains characters that nobody sees, or that turn others around."
+  argument_malformed
+  "More than 200 characters."
+  argument_too_long
+  "The bank calls the transfer of this order something else."
+  bank_id_differs
+  "Say under which name the bank's statement has it."
+  bank_id_missing
+  "Another credit, or another order's transfer, has that name."
+  bank_id_used
+  "Somebody was quicker; look again."
+  changed_meanwhile
+  "After is no endCursor of the same list in the same order."
+  cursor_malformed
+  "The customer must be accepted first."
+  customer_missing
+  "Another kind of money, or more of it than there can be."
+  does_not_fit
+  "It exists already."
+  duplicate
+  email_malformed
+  "Somebody has explained the operation already."
+  explained
+  "An answer with characters that cannot be used."
+  field_malformed
+  field_required
+  "An answer of more than 200 characters."
+  field_too_long
+  "This is not asked for."
+  field_unknown
+  "A page has 1 to 100 rows."
+  first_malformed
+  "Whoever asked for it cannot approve it."
+  four_eyes
+  "1 to 100 visible ASCII characters."
+  key_malformed
+  "The key was used for something else."
+  key_reused
+  "We do not speak this language yet."
+  lang_unknown
+  "The bank has paid: name the line of the statement that brought the money back."
+  line_missing
+  "Choose how to pay first."
+  method_missing
+  "This way to pay is not offered."
+  method_unknown
+  not_found
+  "No money has come in."
+  not_funded
+  "It waits for nobody's approval."
+  not_in_approval
+  "The asset is not configured, or not offered at present."
+  not_offered
+  "Only a parked payout begins anew."
+  not_parked
+  "Another fate was decided for this money."
+  not_unmatched
+  "The transaction is funded or ended; one that expired may still get money."
+  not_waiting
+  "More than 500 characters, or some that nobody sees."
+  note_malformed
+  "All that could go back has been decided to go back."
+  nothing_to_refund
+  "Say first what the bank made of its order."
+  order_in_doubt
+  "Only an order that the bank refused or gave back is made again."
+  order_not_refused
+  "The order's state does not allow it."
+  order_state_refused
+  "The money has left."
+  paid_already
+  "Say to which account."
+  payee_missing
+  "The payout has another source, destination, asset or amount than the operation."
+  payout_differs
+  "Name the payout that the operation paid."
+  payout_missing
+  "A payout is named only for an operation that paid one."
+  payout_needless
+  "The books know how the payout ended, or have signed it themselves."
+  payout_not_open
+  "It may be paid at this moment; wait for its end."
+  payout_under_way
+  "The amount is not what was shown."
+  price_changed
+  "A word of at most 50 small letters, digits and underscores."
+  reason_malformed
+  "What is left would not cover the fee: refund all of it."
+  refund_leaves_nothing
+  "More than nothing must go back, and the fee must not be negative."
+  refund_malformed
+  "More than there is, or the fee would eat it."
+  refund_too_large
+  "The customer was rejected before."
+  rejected
+  "Another order has taken its place."
+  retried_already
+  "Nothing says where the money came from."
+  sender_unknown
+  "The state machine does not allow it (docs/state-machine.md)."
+  state_refused
+  "The value time is missing, or lies in the future."
+  time_malformed
+  "An operation that took money waits for explainOutgoing."
+  unexplained
 }
 
 "An exact decimal with at most seven decimals, written as a string: \"98.5\"."
@@ -2490,12 +2618,12 @@ enum Status {
   error
 }
 
-type Query {
+type Query @refuses(reasons: [cursor_malformed, first_malformed, not_found]) {
   "One transaction. A customer or viewer may name only the session's own."
   transaction(id: ID!): Transaction! @allow(roles: [CUSTOMER, VIEWER, STAFF])
 
   "What an amount would cost and leave, by the transaction's terms. Changes nothing."
-  price(transaction: ID!, amountIn: Amount!): Price! @allow(roles: [CUSTOMER])
+  price(transaction: ID!, amountIn: Amount!): Price! @allow(roles: [CUSTOMER]) @refuses(reasons: [amount_above_maximum, amount_below_fee, amount_below_minimum, amount_malformed, amount_too_large, amount_too_precise, not_offered])
 
   "Transactions. For work, with the statuses that wait for a person, ask for the oldest first."
   transactions(filter: TransactionFilter, first: Int! = 20, after: String, oldestFirst: Boolean! = false): TransactionPage! @allow(roles: [STAFF])
@@ -2529,18 +2657,18 @@ type Query {
   audit(transaction: ID, subject: String, first: Int! = 20, after: String, oldestFirst: Boolean! = false): AuditPage! @allow(roles: [STAFF])
 }
 
-type Mutation {
+type Mutation @refuses(reasons: [amount_malformed, amount_too_large, argument_malformed, argument_too_long, changed_meanwhile, key_malformed, key_reused, not_found, note_malformed, state_refused]) {
   "Answer questions about the customer. Faulty answers are reported one error a field; then nothing is stored."
-  answer(transaction: ID!, answers: [Answer!]!): Transaction! @allow(roles: [CUSTOMER])
+  answer(transaction: ID!, answers: [Answer!]!): Transaction! @allow(roles: [CUSTOMER]) @refuses(reasons: [already_agreed, account_number_malformed, email_malformed, field_malformed, field_required, field_too_long, field_unknown, not_offered, rejected])
 
   "Enter or change the amount that goes in."
-  setAmount(transaction: ID!, amountIn: Amount!): Transaction! @allow(roles: [CUSTOMER])
+  setAmount(transaction: ID!, amountIn: Amount!): Transaction! @allow(roles: [CUSTOMER]) @refuses(reasons: [already_agreed, amount_above_maximum, amount_below_fee, amount_below_minimum, amount_too_precise, not_offered])
 
   "Choose how the bank side moves, with the answers that method asks for."
-  chooseMethod(transaction: ID!, method: ID!, answers: [Answer!]! = []): Transaction! @allow(roles: [CUSTOMER])
+  chooseMethod(transaction: ID!, method: ID!, answers: [Answer!]! = []): Transaction! @allow(roles: [CUSTOMER]) @refuses(reasons: [already_agreed, account_number_malformed, email_malformed, field_malformed, field_required, field_too_long, field_unknown, method_unknown, not_offered])
 
   "Agree to the summary. amountOut must be what was shown: another figure is a conflict. From here on the customer may pay."
-  agree(transaction: ID!, amountOut: Amount!): Transaction! @allow(roles: [CUSTOMER])
+  agree(transaction: ID!, amountOut: Amount!): Transaction! @allow(roles: [CUSTOMER]) @refuses(reasons: [amount_above_maximum, amount_below_fee, amount_below_minimum, amount_missing, amount_too_precise, customer_missing, duplicate, method_missing, not_offered, price_changed])
 
   "The customer says that the bank transfer is on its way."
   markSent(transaction: ID!): Transaction! @allow(roles: [CUSTOMER])
@@ -2549,20 +2677,17 @@ type Mutation {
   cancel(transaction: ID!): Transaction! @allow(roles: [CUSTOMER])
 
   "Choose the language of the page and of the transaction's messages."
-  setLanguage(transaction: ID!, lang: String!): Transaction! @allow(roles: [CUSTOMER])
+  setLanguage(transaction: ID!, lang: String!): Transaction! @allow(roles: [CUSTOMER]) @refuses(reasons: [lang_unknown])
 
   """
   Give an unmatched payment to the withdrawal that it is for, at today's price.
   Within the limits the withdrawal is then paid out; outside of them it becomes
-  too_small or too_large, and is to be refunded. Refused: not_unmatched (another
-  fate was decided), does_not_fit (a deposit, or another asset), amount_unknown,
-  not_waiting (the withdrawal is funded or ended; one that expired may still get
-  it), not_offered.
+  too_small or too_large, and is to be refunded.
   """
-  assignPayment(payment: ID!, transaction: ID!, key: ID!, note: String): Transaction! @allow(roles: [STAFF])
+  assignPayment(payment: ID!, transaction: ID!, key: ID!, note: String): Transaction! @allow(roles: [STAFF]) @refuses(reasons: [amount_unknown, does_not_fit, not_offered, not_unmatched, not_waiting])
 
   "Give an unmatched credit of the bank's statement to the deposit that it is for. All else as assignPayment."
-  assignBankLine(line: ID!, transaction: ID!, key: ID!, note: String): Transaction! @allow(roles: [STAFF])
+  assignBankLine(line: ID!, transaction: ID!, key: ID!, note: String): Transaction! @allow(roles: [STAFF]) @refuses(reasons: [amount_unknown, does_not_fit, not_offered, not_unmatched, not_waiting])
 
   """
   Send back what came in for a transaction, to whoever paid: on the ledger for a
@@ -2572,32 +2697,27 @@ type Mutation {
   for a full refund the anchor's fee if that is more and the customer's account was
   given lumens for this deposit. A part of it reduces the payout. A full refund
   gives the anchor's fee back too, and ends in status refunded when it has
-  arrived; after a payout at most the fee can go back. Refused: not_funded,
-  refund_malformed, refund_too_large, refund_leaves_nothing, amount_too_precise,
-  nothing_to_refund, sender_unknown, and payout_under_way while a payout may be
-  paid at this moment.
+  arrived; after a payout at most the fee can go back.
   """
-  refundTransaction(transaction: ID!, amount: Amount, fee: Amount, key: ID!, note: String): Transaction! @allow(roles: [STAFF])
+  refundTransaction(transaction: ID!, amount: Amount, fee: Amount, key: ID!, note: String): Transaction! @allow(roles: [STAFF]) @refuses(reasons: [amount_too_precise, not_funded, nothing_to_refund, payout_under_way, refund_leaves_nothing, refund_malformed, refund_too_large, sender_unknown])
 
   """
   Send an unmatched payment back to its sender, less a fee, once for ever. Without
   a fee it is the asset's refund_fee.
-  Refused: not_unmatched, refund_malformed, refund_too_large (the fee would eat
-  it), amount_unknown.
   """
-  refundPayment(payment: ID!, fee: Amount, key: ID!, note: String): Payment! @allow(roles: [STAFF])
+  refundPayment(payment: ID!, fee: Amount, key: ID!, note: String): Payment! @allow(roles: [STAFF]) @refuses(reasons: [amount_unknown, not_unmatched, refund_malformed, refund_too_large, sender_unknown])
 
-  "Send an unmatched credit of the bank's statement back to its payer, less a fee, once for ever. Refused as refundPayment, and with sender_unknown where the statement names no account."
-  refundBankLine(line: ID!, fee: Amount, key: ID!, note: String): BankLine! @allow(roles: [STAFF])
+  "Send an unmatched credit of the bank's statement back to its payer, less a fee, once for ever."
+  refundBankLine(line: ID!, fee: Amount, key: ID!, note: String): BankLine! @allow(roles: [STAFF]) @refuses(reasons: [amount_unknown, not_unmatched, refund_malformed, refund_too_large, sender_unknown])
 
   "Stop a transaction whose money is here, for review. Nothing of it is paid until release; it can be refunded."
   hold(transaction: ID!, key: ID!, note: String): Transaction! @allow(roles: [STAFF])
 
-  "Let a transaction that is on hold go on: it is paid. Refused: order_in_doubt and paid_already, where the bank's part must be settled first; not_offered."
-  release(transaction: ID!, key: ID!, note: String): Transaction! @allow(roles: [STAFF])
+  "Let a transaction that is on hold go on: it is paid."
+  release(transaction: ID!, key: ID!, note: String): Transaction! @allow(roles: [STAFF]) @refuses(reasons: [not_offered, order_in_doubt, paid_already])
 
-  "Do again what failed (status error): a funded transaction is paid, by the payout that there is or the next one; any other waits for its customer again. Refused as release."
-  retry(transaction: ID!, key: ID!, note: String): Transaction! @allow(roles: [STAFF])
+  "Do again what failed (status error): a funded transaction is paid, by the payout that there is or the next one; any other waits for its customer again."
+  retry(transaction: ID!, key: ID!, note: String): Transaction! @allow(roles: [STAFF]) @refuses(reasons: [not_offered, order_in_doubt, paid_already])
 
   "End a transaction for which no money has come, before its deadline. Money that comes all the same is late, and can be assigned or refunded."
   expire(transaction: ID!, key: ID!, note: String): Transaction! @allow(roles: [STAFF])
@@ -2606,75 +2726,64 @@ type Mutation {
   Say that a credit has arrived at the bank for a deposit, before the statement
   tells of it. bankId is the name that the statement will have for it, at its
   value time. It is booked as any credit is: look at the line's state and reason.
-  Who paid may be left out, and is learned from the statement. Refused:
-  does_not_fit (a withdrawal), bank_id_missing, bank_id_used (another credit has
-  that name), amount_malformed, time_malformed, not_offered.
+  Who paid may be left out, and is learned from the statement.
   """
-  confirmBankFunds(transaction: ID!, bankId: ID!, amount: Amount!, at: Time!, payerName: String, payerAccount: String, key: ID!, note: String): BankLine! @allow(roles: [STAFF])
+  confirmBankFunds(transaction: ID!, bankId: ID!, amount: Amount!, at: Time!, payerName: String, payerAccount: String, key: ID!, note: String): BankLine! @allow(roles: [STAFF]) @refuses(reasons: [bank_id_missing, bank_id_used, does_not_fit, not_offered, time_malformed])
 
   """
   Say that the bank has paid an order that it has, or that is in doubt. bankId is
   the bank's name for the transfer, and may be left out where it is known; at is
-  its value time, now if left out. Refused: order_state_refused, bank_id_missing,
-  bank_id_differs, time_malformed.
+  its value time, now if left out.
   """
-  markBankPayoutSettled(order: ID!, bankId: ID, at: Time, key: ID!, note: String): BankPayout! @allow(roles: [STAFF])
+  markBankPayoutSettled(order: ID!, bankId: ID, at: Time, key: ID!, note: String): BankPayout! @allow(roles: [STAFF]) @refuses(reasons: [bank_id_differs, bank_id_missing, bank_id_used, order_state_refused, time_malformed])
 
   """
   Say that the money of an order is here: the bank never took it, or has given it
   back. line is the unmatched line of the statement that brought it, and is needed
   for an order that the bank itself says it has paid. What the line lacks the bank
   has kept: a loss. reason is a stable word. A withdrawal is then on hold: pay it
-  again with retryBankPayout, or refund it. Refused: order_state_refused,
-  line_missing, not_unmatched, does_not_fit (more than the order, or other money),
-  reason_malformed.
+  again with retryBankPayout, or refund it.
   """
-  markBankPayoutReturned(order: ID!, line: ID, reason: String! = "returned", key: ID!, note: String): BankPayout! @allow(roles: [STAFF])
+  markBankPayoutReturned(order: ID!, line: ID, reason: String! = "returned", key: ID!, note: String): BankPayout! @allow(roles: [STAFF]) @refuses(reasons: [does_not_fit, line_missing, not_unmatched, order_state_refused, reason_malformed])
 
   """
   Make a new order in place of one that the bank refused or gave back, once; it is
   answered. to changes where the money goes, name by name (an empty value removes
-  one). A withdrawal is released by it. Refused: order_not_refused,
-  retried_already, payout_under_way, payee_missing, field_unknown, and
-  state_refused unless the withdrawal is on hold.
+  one). A withdrawal is released by it.
   """
-  retryBankPayout(order: ID!, to: [Answer!], key: ID!, note: String): BankPayout! @allow(roles: [STAFF])
+  retryBankPayout(order: ID!, to: [Answer!], key: ID!, note: String): BankPayout! @allow(roles: [STAFF]) @refuses(reasons: [account_number_malformed, email_malformed, field_malformed, field_required, field_too_long, field_unknown, order_not_refused, payee_missing, payout_under_way, retried_already])
 
   """
   Begin anew with a parked payout, as if it had never been tried; one that pays a
-  transaction out goes through retry. Refused: not_parked, not_offered, and
-  state_refused unless the transaction has failed.
+  transaction out goes through retry.
   """
-  retryPayout(payout: ID!, key: ID!, note: String): Payout! @allow(roles: [STAFF])
+  retryPayout(payout: ID!, key: ID!, note: String): Payout! @allow(roles: [STAFF]) @refuses(reasons: [not_offered, not_parked])
 
-  "Let a payout go that is above a limit. Refused: not_in_approval, and four_eyes for whoever asked for the payout."
-  approvePayout(payout: ID!, key: ID!, note: String): Payout! @allow(roles: [STAFF])
+  "Let a payout go that is above a limit."
+  approvePayout(payout: ID!, key: ID!, note: String): Payout! @allow(roles: [STAFF]) @refuses(reasons: [four_eyes, not_in_approval])
 
-  "Let an order to the bank go that is above a limit. Refused as approvePayout."
-  approveBankPayout(order: ID!, key: ID!, note: String): BankPayout! @allow(roles: [STAFF])
+  "Let an order to the bank go that is above a limit."
+  approveBankPayout(order: ID!, key: ID!, note: String): BankPayout! @allow(roles: [STAFF]) @refuses(reasons: [four_eyes, not_in_approval])
 
   "Stop all that is new from being paid, on the ledger and at the bank, until resumePayouts. What is on its way is followed to its end. Answers all pauses."
   pausePayouts(key: ID!, note: String): [Pause!]! @allow(roles: [STAFF])
 
   """
   End a pause: that of staff, or another by its key. Answers the pauses that are
-  left. Refused: NOT_FOUND not_found if there is none, unexplained while an
-  operation waits for explainOutgoing.
+  left.
   """
-  resumePayouts(pause: ID! = "staff", key: ID!, note: String): [Pause!]! @allow(roles: [STAFF])
+  resumePayouts(pause: ID! = "staff", key: ID!, note: String): [Pause!]! @allow(roles: [STAFF]) @refuses(reasons: [unexplained])
 
   """
   Say what an operation was that took something from an account of the anchor's:
   a payout that these books still have open (with its id, and the same source,
   destination, asset and amount; it counts as paid by this operation), the
-  operator's own movement, or a loss. With the last one payouts go on. Refused:
-  explained, payout_not_open, payout_differs; INVALID
-  payout_missing or payout_needless.
+  operator's own movement, or a loss. With the last one payouts go on.
   """
-  explainOutgoing(operation: ID!, as: Explanation!, payout: ID, key: ID!, note: String): Outgoing! @allow(roles: [STAFF])
+  explainOutgoing(operation: ID!, as: Explanation!, payout: ID, key: ID!, note: String): Outgoing! @allow(roles: [STAFF]) @refuses(reasons: [explained, payout_differs, payout_missing, payout_needless, payout_not_open])
 }
 
-type Subscription {
+type Subscription @refuses(reasons: [not_found]) {
   "The transaction now, and again after every change of it."
   transaction(id: ID!): Transaction! @allow(roles: [CUSTOMER, VIEWER, STAFF])
 }
@@ -3165,7 +3274,7 @@ type AuditEntry {
   at: Time!
   "customer, wallet, ledger, bank, payout, clock, operator, or \"staff:NAME\"."
   actor: String!
-  "The state machine's event, or the name of a mutation."
+  "The state machine's event (docs/state-machine.md), the name of one of staff's mutations, started (the transaction was begun), or paused and resumed (a pause that the program began or ended)."
   event: String!
   transaction: ID
   "What it was about besides: \"payment:ID\", \"line:ID\", \"payout:ID\", \"order:ID\", \"operation:ID\" or \"pause:KEY\"."
@@ -21137,6 +21246,52 @@ func (ec *executionContext) marshalNQuestion2ᚖwindlassᚋgraphᚐQuestion(ctx 
 		return graphql.Null
 	}
 	return ec._Question(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNReason2string(ctx context.Context, v any) (string, error) {
+	res, err := graphql.UnmarshalString(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNReason2string(ctx context.Context, sel ast.SelectionSet, v string) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(v)
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
+func (ec *executionContext) unmarshalNReason2ᚕstringᚄ(ctx context.Context, v any) ([]string, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]string, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNReason2string(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalNReason2ᚕstringᚄ(ctx context.Context, sel ast.SelectionSet, v []string) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNReason2string(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) marshalNRefund2ᚕᚖwindlassᚋserverᚋanchorᚐRefundᚄ(ctx context.Context, sel ast.SelectionSet, v []*anchor.Refund) graphql.Marshaler {

@@ -7,6 +7,8 @@ import (
 	"math/big"
 	"net/http"
 	"slices"
+	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -86,11 +88,13 @@ func New(o Options) http.Handler {
 	for _, t := range o.Terms {
 		s.terms[t.Asset] = t
 	}
-	h := handler.New(NewExecutableSchema(Config{
+	schema := NewExecutableSchema(Config{
 		Resolvers:  s,
 		Directives: DirectiveRoot{Allow: s.allow},
 		Complexity: costs(),
-	}))
+	})
+	describe(schema.Schema())
+	h := handler.New(schema)
 	h.AddTransport(exchange{s.limits})
 	h.SetQueryCache(lru.New[*ast.QueryDocument](cachedQueries))
 	h.SetParserTokenLimit(s.limits.tokens)
@@ -107,6 +111,28 @@ func New(o Options) http.Handler {
 		h.SetDisableSuggestion(true)
 	}
 	return s.checked(h)
+}
+
+var described sync.Once
+
+// describe tells in the description of each field what @refuses says of it, for
+// the playground: directives are not to be seen there.
+func describe(schema *ast.Schema) {
+	described.Do(func() { // one schema serves all handlers
+		for _, root := range []*ast.Definition{schema.Query, schema.Mutation} {
+			for _, f := range root.Fields {
+				var all []string
+				for _, of := range []ast.DirectiveList{f.Directives, root.Directives} {
+					if d := of.ForName("refuses"); d != nil {
+						for _, reason := range d.Arguments.ForName("reasons").Value.Children {
+							all = append(all, reason.Value.Raw)
+						}
+					}
+				}
+				f.Description += "\n\nRefused: " + strings.Join(all, ", ") + "."
+			}
+		}
+	})
 }
 
 // writtenOut refuses an operation that has too many selections when every

@@ -212,6 +212,7 @@ func (c caller) ask(query string, variables map[string]any) (object, []problem) 
 		Errors []problem
 	}
 	must(c.w.t, json.NewDecoder(resp.Body).Decode(&answer))
+	expected(c.w.t, query, answer.Errors)
 	return answer.Data, answer.Errors
 }
 
@@ -262,9 +263,16 @@ func told(problems []problem) string {
 }
 
 // balanced is the invariant of every story with money: the journal sums to zero
-// for every asset.
+// for every asset, and the audit trail has no event but what the schema tells of.
 func balanced(t *testing.T, books *store.Store) {
 	t.Helper()
+	trail, _, err := books.Audit(t.Context(), store.Trail{})
+	must(t, err)
+	for _, e := range trail {
+		if !known(t, e.Event) {
+			t.Errorf("schema.graphqls does not say that the event of an entry may be %q", e.Event)
+		}
+	}
 	all, err := books.Balances(t.Context())
 	must(t, err)
 	sums := map[anchor.Asset]anchor.Amount{}
