@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/stellar/go-stellar-sdk/keypair"
@@ -113,7 +114,7 @@ func (a *app) protocols() (err error) {
 	}, a.keys, a.books, a.ledger, a.log.With("room", "sep10")); err != nil {
 		return err
 	}
-	own := append(cfg.keys.channels(), cfg.keys.Signing.Address(), cfg.keys.Fee.Address())
+	own := slices.Concat(cfg.keys.channels(), cfg.Accounts, []string{cfg.keys.Signing.Address(), cfg.keys.Fee.Address()})
 	a.sep24, err = sep24.New(sep24.Config{
 		BaseURL: cfg.PublicURL, Name: cfg.Organization.Name, Terms: cfg.terms, Own: own,
 		AccountCreation: cfg.createsAccounts(), ClaimableBalances: cfg.paysClaimable(),
@@ -126,7 +127,7 @@ func (a *app) protocols() (err error) {
 func (a *app) engines() {
 	cfg := a.cfg
 	a.incoming = incoming.New(incoming.Config{
-		Accounts: followed(cfg), Own: cfg.keys.channels(), Terms: cfg.terms, Policies: cfg.unmatched, Statement: rail.Cursor,
+		Accounts: followed(cfg), Own: append(cfg.keys.channels(), cfg.Accounts...), Terms: cfg.terms, Policies: cfg.unmatched, Statement: rail.Cursor,
 	}, a.books, a.ledger, a.log.With("room", "incoming"))
 	a.outside = outside.New(outside.Config{AllowLoopback: cfg.AllowLoopback})
 	a.notify = notify.New(notify.Config{
@@ -140,7 +141,7 @@ func (a *app) engines() {
 		// Payments, and what leaves besides: claimable balances.
 		cursors = append(cursors, incoming.CursorName(account), incoming.FeesCursorName(account))
 	}
-	own := append(cfg.keys.channels(), cfg.keys.Signing.Address())
+	own := append(append(cfg.keys.channels(), cfg.Accounts...), cfg.keys.Signing.Address())
 	a.payouts = payout.New(payout.Config{
 		Passphrase: cfg.Network.Passphrase, Sources: []*keypair.Full{cfg.keys.Distribution},
 		Fee: cfg.keys.Fee, Channels: cfg.keys.Channels, Terms: cfg.terms, Authorizers: cfg.keys.Authorizers, Own: own,

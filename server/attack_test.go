@@ -71,6 +71,12 @@ func TestOddAddresses(t *testing.T) {
 			t.Errorf("%s answers %d to everybody", path, status)
 		}
 	}
+	// What is not a protocol's is not for other sites' scripts.
+	for _, path := range []string{"/bank", "/bank/api/accounts", "/graphql", "/interactive/x", "/transaction/x", "/assets/x"} {
+		if _, header, _ := raw(t, listeners["public"], path); header.Get("Access-Control-Allow-Origin") != "" {
+			t.Errorf("%s is open to %s", path, header.Get("Access-Control-Allow-Origin"))
+		}
+	}
 }
 
 // raw asks for a path exactly as it is written.

@@ -16,6 +16,7 @@ import (
 
 	"windlass/server/anchor"
 	"windlass/server/payout"
+	"windlass/server/sep1"
 	"windlass/server/store"
 )
 
@@ -32,6 +33,8 @@ type Config struct {
 	PublicURL     string `toml:"public_url" env:"PUBLIC_URL"`         // scheme://host[:port]
 	AdminURL      string `toml:"admin_url" env:"ADMIN_URL"`           // scheme://host[:port]
 	AllowLoopback bool   `toml:"allow_loopback" env:"ALLOW_LOOPBACK"` // for addresses that strangers name
+	// Accounts are the operator's own beside those whose seeds are below, G….
+	Accounts []string `toml:"accounts" env:"ACCOUNTS"`
 
 	Network      NetworkConfig      `toml:"network" envPrefix:"NETWORK_"`
 	Listen       ListenConfig       `toml:"listen" envPrefix:"LISTEN_"`
@@ -45,6 +48,11 @@ type Config struct {
 	Limits       LimitsConfig       `toml:"limits" envPrefix:"LIMITS_"`
 	Log          LogConfig          `toml:"log" envPrefix:"LOG_"`
 	Assets       []AssetConfig      `toml:"assets" envPrefix:"ASSETS_"`
+	// What only stellar.toml tells, see config_toml.go.
+	StellarTOML StellarTOMLConfig `toml:"stellar_toml" envPrefix:"STELLAR_TOML_"`
+	Principals  []sep1.Principal  `toml:"principals" envPrefix:"PRINCIPALS_"`
+	Currencies  []CurrencyConfig  `toml:"currencies" envPrefix:"CURRENCIES_"`
+	Validators  []ValidatorConfig `toml:"validators" envPrefix:"VALIDATORS_"`
 
 	// What the check made of the above.
 	keys  Keys
@@ -75,15 +83,23 @@ type DatabaseConfig struct {
 
 // OrganizationConfig is who runs the anchor, for stellar.toml and the pages.
 type OrganizationConfig struct {
-	Name          string `toml:"name" env:"NAME"`
-	DBA           string `toml:"dba" env:"DBA"`
-	URL           string `toml:"url" env:"URL"`
-	Logo          string `toml:"logo" env:"LOGO"`
-	Description   string `toml:"description" env:"DESCRIPTION"`
-	Address       string `toml:"address" env:"ADDRESS"`
-	Phone         string `toml:"phone" env:"PHONE"`
-	OfficialEmail string `toml:"official_email" env:"OFFICIAL_EMAIL"`
-	SupportEmail  string `toml:"support_email" env:"SUPPORT_EMAIL"`
+	Name               string `toml:"name" env:"NAME"`
+	DBA                string `toml:"dba" env:"DBA"`
+	URL                string `toml:"url" env:"URL"`
+	Logo               string `toml:"logo" env:"LOGO"`
+	Description        string `toml:"description" env:"DESCRIPTION"`
+	Address            string `toml:"address" env:"ADDRESS"`
+	AddressAttestation string `toml:"address_attestation" env:"ADDRESS_ATTESTATION"`
+	Phone              string `toml:"phone" env:"PHONE"`
+	PhoneAttestation   string `toml:"phone_attestation" env:"PHONE_ATTESTATION"`
+	Keybase            string `toml:"keybase" env:"KEYBASE"`
+	Twitter            string `toml:"twitter" env:"TWITTER"`
+	Github             string `toml:"github" env:"GITHUB"`
+	OfficialEmail      string `toml:"official_email" env:"OFFICIAL_EMAIL"`
+	SupportEmail       string `toml:"support_email" env:"SUPPORT_EMAIL"`
+	LicensingAuthority string `toml:"licensing_authority" env:"LICENSING_AUTHORITY"`
+	LicenseType        string `toml:"license_type" env:"LICENSE_TYPE"`
+	LicenseNumber      string `toml:"license_number" env:"LICENSE_NUMBER"`
 }
 
 // SEP10Config tunes the sign-in of wallets.
@@ -188,6 +204,7 @@ type AssetConfig struct {
 	// The seed of a key that may authorize trustlines for the issuer.
 	AuthorizerSeed     Secret     `toml:"authorizer_seed" env:"AUTHORIZER_SEED"`
 	AuthorizerSeedFile string     `toml:"authorizer_seed_file" env:"AUTHORIZER_SEED_FILE"`
+	About              sep1.About `toml:"about" envPrefix:"ABOUT_"`
 	Deposit            SideConfig `toml:"deposit" envPrefix:"DEPOSIT_"`
 	Withdraw           SideConfig `toml:"withdraw" envPrefix:"WITHDRAW_"`
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
-	"net/mail"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -32,7 +31,6 @@ type check struct {
 func (k *check) config(c *Config) {
 	k.addresses(c)
 	k.network(c)
-	k.organization(c)
 	k.lifetimes(c)
 	k.logging(c)
 	k.limits(&c.Limits)
@@ -42,6 +40,7 @@ func (k *check) config(c *Config) {
 	k.channels(c)
 	k.payouts(c)
 	k.assets(c)
+	k.stellarTOML(c)
 	c.Database.Path = k.path(c.Database.Path)
 }
 
@@ -81,14 +80,6 @@ func (k *check) site(key, value string) bool {
 	return true
 }
 
-// link checks any http(s) address.
-func (k *check) link(key, value string) {
-	u, err := url.Parse(value)
-	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.User != nil {
-		k.wrong(key, `%q will not do; expected an address such as "https://www.example.com/logo.png"`, value)
-	}
-}
-
 func (k *check) bind(key, value string) {
 	if _, port, err := net.SplitHostPort(value); err != nil {
 		k.wrong(key, `%q will not do; expected host:port, such as "127.0.0.1:8000", or ":8000" for every interface`, value)
@@ -113,26 +104,6 @@ func (k *check) network(c *Config) {
 			k.wrong("network.horizon", "entry %d, %q, must begin with https:// on the public network: it is what we believe about money", i+1, h)
 		case slices.Contains(c.Network.Horizon[:i], h):
 			k.wrong("network.horizon", "%q is listed twice", h)
-		}
-	}
-}
-
-func (k *check) organization(c *Config) {
-	o := &c.Organization
-	if o.Name == "" {
-		k.wrong("organization.name", "is missing; expected the name that customers and wallets are shown")
-	}
-	for _, l := range []struct{ key, value string }{{"url", o.URL}, {"logo", o.Logo}} {
-		if l.value != "" {
-			k.link("organization."+l.key, l.value)
-		}
-	}
-	if o.SupportEmail == "" {
-		k.wrong("organization.support_email", "is missing; expected the address that customers in trouble write to")
-	}
-	for _, m := range []struct{ key, value string }{{"support_email", o.SupportEmail}, {"official_email", o.OfficialEmail}} {
-		if a, err := mail.ParseAddress(m.value); m.value != "" && (err != nil || a.Address != m.value) {
-			k.wrong("organization."+m.key, `%q is no e-mail address; expected something like "support@example.com"`, m.value)
 		}
 	}
 }

@@ -164,7 +164,7 @@ func expected(t reflect.Type) string {
 		return `a text in quotes, such as "10"`
 	case t.Kind() == reflect.Bool:
 		return "true or false"
-	case t.Kind() == reflect.Int:
+	case t.Kind() == reflect.Int || t.Kind() == reflect.Int64:
 		return "a whole number"
 	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.String:
 		return `a list of texts, such as ["a", "b"]`
@@ -236,7 +236,7 @@ func element(t reflect.Type) reflect.Type {
 func fieldOf(table reflect.Type, name string) (reflect.StructField, bool) {
 	if table.Kind() == reflect.Struct {
 		for f := range table.Fields() {
-			if strings.EqualFold(f.Tag.Get("toml"), name) {
+			if strings.EqualFold(tomlKey(f), name) {
 				return f, true
 			}
 		}
@@ -244,11 +244,17 @@ func fieldOf(table reflect.Type, name string) (reflect.StructField, bool) {
 	return reflect.StructField{}, false
 }
 
+// tomlKey is the key that a field is read from, "" if from none.
+func tomlKey(f reflect.StructField) string {
+	key, _, _ := strings.Cut(f.Tag.Get("toml"), ",")
+	return key
+}
+
 // tomlKeys are the keys of one table, as they stand in the struct.
 func tomlKeys(t reflect.Type) []string {
 	var keys []string
 	for f := range t.Fields() {
-		if tag := f.Tag.Get("toml"); tag != "" {
+		if tag := tomlKey(f); tag != "" {
 			keys = append(keys, tag)
 		}
 	}
@@ -298,7 +304,7 @@ var number = regexp.MustCompile(`_(\d+)_`)
 // keyOf is the key that an environment variable, without its prefix, stands for.
 func keyOf(table reflect.Type, name string) (string, bool) {
 	for f := range table.Fields() {
-		key, t := f.Tag.Get("toml"), f.Type
+		key, t := tomlKey(f), f.Type
 		if name == f.Tag.Get("env") && name != "" {
 			return key, true
 		}

@@ -171,7 +171,7 @@ func TestMoneyOutIsConfigured(t *testing.T) {
 	}
 }
 
-var optionalKey = regexp.MustCompile(`(?m)^#([a-z0-9_]+ = )`)
+var optionalKey = regexp.MustCompile(`(?m)^#([a-z0-9_]+ = |\[)`)
 
 // TestExampleIsComplete holds the example to the struct: every key stands in
 // it, no other does, and the defaults it names are the real ones.
@@ -220,7 +220,7 @@ func TestExampleIsComplete(t *testing.T) {
 func allKeys(table reflect.Type, prefix string) []string {
 	var keys []string
 	for f := range table.Fields() {
-		tag := f.Tag.Get("toml")
+		tag := tomlKey(f)
 		if tag == "" {
 			continue
 		}
@@ -236,7 +236,7 @@ func allKeys(table reflect.Type, prefix string) []string {
 func leaves(v reflect.Value, prefix string) map[string]string {
 	out := map[string]string{}
 	for f, fv := range v.Fields() {
-		tag := f.Tag.Get("toml")
+		tag := tomlKey(f)
 		switch {
 		case tag == "":
 		case fv.Kind() == reflect.Struct:
@@ -261,7 +261,7 @@ func TestEnvironmentNames(t *testing.T) {
 	var walk func(reflect.Type)
 	walk = func(table reflect.Type) {
 		for f := range table.Fields() {
-			tag := f.Tag.Get("toml")
+			tag := tomlKey(f)
 			if tag == "" {
 				continue
 			}
@@ -350,7 +350,7 @@ func TestProblems(t *testing.T) {
 		{name: "a key misspelled at the top",
 			oldnew: []string{"public_url =", "public_ulr ="},
 			want: []string{
-				`public_ulr: there is no such key; did you mean "public_url"? known at the top: home_domain, public_url, admin_url, allow_loopback, network, listen,`,
+				`public_ulr: there is no such key; did you mean "public_url"? known at the top: home_domain, public_url, admin_url, allow_loopback, accounts, network, listen,`,
 				`public_url: is missing`,
 			}},
 		{name: "a key misspelled in a table of a list",
@@ -429,6 +429,20 @@ func TestProblems(t *testing.T) {
 				`#official_email = "office@example.com"`, `official_email = "Office <office@example.com>"`},
 			want: []string{`organization.name: is missing`, `organization.support_email: "support" is no e-mail address`,
 				`organization.logo: "logo.png" will not do`, `organization.official_email: "Office <office@example.com>" is no e-mail address`}},
+		{name: "what only stellar.toml tells",
+			oldnew: []string{`#url = "https://www.example.com"`, `url = "https://example.org"`, `#phone_attestation = "https://www.example.com/phone.pdf"`, `phone_attestation = "https://x.example/p"`,
+				`#twitter = "example"`, `twitter = "@example"`, `#federation_server = "https://federation.example.com"`, `federation_server = "http://f.example"`,
+				`#status = "test"`, `status = "live"`, `#accounts = [`, `accounts = ["G", `, `name = "US dollar"`, `name = "The dollar of the United States"`,
+				`#regulated = false`, `regulated = true`, `#max_number = 10000`, `max_number = "many"`,
+				"#[[validators]]\n#alias = \"example-1\"", "[[validators]]\nalias = \"Example\"", "#[[currencies]]\n#code = \"CORN20261231\"", "[[currencies]]\ncode = \"CORN\"",
+				"#[currencies.about]\n#status = \"test\"", "[currencies.about]\nstatus = \"gone\""},
+			want: []string{`organization.url: "https://example.org" is on another domain than stellar.toml, anchor.example.com`,
+				`organization.phone_attestation: "https://x.example/p" must be on the domain of ORG_URL`, `organization.official_email: "support@example.com" must be at the domain of ORG_URL`,
+				`organization.twitter: "@example" will not do`, `stellar_toml.federation_server: "http://f.example" must begin with https://`,
+				`assets[0].about.status: nothing is live on a test network`, `accounts: "G" is no account`, `assets[0].name: has 31 characters`,
+				`assets[0].about.regulated: is true`, `assets[0].about.max_number: expected a whole number`,
+				`validators[0].alias: "Example" will not do`, `validators[0].public_key: "" is no account`,
+				`currencies[0].issuer: is missing`, `currencies[0].about.status: "gone" will not do`}},
 		{name: "lifetimes, log",
 			environ: []string{"WINDLASS_SEP10_CHALLENGE_LIFETIME=1s", "WINDLASS_SEP10_TOKEN_LIFETIME=1000h", "WINDLASS_LOG_LEVEL=loud", "WINDLASS_LOG_FORMAT=xml"},
 			want: []string{

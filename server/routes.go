@@ -14,7 +14,6 @@ import (
 	"windlass/frontend"
 	"windlass/server/language"
 	"windlass/server/payout"
-	"windlass/server/sep1"
 	"windlass/server/sep24"
 	"windlass/server/session"
 )
@@ -124,19 +123,6 @@ func signedIn(next http.Handler) http.Handler {
 			return
 		}
 		next.ServeHTTP(w, r)
-	})
-}
-
-// newSEP1 builds stellar.toml, for serving it and for `windlass toml`.
-func newSEP1(cfg *Config) (*sep1.Handler, error) {
-	o := cfg.Organization
-	return sep1.New(sep1.Config{
-		BaseURL: cfg.PublicURL, NetworkPassphrase: cfg.Network.Passphrase, SigningKey: cfg.keys.Signing.Address(),
-		Accounts: []string{cfg.keys.Distribution.Address()}, Terms: cfg.terms,
-		Organization: sep1.Organization{
-			Name: o.Name, DBA: o.DBA, URL: o.URL, Logo: o.Logo, Description: o.Description,
-			Address: o.Address, Phone: o.Phone, OfficialEmail: o.OfficialEmail, SupportEmail: o.SupportEmail,
-		},
 	})
 }
 
