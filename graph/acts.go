@@ -34,10 +34,26 @@ func (m mutation) act(ctx context.Context, do func(tx *store.Tx, by string, now 
 	by := session.FromContext(ctx).Actor()
 	err = m.Store.Update(ctx, by, func(tx *store.Tx) (err error) {
 		now := time.Now()
-		answer, err = tx.Once(key, field.Field.Name, input, note, now, func() (store.Act, error) { return do(tx, string(by), now) })
+		answer, err = tx.Once(key, field.Field.Name, input, note, now, func() (done store.Act, err error) {
+			if movesNothing[field.Field.Name] {
+				return do(tx, string(by), now)
+			}
+			err = tx.IfCertain(func() (err error) {
+				done, err = do(tx, string(by), now)
+				return err
+			})
+			return done, err
+		})
 		return err
 	})
 	return answer, err
+}
+
+// movesNothing are the mutations that start no money moving, and may be asked for
+// while the books are in doubt.
+var movesNothing = map[string]bool{
+	"hold": true, "pausePayouts": true, "resumePayouts": true, "explainOutgoing": true,
+	"markBankPayoutSettled": true, "markBankPayoutReturned": true,
 }
 
 // wish takes a mutation's arguments apart. input is all but the key, as JSON with

@@ -2486,6 +2486,12 @@ enum Reason {
   bank_id_missing
   "Another credit, or another order's transfer, has that name."
   bank_id_used
+  """
+  The books may have forgotten that this money has moved already: for a second after
+  a start, and while books that were restored have not caught up (docs/backup.md).
+  Nothing was done; try again when it is over.
+  """
+  books_in_doubt
   "Somebody was quicker; look again."
   changed_meanwhile
   "After is no endCursor of the same list in the same order."
@@ -2684,10 +2690,10 @@ type Mutation @refuses(reasons: [amount_malformed, amount_too_large, argument_ma
   Within the limits the withdrawal is then paid out; outside of them it becomes
   too_small or too_large, and is to be refunded.
   """
-  assignPayment(payment: ID!, transaction: ID!, key: ID!, note: String): Transaction! @allow(roles: [STAFF]) @refuses(reasons: [amount_unknown, does_not_fit, not_offered, not_unmatched, not_waiting])
+  assignPayment(payment: ID!, transaction: ID!, key: ID!, note: String): Transaction! @allow(roles: [STAFF]) @refuses(reasons: [amount_unknown, books_in_doubt, does_not_fit, not_offered, not_unmatched, not_waiting])
 
   "Give an unmatched credit of the bank's statement to the deposit that it is for. All else as assignPayment."
-  assignBankLine(line: ID!, transaction: ID!, key: ID!, note: String): Transaction! @allow(roles: [STAFF]) @refuses(reasons: [amount_unknown, does_not_fit, not_offered, not_unmatched, not_waiting])
+  assignBankLine(line: ID!, transaction: ID!, key: ID!, note: String): Transaction! @allow(roles: [STAFF]) @refuses(reasons: [amount_unknown, books_in_doubt, does_not_fit, not_offered, not_unmatched, not_waiting])
 
   """
   Send back what came in for a transaction, to whoever paid: on the ledger for a
@@ -2699,28 +2705,28 @@ type Mutation @refuses(reasons: [amount_malformed, amount_too_large, argument_ma
   gives the anchor's fee back too, and ends in status refunded when it has
   arrived; after a payout at most the fee can go back.
   """
-  refundTransaction(transaction: ID!, amount: Amount, fee: Amount, key: ID!, note: String): Transaction! @allow(roles: [STAFF]) @refuses(reasons: [amount_too_precise, not_funded, nothing_to_refund, payout_under_way, refund_leaves_nothing, refund_malformed, refund_too_large, sender_unknown])
+  refundTransaction(transaction: ID!, amount: Amount, fee: Amount, key: ID!, note: String): Transaction! @allow(roles: [STAFF]) @refuses(reasons: [amount_too_precise, books_in_doubt, not_funded, nothing_to_refund, payout_under_way, refund_leaves_nothing, refund_malformed, refund_too_large, sender_unknown])
 
   """
   Send an unmatched payment back to its sender, less a fee, once for ever. Without
   a fee it is the asset's refund_fee.
   """
-  refundPayment(payment: ID!, fee: Amount, key: ID!, note: String): Payment! @allow(roles: [STAFF]) @refuses(reasons: [amount_unknown, not_unmatched, refund_malformed, refund_too_large, sender_unknown])
+  refundPayment(payment: ID!, fee: Amount, key: ID!, note: String): Payment! @allow(roles: [STAFF]) @refuses(reasons: [amount_unknown, books_in_doubt, not_unmatched, refund_malformed, refund_too_large, sender_unknown])
 
   "Send an unmatched credit of the bank's statement back to its payer, less a fee, once for ever."
-  refundBankLine(line: ID!, fee: Amount, key: ID!, note: String): BankLine! @allow(roles: [STAFF]) @refuses(reasons: [amount_unknown, not_unmatched, refund_malformed, refund_too_large, sender_unknown])
+  refundBankLine(line: ID!, fee: Amount, key: ID!, note: String): BankLine! @allow(roles: [STAFF]) @refuses(reasons: [amount_unknown, books_in_doubt, not_unmatched, refund_malformed, refund_too_large, sender_unknown])
 
   "Stop a transaction whose money is here, for review. Nothing of it is paid until release; it can be refunded."
   hold(transaction: ID!, key: ID!, note: String): Transaction! @allow(roles: [STAFF])
 
   "Let a transaction that is on hold go on: it is paid."
-  release(transaction: ID!, key: ID!, note: String): Transaction! @allow(roles: [STAFF]) @refuses(reasons: [not_offered, order_in_doubt, paid_already])
+  release(transaction: ID!, key: ID!, note: String): Transaction! @allow(roles: [STAFF]) @refuses(reasons: [books_in_doubt, not_offered, order_in_doubt, paid_already])
 
   "Do again what failed (status error): a funded transaction is paid, by the payout that there is or the next one; any other waits for its customer again."
-  retry(transaction: ID!, key: ID!, note: String): Transaction! @allow(roles: [STAFF]) @refuses(reasons: [not_offered, order_in_doubt, paid_already])
+  retry(transaction: ID!, key: ID!, note: String): Transaction! @allow(roles: [STAFF]) @refuses(reasons: [books_in_doubt, not_offered, order_in_doubt, paid_already])
 
   "End a transaction for which no money has come, before its deadline. Money that comes all the same is late, and can be assigned or refunded."
-  expire(transaction: ID!, key: ID!, note: String): Transaction! @allow(roles: [STAFF])
+  expire(transaction: ID!, key: ID!, note: String): Transaction! @allow(roles: [STAFF]) @refuses(reasons: [books_in_doubt])
 
   """
   Say that a credit has arrived at the bank for a deposit, before the statement
@@ -2728,7 +2734,7 @@ type Mutation @refuses(reasons: [amount_malformed, amount_too_large, argument_ma
   value time. It is booked as any credit is: look at the line's state and reason.
   Who paid may be left out, and is learned from the statement.
   """
-  confirmBankFunds(transaction: ID!, bankId: ID!, amount: Amount!, at: Time!, payerName: String, payerAccount: String, key: ID!, note: String): BankLine! @allow(roles: [STAFF]) @refuses(reasons: [bank_id_missing, bank_id_used, does_not_fit, not_offered, time_malformed])
+  confirmBankFunds(transaction: ID!, bankId: ID!, amount: Amount!, at: Time!, payerName: String, payerAccount: String, key: ID!, note: String): BankLine! @allow(roles: [STAFF]) @refuses(reasons: [bank_id_missing, bank_id_used, books_in_doubt, does_not_fit, not_offered, time_malformed])
 
   """
   Say that the bank has paid an order that it has, or that is in doubt. bankId is
@@ -2751,19 +2757,19 @@ type Mutation @refuses(reasons: [amount_malformed, amount_too_large, argument_ma
   answered. to changes where the money goes, name by name (an empty value removes
   one). A withdrawal is released by it.
   """
-  retryBankPayout(order: ID!, to: [Answer!], key: ID!, note: String): BankPayout! @allow(roles: [STAFF]) @refuses(reasons: [account_number_malformed, email_malformed, field_malformed, field_required, field_too_long, field_unknown, order_not_refused, payee_missing, payout_under_way, retried_already])
+  retryBankPayout(order: ID!, to: [Answer!], key: ID!, note: String): BankPayout! @allow(roles: [STAFF]) @refuses(reasons: [account_number_malformed, books_in_doubt, email_malformed, field_malformed, field_required, field_too_long, field_unknown, order_not_refused, payee_missing, payout_under_way, retried_already])
 
   """
   Begin anew with a parked payout, as if it had never been tried; one that pays a
   transaction out goes through retry.
   """
-  retryPayout(payout: ID!, key: ID!, note: String): Payout! @allow(roles: [STAFF]) @refuses(reasons: [not_offered, not_parked])
+  retryPayout(payout: ID!, key: ID!, note: String): Payout! @allow(roles: [STAFF]) @refuses(reasons: [books_in_doubt, not_offered, not_parked])
 
   "Let a payout go that is above a limit."
-  approvePayout(payout: ID!, key: ID!, note: String): Payout! @allow(roles: [STAFF]) @refuses(reasons: [four_eyes, not_in_approval])
+  approvePayout(payout: ID!, key: ID!, note: String): Payout! @allow(roles: [STAFF]) @refuses(reasons: [books_in_doubt, four_eyes, not_in_approval])
 
   "Let an order to the bank go that is above a limit."
-  approveBankPayout(order: ID!, key: ID!, note: String): BankPayout! @allow(roles: [STAFF]) @refuses(reasons: [four_eyes, not_in_approval])
+  approveBankPayout(order: ID!, key: ID!, note: String): BankPayout! @allow(roles: [STAFF]) @refuses(reasons: [books_in_doubt, four_eyes, not_in_approval])
 
   "Stop all that is new from being paid, on the ledger and at the bank, until resumePayouts. What is on its way is followed to its end. Answers all pauses."
   pausePayouts(key: ID!, note: String): [Pause!]! @allow(roles: [STAFF])
@@ -2772,7 +2778,7 @@ type Mutation @refuses(reasons: [amount_malformed, amount_too_large, argument_ma
   End a pause: that of staff, or another by its key. Answers the pauses that are
   left.
   """
-  resumePayouts(pause: ID! = "staff", key: ID!, note: String): [Pause!]! @allow(roles: [STAFF]) @refuses(reasons: [unexplained])
+  resumePayouts(pause: ID! = "staff", key: ID!, note: String): [Pause!]! @allow(roles: [STAFF]) @refuses(reasons: [books_in_doubt, unexplained])
 
   """
   Say what an operation was that took something from an account of the anchor's:

@@ -33,10 +33,13 @@ type house struct {
 	t      *testing.T
 	dir    string
 	at     addresses // the Horizon only
+	gate   *rig.Gate // before the network
 	cfg    *Config
 	ledger *horizon.Client
 	app    *app
 	stop   func()
+	// claimable says that the customers' wallets can claim balances.
+	claimable bool
 }
 
 func newHouse(t *testing.T) *house {
@@ -44,8 +47,9 @@ func newHouse(t *testing.T) *house {
 	dir := t.TempDir()
 	n, err := sandbox.Open(sandbox.Config{CloseEvery: 100 * time.Millisecond, StreamEvery: 100 * time.Millisecond})
 	rig.Must(t, err)
-	front := httptest.NewServer(n.Handler())
-	h := &house{t: t, dir: dir, at: addresses{Horizon: front.URL}}
+	gate := &rig.Gate{Next: n.Handler()}
+	front := httptest.NewServer(gate)
+	h := &house{t: t, dir: dir, at: addresses{Horizon: front.URL}, gate: gate, claimable: true}
 	issuer, err := devFiles(dir)
 	rig.Must(t, err)
 	h.cfg, err = Load(filepath.Join(dir, configFile), []string{envPrefix + "NETWORK_HORIZON=" + front.URL})
@@ -92,7 +96,7 @@ func (h *house) deposits(customers ...*keypair.Full) (ids []string) {
 	terms, now := h.cfg.terms[0], time.Now()
 	for _, k := range customers {
 		d := anchor.Start(store.NewID(), anchor.Deposit, terms, anchor.Identity{Account: k.Address()}, anchor.Address(k.Address()), now.Add(time.Hour), now)
-		d.Method, d.Reviewed, d.ClaimableBalance = "bank_transfer", true, true
+		d.Method, d.Reviewed, d.ClaimableBalance = "bank_transfer", true, h.claimable
 		rig.Must(h.t, d.SetAmount(terms, 100*anchor.One))
 		reference := rail.NewReference()
 		rig.Must(h.t, d.Agree(anchor.Instructions{Reference: reference, Deadline: now.Add(time.Hour)}, now))
@@ -219,7 +223,7 @@ func TestYesterdaysBooksPayNothingTwice(t *testing.T) {
 	rig.Must(t, resume(anchor.PausedByStaff))
 	more := h.deposits(later...)
 	left := h.unexplained(len(ids))
-	h.alarms("ahead", "paused outgoing")
+	h.alarms("ahead", "paused outgoing", "paused restored")
 	h.until(anchor.PendingAnchor, more...)
 	h.passes(2 * h.app.payouts.Lifetime)
 	h.have("0", later...)
@@ -315,7 +319,9 @@ func (h *house) match(left []*anchor.Outgoing) {
 		explain := func(i int) error {
 			return h.update(func(tx *store.Tx) error { return tx.ExplainAsPayout(o.ID, queued[i].ID, "staff:sam", time.Now()) })
 		}
-		refused(h.t, explain(other), "payout_differs")
+		if other >= 0 {
+			refused(h.t, explain(other), "payout_differs")
+		}
 		rig.Must(h.t, explain(i))
 		refused(h.t, explain(i), "explained")
 	}

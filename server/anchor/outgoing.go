@@ -90,4 +90,12 @@ type Pause struct {
 const (
 	PausedByStaff     = "staff"
 	PausedUnexplained = "outgoing" // ends with the last unexplained operation
+	// The books are not the ones that were open here last: the first ends when the
+	// ledger was read past all that may have been signed, then the other when the
+	// bank's statement was read and each order of the bank's is known.
+	PausedRestored     = "restored"
+	PausedRestoredBank = "restored_bank"
+	// The bank has carried out orders that these books do not know: it ends when
+	// they do, or with a person's word.
+	PausedUnknownOrders = "bank_orders"
 )

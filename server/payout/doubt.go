@@ -20,8 +20,9 @@ var errNothingNew = errors.New("nothing new is signed for now")
 // channels, because they were restored, copied, or are not the only ones. The
 // engine starts in doubt, and an ordinary start is out of it with its first look.
 type doubt struct {
-	mu sync.Mutex
-	on bool
+	tell func(on bool) // those whose acts wait for its end: see store.Doubt
+	mu   sync.Mutex
+	on   bool
 	// since is the ledger of the first look that found a channel ahead, 0 if none
 	// has; seen are the answers about such channels that came an envelope's
 	// lifetime later.
@@ -34,6 +35,7 @@ func (d *doubt) rise() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.on = true
+	d.tell(true)
 }
 
 func (d *doubt) isOn() bool {
@@ -46,6 +48,7 @@ func (d *doubt) fall() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.on, d.since, d.seen = false, 0, nil
+	d.tell(false)
 }
 
 // isAhead reports whether a channel has used sequence numbers which the books do
@@ -61,12 +64,16 @@ func isAhead(sequence, used int64) bool {
 // the books know of all that was signed before. Channels that do not exist are
 // made on the way.
 func (e *Engine) maySign(ctx context.Context, d *dispatcher, workers *sync.WaitGroup) (bool, error) {
-	paused, err := e.paused(ctx)
+	now, err := e.pauses(ctx)
 	if err != nil {
 		return false, err
 	}
+	paused := now != (pauses{})
+	if now.restored {
+		e.doubt.rise()
+	}
 	if e.doubt.isOn() {
-		missing, err := e.complete(ctx, paused)
+		missing, err := e.complete(ctx, now)
 		if err != nil || e.doubt.isOn() {
 			return false, err
 		}
@@ -90,19 +97,34 @@ func (e *Engine) stillMaySign(tx *store.Tx) error {
 	return err
 }
 
-// paused reads the pauses, and shows them as alarms.
-func (e *Engine) paused(ctx context.Context) (bool, error) {
+// pauses are the kinds of pauses that there are.
+type pauses struct {
+	restored bool // the ledger ends it
+	atBank   bool // the bank ends it, once restored has ended
+	others   bool
+}
+
+// pauses reads the pauses, and shows them as alarms.
+func (e *Engine) pauses(ctx context.Context) (now pauses, err error) {
 	all, err := e.store.Pauses(ctx)
 	if err != nil {
-		return false, err
+		return now, err
 	}
 	on := map[string]bool{}
 	for _, p := range all {
 		on[pausedAlarm+p.Key] = true
 		e.raise(ctx, pausedAlarm+p.Key, "payouts are paused: "+p.Reason)
+		switch p.Key {
+		case anchor.PausedRestored:
+			now.restored = true
+		case anchor.PausedRestoredBank, anchor.PausedUnknownOrders:
+			now.atBank = true
+		default:
+			now.others = true
+		}
 	}
 	e.lowerOthers(ctx, pausedAlarm, on)
-	return len(all) > 0, nil
+	return now, nil
 }
 
 const pausedAlarm = "paused "
@@ -111,7 +133,10 @@ const pausedAlarm = "paused "
 // channels, and ends the doubt if they do. Nothing new is signed before: old
 // books would have it paid again, and by any channel. missing are the channels
 // that do not exist, which cannot have signed.
-func (e *Engine) complete(ctx context.Context, paused bool) (missing []string, err error) {
+//
+// Of restored books every channel is doubtful: an envelope may be on its way that
+// nobody has seen yet.
+func (e *Engine) complete(ctx context.Context, now pauses) (missing []string, err error) {
 	accounts, errs := make([]*horizon.Account, len(e.Channels)), make([]error, len(e.Channels))
 	ahead, live := make([]bool, len(e.Channels)), make([]bool, len(e.Channels))
 	e.each(len(e.Channels), func(i int) {
@@ -141,46 +166,57 @@ func (e *Engine) complete(ctx context.Context, paused bool) (missing []string, e
 		switch {
 		case accounts[i] == nil:
 			missing = append(missing, k.Address())
-		case ahead[i]:
+		case ahead[i] || now.restored:
 			doubtful = append(doubtful, accounts[i])
-			settling[k.Address()] = live[i]
 		}
-		if !ahead[i] {
+		if ahead[i] {
+			settling[k.Address()] = live[i]
+		} else {
 			e.lower(ctx, "ahead "+k.Address())
 		}
 	}
-	if len(doubtful) == 0 {
+	if len(doubtful) == 0 && !now.restored {
 		e.doubt.fall()
 		return missing, nil
 	}
-	return nil, e.accept(ctx, doubtful, settling, paused)
+	return nil, e.accept(ctx, doubtful, settling, now)
 }
+
+// behind is how many ledgers another Horizon, by whose answer an envelope was
+// signed, may have been ahead of the one that is asked now.
+const behind = 5
 
 // accept ends the doubt about channels that are ahead once it is certain that
 // the books have read whatever was paid with them: an envelope's lifetime has
 // passed since they were found, so that nothing can be on its way; the ledger
 // was read up to a later answer about them; they have not moved since that; and
 // nothing that was read is unexplained, since that would be a pause. settling are
-// those whose live envelope may be the explanation: mostly that is known at once.
-func (e *Engine) accept(ctx context.Context, doubtful []*horizon.Account, settling map[string]bool, paused bool) error {
+// those that are ahead: with true, if their live envelope may be the explanation,
+// as mostly is known at once.
+func (e *Engine) accept(ctx context.Context, doubtful []*horizon.Account, settling map[string]bool, now pauses) error {
 	d := &e.doubt
 	if d.since == 0 {
+		head, err := e.ledger.LatestLedger(ctx)
+		if err != nil {
+			return err
+		}
+		d.since, d.seen = head.Sequence, map[string]*horizon.Account{}
 		for _, a := range doubtful {
 			d.since = max(d.since, a.LatestLedger)
 		}
-		d.seen = map[string]*horizon.Account{}
 	}
+	until := d.since + e.Lifetime + behind
 	read, err := e.readUpTo(ctx)
 	if err != nil {
 		return err
 	}
-	certain := !paused && d.since != 0
+	certain := !now.others && read >= until
 	for _, a := range doubtful {
-		if !settling[a.ID] || a.LatestLedger >= d.since+e.Lifetime {
-			e.raise(ctx, "ahead "+a.ID, fmt.Sprintf("payouts wait: the channel account %s is at sequence number %d, which no envelope of these books is known to have used: are they old books, restored or copied, or does another program use this channel? They go on by themselves once ledger %d has been read and nothing that left our accounts is unexplained", a.ID, a.Sequence, d.since+e.Lifetime))
+		if maybe, ahead := settling[a.ID]; ahead && (!maybe || a.LatestLedger >= until) {
+			e.raise(ctx, "ahead "+a.ID, fmt.Sprintf("payouts wait: the channel account %s is at sequence number %d, which no envelope of these books is known to have used: are they old books, restored or copied, or does another program use this channel? They go on by themselves once ledger %d has been read and nothing that left our accounts is unexplained", a.ID, a.Sequence, until))
 		}
 		s := d.seen[a.ID]
-		if (s == nil || s.Sequence != a.Sequence) && a.LatestLedger >= d.since+e.Lifetime {
+		if (s == nil || s.Sequence != a.Sequence) && a.LatestLedger >= until {
 			d.seen[a.ID], s = a, a
 		}
 		certain = certain && s != nil && s.Sequence == a.Sequence && read >= s.LatestLedger
@@ -189,13 +225,19 @@ func (e *Engine) accept(ctx context.Context, doubtful []*horizon.Account, settli
 		return nil
 	}
 	return e.store.Update(ctx, store.Payouts, func(tx *store.Tx) error {
-		if paused, err := tx.Paused(); err != nil || paused {
+		if others, err := tx.PausedBesides(anchor.PausedRestored, anchor.PausedRestoredBank, anchor.PausedUnknownOrders); err != nil || others {
 			return err
 		}
 		for _, a := range doubtful {
+			if _, ahead := settling[a.ID]; !ahead {
+				continue
+			}
 			if err := tx.AcceptChannel(a.ID, a.Sequence, time.Now()); err != nil {
 				return err
 			}
+		}
+		if now.restored {
+			return tx.Resume(anchor.PausedRestored)
 		}
 		return nil
 	})

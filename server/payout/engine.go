@@ -117,6 +117,8 @@ func New(c Config, s *store.Store, h *horizon.Client, logger *slog.Logger) *Engi
 	}
 	e.funds.reserved, e.funds.ever = map[purse]anchor.Amount{}, map[purse]anchor.Amount{}
 	e.lookout.wake, e.lookout.seen = make(chan struct{}, 1), map[string]time.Time{}
+	e.doubt.tell = s.Doubt
+	e.doubt.rise()
 	e.fees.asking, e.making = make(turn, 1), make(turn, 1)
 	return e
 }
@@ -161,7 +163,6 @@ func (e *Engine) Run(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 	}
-	e.doubt.rise()
 	workers.Go(func() { e.waitingLoop(ctx) })
 	workers.Go(func() { e.hotLoop(ctx) })
 	workers.Go(func() { e.lookAheadLoop(ctx) })

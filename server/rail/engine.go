@@ -68,7 +68,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	defer stop()
 	unmatched, stopUnmatched := e.Store.Watch(store.TopicUnmatched)
 	defer stopUnmatched()
-	credits, settled, due := make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
+	credits, settled, due, restored := make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for {
@@ -77,6 +77,7 @@ func (e *Engine) Run(ctx context.Context) error {
 				return
 			case <-ordered:
 				nudge(due)
+				nudge(restored)
 			case <-e.Rail.Changed():
 				nudge(credits)
 				nudge(settled)
@@ -89,6 +90,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	wg.Go(func() { e.loop(ctx, "decide about unmatched credits", unmatched, e.decideDue) })
 	wg.Go(func() { e.loop(ctx, "send orders to the bank", due, e.sendOrders) })
 	wg.Go(func() { e.loop(ctx, "follow orders at the bank", settled, e.followOrders) })
+	wg.Go(func() { e.loop(ctx, "find out what the bank did for restored books", restored, e.remember) })
 	wg.Wait()
 	return nil
 }

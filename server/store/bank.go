@@ -151,6 +151,7 @@ func scanBankPayout(r scanner, k *Keys) (*anchor.BankPayout, error) {
 // "duplicate", and so is a second one in place of the same refused order.
 func (t *Tx) CreateBankPayout(p *anchor.BankPayout) error {
 	p.RequestedBy = t.askedBy(p.RequestedBy)
+	t.ordered = append(t.ordered, p.Purpose)
 	var before anchor.Amount
 	if p.Purpose == anchor.ForRefund {
 		parts, err := t.BankPayoutsOf(p.CauseKind, p.CauseID, p.Purpose)
@@ -186,6 +187,11 @@ func (t *Tx) CreateBankPayout(p *anchor.BankPayout) error {
 // the bank gives it back: anything else is a Conflict.
 func (t *Tx) SaveBankPayout(p *anchor.BankPayout) error {
 	t.Notify(TopicBankPayouts)
+	if p.Attempts > 0 {
+		if err := t.moves(); err != nil {
+			return err
+		}
+	}
 	return t.change(`UPDATE bank_payouts SET state = $1, bank_id = $2, reason = $3, attempts = $4, not_before = $5,
 			amount = CASE WHEN attempts = 0 THEN $6 ELSE amount END, requested_by = $7
 		WHERE id = $8 AND (state <> 'paid' OR $1 IN ('paid', 'refused'))`,
@@ -206,6 +212,11 @@ func (t *Tx) BankPayout(id string) (*anchor.BankPayout, error) {
 func (s *Store) BankPayoutsDue(ctx context.Context, state anchor.BankPayoutState, now time.Time, limit int) ([]*anchor.BankPayout, error) {
 	return list(s.reader(ctx), scanBankPayout, `SELECT `+bankPayoutColumns+` FROM bank_payouts WHERE state = $1 AND not_before <= $2 ORDER BY id LIMIT $3`,
 		state, micros(now), limit)
+}
+
+// BankPayoutsQueued lists the orders that the bank is still to be asked for.
+func (t *Tx) BankPayoutsQueued() ([]string, error) {
+	return list(t, func(r scanner, _ *Keys) (id string, err error) { return id, r.Scan(&id) }, `SELECT id FROM bank_payouts WHERE state = 'queued' ORDER BY id`)
 }
 
 // BankPayoutsOf lists a transaction's orders, oldest first.

@@ -46,7 +46,8 @@ func (t *Tx) pauseAct(event, key string, now time.Time) error {
 }
 
 // Resume ends a pause, and wakes what waited for it. None of that key is
-// NotFound; one for operations that nobody has explained ends with the last
+// NotFound; one of restored books, which ends by itself, is
+// Unavailable with code "books_in_doubt"; one for operations that nobody has explained ends with the last
 // explanation only, and is a Conflict with code "unexplained" before.
 func (t *Tx) Resume(key string) error {
 	if err := t.resume(key); err != nil {
@@ -56,6 +57,9 @@ func (t *Tx) Resume(key string) error {
 }
 
 func (t *Tx) resume(key string) error {
+	if (key == anchor.PausedRestored || key == anchor.PausedRestoredBank) && strings.HasPrefix(string(t.actor), staff) {
+		return booksInDoubt() // what only the ledger and the bank can know
+	}
 	if key == anchor.PausedUnexplained {
 		open, _, err := outgoing(t, true, Page{Limit: 1})
 		if err != nil {
@@ -87,6 +91,13 @@ func (t *Tx) resume(key string) error {
 // Paused reports whether there is any pause.
 func (t *Tx) Paused() (bool, error) {
 	all, err := list(t, func(r scanner, _ *Keys) (n int, err error) { return n, r.Scan(&n) }, `SELECT 1 FROM pauses LIMIT 1`)
+	return len(all) > 0, err
+}
+
+// PausedBesides reports whether there is any pause but some.
+func (t *Tx) PausedBesides(some ...string) (bool, error) {
+	all, err := list(t, func(r scanner, _ *Keys) (n int, err error) { return n, r.Scan(&n) },
+		`SELECT 1 FROM pauses WHERE key NOT IN (`+placeholders(len(some))+`) LIMIT 1`, values(some)...)
 	return len(all) > 0, err
 }
 

@@ -31,6 +31,7 @@ func scanPayout(r scanner, _ *Keys) (*anchor.Payout, error) {
 // purpose and ordinal is a Conflict with code "duplicate".
 func (t *Tx) CreatePayout(p *anchor.Payout) error {
 	p.RequestedBy = t.askedBy(p.RequestedBy)
+	t.made = append(t.made, p)
 	var before anchor.Amount
 	if p.Purpose == anchor.ForRefund {
 		parts, err := t.PayoutsOf(p.CauseKind, p.CauseID, p.Purpose)
@@ -123,6 +124,9 @@ func (t *Tx) CreateEnvelope(e *anchor.Envelope) error {
 	}
 	if used > 0 && e.Sequence <= used {
 		return &anchor.Error{Kind: anchor.Conflict, Code: "duplicate", Message: "the channel has used this sequence number"}
+	}
+	if err := t.moves(); err != nil {
+		return err
 	}
 	if _, err := t.exec(`INSERT INTO envelopes (`+envelopeColumns+`) VALUES (`+placeholders(10)+`)`,
 		e.ID, e.Channel, e.Sequence, e.Hash, e.XDR, e.MaxLedger, e.Fee, e.State, e.Result, micros(e.CreatedAt)); err != nil {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -39,6 +40,7 @@ type Store struct {
 	read  *sql.DB
 
 	limits map[anchor.Asset]limit // see Limit
+	doubt  atomic.Bool            // see Doubt
 
 	limit   time.Duration // of one group commit
 	queue   chan *update
@@ -92,6 +94,9 @@ func Open(ctx context.Context, path string, keys *Keys) (_ *Store, err error) {
 		return nil, errors.Join(err, s.read.Close(), s.conn.Close(), s.write.Close())
 	}
 	go s.commitLoop()
+	if err := s.identify(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	return s, nil
 }
 

@@ -39,6 +39,10 @@ type Tx struct {
 	topics []string
 	loaded map[*anchor.Transaction]known
 	over   atomic.Bool // its closure has ended
+
+	moved   identity         // see moves
+	made    []*anchor.Payout // see IfCertain
+	ordered []anchor.Purpose
 }
 
 // errClosed is what becomes of an update or a read after Close.
@@ -50,6 +54,7 @@ type update struct {
 	done   chan error
 	err    error
 	topics []string
+	moved  identity
 }
 
 // Update runs fn in a database transaction that it may share with other
@@ -110,7 +115,20 @@ func (s *Store) commitLoop() {
 // serve commits a group and tells each update what became of it.
 func (s *Store) serve(group []*update) {
 	err := s.commit(group)
+	var last identity
 	for _, u := range group {
+		if u.moved.mark > last.mark {
+			last = u.moved
+		}
+	}
+	var unkept error
+	if err == nil && last.mark > 0 {
+		unkept = s.keepIdentity(last)
+	}
+	for _, u := range group {
+		if u.err == nil && u.moved.mark > 0 {
+			u.err = unkept // it is committed, and nobody may act on it
+		}
 		if u.err == nil {
 			u.err = err
 		}
@@ -217,7 +235,9 @@ func (s *Store) runOne(w *writer, u *update) error {
 	if _, err := w.exec("RELEASE one"); err != nil {
 		return fmt.Errorf("release: %w", err)
 	}
-	u.topics = t.topics
+	if u.topics = t.topics; u.err == nil {
+		u.moved = t.moved
+	}
 	return nil
 }
 

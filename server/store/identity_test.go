@@ -1,0 +1,122 @@
+package store_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"windlass/server/anchor"
+	"windlass/server/store"
+)
+
+// Books that are not the ones that were open here last begin with all payments
+// paused, and others do not.
+func TestOldBooksAreNoticed(t *testing.T) {
+	t.Parallel()
+	type files struct {
+		t               *testing.T
+		dir, path, lock string
+	}
+	read := func(f files, path string) []byte {
+		b, err := os.ReadFile(path)
+		must(f.t, err)
+		return b
+	}
+	write := func(f files, path string, b []byte) { must(f.t, os.WriteFile(path, b, 0o600)) }
+	// signs opens the books as yesterday's were never put back, and signs.
+	signs := func(f files) {
+		s := openBooks(f.t, f.dir)
+		signOnce(f.t, s.Store)
+		must(f.t, s.Close())
+	}
+	for name, tt := range map[string]struct {
+		happens func(f files)
+		noticed bool
+	}{
+		"nothing":         {func(files) {}, false},
+		"more was signed": {signs, false},
+		"yesterday's books": {func(f files) {
+			old := read(f, f.path)
+			signs(f)
+			write(f, f.path, old)
+		}, true},
+		"yesterday's books, and nothing was signed since": {func(f files) {
+			old := read(f, f.path)
+			must(f.t, openBooks(f.t, f.dir).Close())
+			write(f, f.path, old)
+		}, false},
+		"yesterday's books and lock file": {func(f files) {
+			old, lock := read(f, f.path), read(f, f.lock)
+			signs(f)
+			write(f, f.path, old)
+			write(f, f.lock, lock)
+		}, false}, // the payout engine notices, by its channels
+		"no lock file":             {func(f files) { must(f.t, os.Remove(f.lock)) }, true},
+		"a lock file of nothing":   {func(f files) { write(f, f.lock, nil) }, true},
+		"a spoilt lock file":       {func(f files) { write(f, f.lock, read(f, f.lock)[:30]) }, true},
+		"a lock file of a restore": {func(f files) { write(f, f.lock, []byte(store.LostIdentity)) }, true},
+		"new books":                {func(f files) { must(f.t, os.Remove(f.path)) }, true},
+		"others' books": {func(f files) {
+			other := openBooks(f.t, f.t.TempDir())
+			signOnce(f.t, other.Store)
+			signOnce(f.t, other.Store)
+			must(f.t, other.Close())
+			write(f, f.path, read(f, other.path))
+		}, true},
+		"a crash before the lock file was written": {func(f files) {
+			lock := read(f, f.lock)
+			signs(f)
+			write(f, f.lock, lock)
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := openBooks(t, t.TempDir())
+			f := files{t, filepath.Dir(b.path), b.path, b.path + ".lock"}
+			signOnce(t, b.Store)
+			must(t, b.Close())
+			tt.happens(f)
+			s := openBooks(t, f.dir)
+			want := 0
+			if tt.noticed {
+				want = 2
+			}
+			pauses(t, s.Store, want)
+			must(t, s.Close())
+			s = openBooks(t, f.dir) // they are the ones that were open here last, but nobody has ended the pauses
+			pauses(t, s.Store, want)
+			err := s.Update(t.Context(), "staff:sam", func(tx *store.Tx) error { return tx.Resume(anchor.PausedRestored) })
+			if e, ok := errors.AsType[*anchor.Error](err); tt.noticed && (!ok || e.Code != "books_in_doubt") {
+				t.Errorf("staff end the pause: %v", err)
+			}
+			must(t, s.Close())
+		})
+	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// signOnce writes something down that moves money.
+func signOnce(t *testing.T, s *store.Store) {
+	t.Helper()
+	must(t, s.Update(t.Context(), store.Payouts, func(tx *store.Tx) error {
+		e := anchor.Envelope{ID: store.NewID(), Channel: store.NewID(), Sequence: 1, Hash: store.NewID(), State: anchor.EnvelopeLive, CreatedAt: time.Now()}
+		return tx.CreateEnvelope(&e)
+	}))
+}
+
+func pauses(t *testing.T, s *store.Store, want int) {
+	t.Helper()
+	all, err := s.Pauses(t.Context())
+	must(t, err)
+	if len(all) != want {
+		t.Errorf("the pauses are %+v", all)
+	}
+}
