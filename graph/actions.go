@@ -28,10 +28,14 @@ const (
 	ApprovePayout          Action = "approvePayout"
 	ApproveBankPayout      Action = "approveBankPayout"
 	ExplainOutgoing        Action = "explainOutgoing"
+	AcceptCustomer         Action = "acceptCustomer"
+	AskCorrection          Action = "askCorrection"
+	RejectCustomer         Action = "rejectCustomer"
 )
 
-// actionsOf are the actions that a transaction's status allows.
-func actionsOf(t *anchor.Transaction) []Action {
+// actionsOf are the actions that a transaction's status allows, and what the
+// anchor thinks of its customer.
+func actionsOf(t *anchor.Transaction, c *anchor.Customer) []Action {
 	var all []Action
 	may := func(a Action, allowed bool) {
 		if allowed {
@@ -50,6 +54,13 @@ func actionsOf(t *anchor.Transaction) []Action {
 	event(Release, anchor.ReleasedHold)
 	event(Retry, anchor.Retried)
 	event(Expire, anchor.DeadlinePassed)
+	if c != nil && c.Review != anchor.ReviewNone {
+		_, rejectable := anchor.Find(t, anchor.ReviewFailed)
+		_, correctable := anchor.Find(t, anchor.CorrectionDue)
+		may(AcceptCustomer, rejectable && c.Review != anchor.ReviewAccepted) // from the same statuses
+		may(AskCorrection, correctable && c.Review != anchor.ReviewCorrection)
+		may(RejectCustomer, rejectable && c.Review != anchor.ReviewRejected)
+	}
 	return all
 }
 

@@ -60,7 +60,7 @@ var movesNothing = map[string]bool{
 // sorted names; an argument that is null is as good as none, so that arguments
 // can be added to a mutation later.
 func wish(args map[string]any) (key, note string, input []byte, err error) {
-	all := map[string]json.RawMessage{}
+	all, said := map[string]json.RawMessage{}, map[string]string{}
 	for name, value := range args {
 		b, err := json.Marshal(value)
 		if err != nil {
@@ -78,10 +78,13 @@ func wish(args map[string]any) (key, note string, input []byte, err error) {
 		case string(b) != "null":
 			all[name] = b
 		}
-		if name == "note" {
-			note = strings.TrimSpace(text)
+		switch name {
+		case "note", "message":
+			said[name] = strings.TrimSpace(text)
 		}
 	}
+	// What a customer was told is in the audit trail too.
+	note = strings.TrimSpace(said["message"] + "\n" + said["note"])
 	input, err = json.Marshal(all)
 	return key, note, input, err
 }
@@ -98,9 +101,9 @@ func checkText(name, text string) error {
 		if text == "" || len(text) > maxKey || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }) {
 			return refuse("key_malformed", "the key must have 1 to 100 visible ASCII characters, such as those of a UUID")
 		}
-	case "note":
+	case "note", "message":
 		if utf8.RuneCountInString(text) > maxNote || strings.ContainsFunc(text, func(r rune) bool { return anchor.Hidden(r) && r != '\n' && r != '\t' }) {
-			return refuse("note_malformed", "a note must have at most 500 characters, and none that cannot be seen")
+			return refuse("note_malformed", "a "+name+" must have at most 500 characters, and none that cannot be seen")
 		}
 	default:
 		switch {
@@ -279,5 +282,30 @@ func (m mutation) Expire(ctx context.Context, id, _ string, _ *string) (*anchor.
 			return "", err
 		}
 		return "", tx.SaveTransaction(t)
+	})
+}
+
+// AcceptCustomer lets the customer behind a transaction go on.
+func (m mutation) AcceptCustomer(ctx context.Context, id, _ string, _ *string) (*anchor.Transaction, error) {
+	return m.review(ctx, id, anchor.ReviewAccepted, "")
+}
+
+// AskCorrection sends the customer behind a transaction back to their details.
+func (m mutation) AskCorrection(ctx context.Context, id, message, _ string, _ *string) (*anchor.Transaction, error) {
+	if strings.TrimSpace(message) == "" {
+		return nil, &anchor.Error{Kind: anchor.Invalid, Code: "note_malformed", Field: "message", Message: "say what the customer is to correct"}
+	}
+	return m.review(ctx, id, anchor.ReviewCorrection, message)
+}
+
+// RejectCustomer refuses the customer behind a transaction.
+func (m mutation) RejectCustomer(ctx context.Context, id string, message *string, _ string, _ *string) (*anchor.Transaction, error) {
+	return m.review(ctx, id, anchor.ReviewRejected, orNone(message))
+}
+
+func (m mutation) review(ctx context.Context, id string, verdict anchor.Review, words string) (*anchor.Transaction, error) {
+	return m.move(ctx, id, func(tx *store.Tx, t *anchor.Transaction, _ string, now time.Time) (string, error) {
+		side := func(t *anchor.Transaction) *anchor.Side { return m.termsOf(t).Side(t.Kind) }
+		return "", tx.Review(t, verdict, strings.TrimSpace(words), side, now)
 	})
 }

@@ -15,10 +15,15 @@ import (
 
 // The mutations of staff, by their names, and what they are told of.
 var mutations = map[string]string{
-	"hold":    `mutation($transaction: ID!, $key: ID!, $note: String) { hold(transaction: $transaction, key: $key, note: $note) { ...t } }`,
-	"release": `mutation($transaction: ID!, $key: ID!, $note: String) { release(transaction: $transaction, key: $key, note: $note) { ...t } }`,
-	"retry":   `mutation($transaction: ID!, $key: ID!, $note: String) { retry(transaction: $transaction, key: $key, note: $note) { ...t } }`,
-	"expire":  `mutation($transaction: ID!, $key: ID!, $note: String) { expire(transaction: $transaction, key: $key, note: $note) { ...t } }`,
+	"hold":           `mutation($transaction: ID!, $key: ID!, $note: String) { hold(transaction: $transaction, key: $key, note: $note) { ...t } }`,
+	"release":        `mutation($transaction: ID!, $key: ID!, $note: String) { release(transaction: $transaction, key: $key, note: $note) { ...t } }`,
+	"retry":          `mutation($transaction: ID!, $key: ID!, $note: String) { retry(transaction: $transaction, key: $key, note: $note) { ...t } }`,
+	"expire":         `mutation($transaction: ID!, $key: ID!, $note: String) { expire(transaction: $transaction, key: $key, note: $note) { ...t } }`,
+	"acceptCustomer": `mutation($transaction: ID!, $key: ID!, $note: String) { acceptCustomer(transaction: $transaction, key: $key, note: $note) { ...t } }`,
+	"askCorrection": `mutation($transaction: ID!, $message: String = "Your name, please", $key: ID!, $note: String) {
+		askCorrection(transaction: $transaction, message: $message, key: $key, note: $note) { ...t } }`,
+	"rejectCustomer": `mutation($transaction: ID!, $message: String, $key: ID!, $note: String) {
+		rejectCustomer(transaction: $transaction, message: $message, key: $key, note: $note) { ...t } }`,
 	"refundTransaction": `mutation($transaction: ID!, $amount: Amount, $fee: Amount, $key: ID!, $note: String) {
 		refundTransaction(transaction: $transaction, amount: $amount, fee: $fee, key: $key, note: $note) { ...t } }`,
 	"assignPayment": `mutation($payment: ID!, $transaction: ID!, $key: ID!, $note: String) {
@@ -248,7 +253,7 @@ func TestStaffActs(t *testing.T) {
 				return w.read(tr.ID)
 			}
 			may := strings.Fields(c.may)
-			for _, name := range []string{"assignPayment", "assignBankLine", "refundTransaction", "confirmBankFunds", "hold", "release", "retry", "expire"} {
+			for _, name := range []string{"assignPayment", "assignBankLine", "refundTransaction", "confirmBankFunds", "hold", "release", "retry", "expire", "acceptCustomer", "askCorrection", "rejectCustomer"} {
 				tr := make1()
 				if tr.Status() != c.status {
 					t.Fatalf("it is %s", tr.Status())
@@ -285,7 +290,7 @@ func TestStaffActs(t *testing.T) {
 					}
 					continue
 				}
-				if code := told(problems); !strings.HasPrefix(code, "CONFLICT ") || !slices.Contains([]string{"state_refused", "not_funded", "not_waiting", "does_not_fit"}, strings.Fields(code)[1]) {
+				if code := told(problems); !strings.HasPrefix(code, "CONFLICT ") || !slices.Contains([]string{"state_refused", "not_funded", "not_waiting", "does_not_fit", "customer_missing", "reviewed_already"}, strings.Fields(code)[1]) {
 					t.Errorf("%s: %q", name, code)
 				}
 				if now := w.read(tr.ID); now.Status() != c.status || now.AmountRefunded != 0 || len(trail) != entries {

@@ -209,8 +209,18 @@ func (m mutation) Answer(ctx context.Context, id string, answers []*Answer) (*an
 		if m.AutoAccept {
 			c.Review = anchor.ReviewAccepted
 		}
-		t.CustomerID, t.Reviewed = c.ID, c.Review == anchor.ReviewAccepted
-		return tx.SaveCustomer(c)
+		if err := tx.SaveCustomer(c); err != nil {
+			return err
+		}
+		t.CustomerID = c.ID
+		switch window := terms.Side(t.Kind).Window; {
+		case c.Review == anchor.ReviewAccepted && t.Status() == anchor.PendingUser:
+			return t.Accept(window, now)
+		case t.Status() == anchor.PendingUser:
+			return t.Corrected(window, now)
+		}
+		t.Reviewed = c.Review == anchor.ReviewAccepted
+		return nil
 	})
 }
 

@@ -174,10 +174,12 @@ type ComplexityRoot struct {
 	}
 
 	Mutation struct {
+		AcceptCustomer         func(childComplexity int, transaction string, key string, note *string) int
 		Agree                  func(childComplexity int, transaction string, amountOut anchor.Amount) int
 		Answer                 func(childComplexity int, transaction string, answers []*Answer) int
 		ApproveBankPayout      func(childComplexity int, order string, key string, note *string) int
 		ApprovePayout          func(childComplexity int, payout string, key string, note *string) int
+		AskCorrection          func(childComplexity int, transaction string, message string, key string, note *string) int
 		AssignBankLine         func(childComplexity int, line string, transaction string, key string, note *string) int
 		AssignPayment          func(childComplexity int, payment string, transaction string, key string, note *string) int
 		Cancel                 func(childComplexity int, transaction string) int
@@ -193,6 +195,7 @@ type ComplexityRoot struct {
 		RefundBankLine         func(childComplexity int, line string, fee *anchor.Amount, key string, note *string) int
 		RefundPayment          func(childComplexity int, payment string, fee *anchor.Amount, key string, note *string) int
 		RefundTransaction      func(childComplexity int, transaction string, amount *anchor.Amount, fee *anchor.Amount, key string, note *string) int
+		RejectCustomer         func(childComplexity int, transaction string, message *string, key string, note *string) int
 		Release                func(childComplexity int, transaction string, key string, note *string) int
 		ResumePayouts          func(childComplexity int, pause string, key string, note *string) int
 		Retry                  func(childComplexity int, transaction string, key string, note *string) int
@@ -479,6 +482,9 @@ type MutationResolver interface {
 	RefundTransaction(ctx context.Context, transaction string, amount *anchor.Amount, fee *anchor.Amount, key string, note *string) (*anchor.Transaction, error)
 	RefundPayment(ctx context.Context, payment string, fee *anchor.Amount, key string, note *string) (*anchor.Payment, error)
 	RefundBankLine(ctx context.Context, line string, fee *anchor.Amount, key string, note *string) (*anchor.BankLine, error)
+	AcceptCustomer(ctx context.Context, transaction string, key string, note *string) (*anchor.Transaction, error)
+	AskCorrection(ctx context.Context, transaction string, message string, key string, note *string) (*anchor.Transaction, error)
+	RejectCustomer(ctx context.Context, transaction string, message *string, key string, note *string) (*anchor.Transaction, error)
 	Hold(ctx context.Context, transaction string, key string, note *string) (*anchor.Transaction, error)
 	Release(ctx context.Context, transaction string, key string, note *string) (*anchor.Transaction, error)
 	Retry(ctx context.Context, transaction string, key string, note *string) (*anchor.Transaction, error)
@@ -1088,6 +1094,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Method.Questions(childComplexity), true
 
+	case "Mutation.acceptCustomer":
+		if e.ComplexityRoot.Mutation.AcceptCustomer == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_acceptCustomer_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.AcceptCustomer(childComplexity, args["transaction"].(string), args["key"].(string), args["note"].(*string)), true
 	case "Mutation.agree":
 		if e.ComplexityRoot.Mutation.Agree == nil {
 			break
@@ -1132,6 +1149,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ApprovePayout(childComplexity, args["payout"].(string), args["key"].(string), args["note"].(*string)), true
+	case "Mutation.askCorrection":
+		if e.ComplexityRoot.Mutation.AskCorrection == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_askCorrection_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.AskCorrection(childComplexity, args["transaction"].(string), args["message"].(string), args["key"].(string), args["note"].(*string)), true
 	case "Mutation.assignBankLine":
 		if e.ComplexityRoot.Mutation.AssignBankLine == nil {
 			break
@@ -1297,6 +1325,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.RefundTransaction(childComplexity, args["transaction"].(string), args["amount"].(*anchor.Amount), args["fee"].(*anchor.Amount), args["key"].(string), args["note"].(*string)), true
+	case "Mutation.rejectCustomer":
+		if e.ComplexityRoot.Mutation.RejectCustomer == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_rejectCustomer_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RejectCustomer(childComplexity, args["transaction"].(string), args["message"].(*string), args["key"].(string), args["note"].(*string)), true
 	case "Mutation.release":
 		if e.ComplexityRoot.Mutation.Release == nil {
 			break
@@ -2496,7 +2535,7 @@ enum Reason {
   changed_meanwhile
   "After is no endCursor of the same list in the same order."
   cursor_malformed
-  "The customer must be accepted first."
+  "The customer must say who they are, or be accepted, first."
   customer_missing
   "Another kind of money, or more of it than there can be."
   does_not_fit
@@ -2579,6 +2618,8 @@ enum Reason {
   rejected
   "Another order has taken its place."
   retried_already
+  "The review of this customer has this outcome already."
+  reviewed_already
   "Nothing says where the money came from."
   sender_unknown
   "The state machine does not allow it (docs/state-machine.md)."
@@ -2715,6 +2756,27 @@ type Mutation @refuses(reasons: [amount_malformed, amount_too_large, argument_ma
 
   "Send an unmatched credit of the bank's statement back to its payer, less a fee, once for ever."
   refundBankLine(line: ID!, fee: Amount, key: ID!, note: String): BankLine! @allow(roles: [STAFF]) @refuses(reasons: [amount_unknown, books_in_doubt, not_unmatched, refund_malformed, refund_too_large, sender_unknown])
+
+  """
+  Accept the customer behind a transaction, and let all that is theirs go on which
+  asks nothing more. They are known from then on, in every wallet.
+  """
+  acceptCustomer(transaction: ID!, key: ID!, note: String): Transaction! @allow(roles: [STAFF]) @refuses(reasons: [customer_missing, reviewed_already])
+
+  """
+  Send the customer behind a transaction back to their details, before money has
+  come. message says what to correct: the customer reads it on their page, and it is
+  in the audit trail. The wallet sees pending_user and a sentence of the catalogue.
+  What the customer sends again waits for a review, as before.
+  """
+  askCorrection(transaction: ID!, message: String!, key: ID!, note: String): Transaction! @allow(roles: [STAFF]) @refuses(reasons: [customer_missing, reviewed_already])
+
+  """
+  Refuse the customer behind a transaction: it ends with error, as do their others
+  for which no money has come, and they cannot begin again. message, which they read
+  on the page, may be left out.
+  """
+  rejectCustomer(transaction: ID!, message: String, key: ID!, note: String): Transaction! @allow(roles: [STAFF]) @refuses(reasons: [customer_missing, reviewed_already])
 
   "Stop a transaction whose money is here, for review. Nothing of it is paid until release; it can be refunded."
   hold(transaction: ID!, key: ID!, note: String): Transaction! @allow(roles: [STAFF])
@@ -2897,6 +2959,9 @@ enum Action {
   approvePayout
   approveBankPayout
   explainOutgoing
+  acceptCustomer
+  askCorrection
+  rejectCustomer
 }
 
 "A payment that brought money back to whoever had paid."
@@ -3009,6 +3074,8 @@ type Step {
 input TransactionFilter {
   kind: Kind
   status: [Status!]
+  "Those whose customer waits for a reviewer."
+  toReview: Boolean
   "An account (G… or M…), a transaction id or its first characters, a ledger hash, a memo, a bank reference."
   search: String
 }
@@ -4036,6 +4103,36 @@ func (ec *executionContext) dir_allow_args(ctx context.Context, rawArgs map[stri
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_acceptCustomer_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "transaction",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["transaction"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "key",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["key"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "note",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["note"] = arg2
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_agree_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -4137,6 +4234,44 @@ func (ec *executionContext) field_Mutation_approvePayout_args(ctx context.Contex
 		return nil, err
 	}
 	args["note"] = arg2
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_askCorrection_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "transaction",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["transaction"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "message",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNString2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["message"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "key",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["key"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "note",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["note"] = arg3
 	return args, nil
 }
 
@@ -4683,6 +4818,44 @@ func (ec *executionContext) field_Mutation_refundTransaction_args(ctx context.Co
 		return nil, err
 	}
 	args["note"] = arg4
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_rejectCustomer_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "transaction",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["transaction"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "message",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["message"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "key",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["key"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "note",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["note"] = arg3
 	return args, nil
 }
 
@@ -7865,6 +8038,192 @@ func (ec *executionContext) fieldContext_Mutation_refundBankLine(ctx context.Con
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_refundBankLine_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_acceptCustomer(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_acceptCustomer(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().AcceptCustomer(ctx, fc.Args["transaction"].(string), fc.Args["key"].(string), fc.Args["note"].(*string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				roles, err := ec.unmarshalNRole2ᚕwindlassᚋserverᚋsessionᚐRoleᚄ(ctx, []any{"STAFF"})
+				if err != nil {
+					var zeroVal *anchor.Transaction
+					return zeroVal, err
+				}
+				if ec.Directives.Allow == nil {
+					var zeroVal *anchor.Transaction
+					return zeroVal, errors.New("directive allow is not implemented")
+				}
+				return ec.Directives.Allow(ctx, nil, directive0, roles)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *anchor.Transaction) graphql.Marshaler {
+			return ec.marshalNTransaction2ᚖwindlassᚋserverᚋanchorᚐTransaction(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_acceptCustomer(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Transaction(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_acceptCustomer_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_askCorrection(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_askCorrection(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().AskCorrection(ctx, fc.Args["transaction"].(string), fc.Args["message"].(string), fc.Args["key"].(string), fc.Args["note"].(*string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				roles, err := ec.unmarshalNRole2ᚕwindlassᚋserverᚋsessionᚐRoleᚄ(ctx, []any{"STAFF"})
+				if err != nil {
+					var zeroVal *anchor.Transaction
+					return zeroVal, err
+				}
+				if ec.Directives.Allow == nil {
+					var zeroVal *anchor.Transaction
+					return zeroVal, errors.New("directive allow is not implemented")
+				}
+				return ec.Directives.Allow(ctx, nil, directive0, roles)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *anchor.Transaction) graphql.Marshaler {
+			return ec.marshalNTransaction2ᚖwindlassᚋserverᚋanchorᚐTransaction(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_askCorrection(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Transaction(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_askCorrection_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_rejectCustomer(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_rejectCustomer(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RejectCustomer(ctx, fc.Args["transaction"].(string), fc.Args["message"].(*string), fc.Args["key"].(string), fc.Args["note"].(*string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				roles, err := ec.unmarshalNRole2ᚕwindlassᚋserverᚋsessionᚐRoleᚄ(ctx, []any{"STAFF"})
+				if err != nil {
+					var zeroVal *anchor.Transaction
+					return zeroVal, err
+				}
+				if ec.Directives.Allow == nil {
+					var zeroVal *anchor.Transaction
+					return zeroVal, errors.New("directive allow is not implemented")
+				}
+				return ec.Directives.Allow(ctx, nil, directive0, roles)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *anchor.Transaction) graphql.Marshaler {
+			return ec.marshalNTransaction2ᚖwindlassᚋserverᚋanchorᚐTransaction(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_rejectCustomer(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Transaction(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_rejectCustomer_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -13921,7 +14280,7 @@ func (ec *executionContext) unmarshalInputTransactionFilter(ctx context.Context,
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"kind", "status", "search"}
+	fieldsInOrder := [...]string{"kind", "status", "toReview", "search"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -13942,6 +14301,13 @@ func (ec *executionContext) unmarshalInputTransactionFilter(ctx context.Context,
 				return it, err
 			}
 			it.Status = data
+		case "toReview":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("toReview"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ToReview = data
 		case "search":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("search"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
@@ -16120,6 +16486,27 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "refundBankLine":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_refundBankLine(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "acceptCustomer":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_acceptCustomer(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "askCorrection":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_askCorrection(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "rejectCustomer":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_rejectCustomer(ctx, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
@@ -20453,6 +20840,9 @@ var (
 		"approvePayout":          ApprovePayout,
 		"approveBankPayout":      ApproveBankPayout,
 		"explainOutgoing":        ExplainOutgoing,
+		"acceptCustomer":         AcceptCustomer,
+		"askCorrection":          AskCorrection,
+		"rejectCustomer":         RejectCustomer,
 	}
 	marshalNAction2windlassᚋgraphᚐAction = map[Action]string{
 		AssignPayment:          "assignPayment",
@@ -20472,6 +20862,9 @@ var (
 		ApprovePayout:          "approvePayout",
 		ApproveBankPayout:      "approveBankPayout",
 		ExplainOutgoing:        "explainOutgoing",
+		AcceptCustomer:         "acceptCustomer",
+		AskCorrection:          "askCorrection",
+		RejectCustomer:         "rejectCustomer",
 	}
 )
 

@@ -37,6 +37,7 @@ func (q query) Transactions(ctx context.Context, f *TransactionFilter, first int
 		if f.Kind != nil {
 			s.Kind = *f.Kind
 		}
+		s.ToReview = orNone(f.ToReview)
 		if f.Search != nil {
 			s.Text = sought(*f.Search)
 		}
@@ -158,8 +159,9 @@ func (staffView) CustomerID(_ context.Context, v *StaffView) (*string, error) {
 	return filled(v.of.CustomerID), nil
 }
 
-func (staffView) Actions(_ context.Context, v *StaffView) ([]Action, error) {
-	return actionsOf(v.of), nil
+func (r staffView) Actions(ctx context.Context, v *StaffView) ([]Action, error) {
+	c, err := r.customer(ctx, v.of)
+	return actionsOf(v.of, c), err
 }
 
 func (staffView) AmountRefunded(_ context.Context, v *StaffView) (anchor.Amount, error) {

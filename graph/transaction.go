@@ -31,8 +31,14 @@ func lang(ctx context.Context, t *anchor.Transaction) string {
 
 func role(ctx context.Context) session.Role { return session.FromContext(ctx).Role }
 
-// Message explains the status.
+// Message explains the status, in a reviewer's own words to the customer where
+// there are such.
 func (r transaction) Message(ctx context.Context, t *anchor.Transaction) (string, error) {
+	if (t.Note == anchor.NoteCorrection || t.Note == anchor.NoteRejected) && role(ctx) != session.Viewer {
+		if d, err := loadersOf(ctx).details.Load(ctx, t.ID); err != nil || d.Words != "" {
+			return d.Words, err
+		}
+	}
 	l := lang(ctx, t)
 	key := "status." + string(t.Kind) + "." + string(t.Status())
 	if note := "message." + t.Note; language.Has(language.Default, note) {

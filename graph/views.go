@@ -65,6 +65,8 @@ type TransactionFilter struct {
 	Kind   *anchor.Kind
 	Status []anchor.Status
 	Search *string
+
+	ToReview *bool
 }
 
 // Page is a part of a list.

@@ -174,6 +174,10 @@ func TestPlans(t *testing.T) {
 			"SEARCH transactions USING INDEX sqlite_autoindex_transactions_1 (id=?)",
 			"transactions_account (account=?)", "transactions_owner (owner_account=?)", "transactions_owner_muxed (owner_muxed=?)", "transactions_stellar_id (stellar_id=?)",
 			"transactions_external_id (external_id=?)", "transactions_reference (reference=?)", "transactions_any_memo (memo=?)", "(id>? AND id<?)"}, true},
+		{"to review", func() error {
+			_, _, err := b.Search(ctx, store.Search{ToReview: true, Page: store.Page{Limit: 5, Oldest: true}})
+			return err
+		}, []string{"USING INDEX transactions_status (status=?)", "customers_owner (owner_account=? AND owner_memo=? AND owner_muxed=?)"}, true},
 		{"expirable", func() error { _, err := b.Expirable(ctx, anchor.Deposit, "", late, 5); return err }, []string{"USING INDEX transactions_expirable (kind=? AND anchor_account=? AND deadline<?)"}, false},
 		{"timeline", func() error { _, err := b.Timeline(ctx, "x"); return err }, []string{"USING INDEX audit_transaction (transaction_id=?)"}, false},
 		{"details", func() error { _, err := b.Details(ctx, "x"); return err }, []string{"(transaction_id=?)"}, false},

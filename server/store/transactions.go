@@ -344,6 +344,8 @@ type Search struct {
 	Statuses []anchor.Status
 	// Text is an account, an id or its beginning, a hash, a memo or a reference.
 	Text string
+	// ToReview leaves those whose customer waits for a reviewer.
+	ToReview bool
 	Page
 }
 
@@ -361,6 +363,11 @@ func (s *Store) Search(ctx context.Context, q Search) (all []*anchor.Transaction
 			args[i] = st
 		}
 		w.add(`status IN (`+strings.TrimSuffix(strings.Repeat("?, ", len(args)), ", ")+`)`, args...)
+	}
+	if q.ToReview {
+		w.add(`status IN ('incomplete', 'pending_anchor') AND funded_at = 0 AND EXISTS (SELECT 1 FROM customers
+			WHERE customers.owner_account = transactions.owner_account AND customers.owner_memo = transactions.owner_memo
+			AND customers.owner_muxed = transactions.owner_muxed AND review = 'pending')`)
 	}
 	if text := strings.TrimSpace(q.Text); text != "" {
 		// The columns have an index each, which a list of ORs would not use. An
@@ -458,6 +465,8 @@ type Details struct {
 	Prefill map[string]string
 	// Answers are those the method asked for.
 	Answers map[string]string
+	// Words are a reviewer's to the customer.
+	Words string `json:",omitempty"`
 }
 
 func detailsOf(src source, transactions ...string) (map[string]Details, error) {

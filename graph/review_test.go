@@ -1,0 +1,161 @@
+package graph_test
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"windlass/graph"
+	"windlass/server/anchor"
+	"windlass/server/store"
+)
+
+func byHand(o *graph.Options) { o.AutoAccept = false }
+
+// somebody is another customer than that of the other transactions.
+func somebody(tr *anchor.Transaction) { tr.Owner.Memo = "7" }
+
+// TestReview: a reviewer asks for a correction, and accepts what comes then. The
+// customer reads the reviewer's words, and nobody else does.
+func TestReview(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, byHand)
+	tr, other := w.open(anchor.Deposit), w.open(anchor.Withdrawal)
+	staff, customer := w.staff(), w.customer(tr)
+	press := func(name, want string, variables map[string]any) {
+		t.Helper()
+		v := map[string]any{"transaction": tr.ID}
+		maps.Copy(v, variables)
+		if _, problems := staff.press(name, v); told(problems) != want {
+			t.Errorf("%s %v: %q, want %q", name, variables, told(problems), want)
+		}
+	}
+	is := func(c caller, status anchor.Status, review, message string) {
+		t.Helper()
+		got := c.do(look, map[string]any{"id": tr.ID})
+		if got.str("transaction.status") != string(status) || got.str("transaction.review") != review || !strings.Contains(got.str("transaction.message"), message) {
+			t.Errorf("%s, %s: %s", got.str("transaction.status"), got.str("transaction.review"), got.str("transaction.message"))
+		}
+	}
+	toReview := func(want ...string) {
+		t.Helper()
+		got := staff.do(`{ transactions(filter: {toReview: true}) { nodes { id staff { actions } } } }`, nil)
+		nodes, _ := got.at("transactions.nodes").([]any)
+		var ids []string
+		for _, n := range nodes {
+			ids = append(ids, object(n.(map[string]any)).str("id")) //nolint:errcheck // nodes are objects
+		}
+		if slices.Sort(ids); !slices.Equal(ids, want) {
+			t.Errorf("to review are %v, want %v", ids, want)
+		}
+		if len(want) > 0 && got.str("transactions.nodes.0.staff.actions") != "[expire acceptCustomer askCorrection rejectCustomer]" {
+			t.Error(got)
+		}
+	}
+
+	press("acceptCustomer", "CONFLICT customer_missing", nil)
+	toReview()
+	customer.do(answer, map[string]any{"id": tr.ID, "answers": ana})
+	toReview(tr.ID, other.ID) // one customer, of both
+
+	const words = "Your family name has an accent, we think."
+	press("askCorrection", "INVALID note_malformed message", map[string]any{"message": " "})
+	press("askCorrection", "INVALID note_malformed message", map[string]any{"message": "a\u202e"})
+	press("askCorrection", "INVALID note_malformed message", map[string]any{"message": strings.Repeat("ñ", 501)})
+	for range 2 { // the same wish is done once
+		press("askCorrection", "", map[string]any{"message": words, "note": "as the passport", "key": "ticket-1"})
+	}
+	press("askCorrection", "CONFLICT reviewed_already", map[string]any{"message": words})
+	is(customer, anchor.PendingUser, "correction", words)
+	is(w.viewer(tr), anchor.PendingUser, "correction", "needs a correction")
+	if trail := w.trail(tr.ID); trail[0].Event != "askCorrection" || trail[0].Note != words+"\nas the passport" || trail[1].Event != string(anchor.CorrectionDue) {
+		t.Errorf("%+v, %+v", trail[0], trail[1])
+	}
+	toReview()
+
+	customer.do(answer, map[string]any{"id": tr.ID, "answers": ana})
+	is(customer, anchor.PendingAnchor, "pending", "")
+	if got := customer.do(look, map[string]any{"id": tr.ID}); strings.Contains(got.str("transaction.message"), words) {
+		t.Error(got.str("transaction.message"))
+	}
+	if _, problems := customer.ask(answer, map[string]any{"id": tr.ID, "answers": ana}); told(problems) != "CONFLICT already_agreed" {
+		t.Error(problems)
+	}
+	toReview(tr.ID, other.ID)
+	before := w.read(tr.ID).Deadline
+	press("acceptCustomer", "", nil)
+	press("acceptCustomer", "CONFLICT reviewed_already", nil)
+	is(customer, anchor.Incomplete, "accepted", "")
+	if now := w.read(tr.ID); !now.Reviewed || !w.read(other.ID).Reviewed || !now.Deadline.After(before) {
+		t.Errorf("%+v", now)
+	}
+	// And goes on as anybody.
+	w.walk(customer, []takes{
+		{name: "amount", query: setAmount, variables: map[string]any{"amountIn": "100"}},
+		{name: "method", query: choose, variables: map[string]any{"method": "bank_transfer", "answers": answers()}},
+		{name: "agree", query: agree, variables: map[string]any{"amountOut": "98.5"}},
+	})
+	// Once the customer may pay, the review is over.
+	for _, name := range []string{"askCorrection", "rejectCustomer"} {
+		press(name, "CONFLICT state_refused", nil)
+	}
+	balanced(t, w.books)
+}
+
+// TestRejected: whoever is rejected is told so, ends with all that is theirs and
+// unpaid, and cannot begin again; others can.
+func TestRejected(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, byHand)
+	tr, other, stranger := w.open(anchor.Deposit), w.open(anchor.Withdrawal), w.open(anchor.Deposit, somebody)
+	w.customer(tr).do(answer, map[string]any{"id": tr.ID, "answers": ana})
+	w.customer(stranger).do(answer, map[string]any{"id": stranger.ID, "answers": ana})
+	const words = "We serve nobody under eighteen."
+	if _, problems := w.staff().press("rejectCustomer", map[string]any{"transaction": tr.ID, "message": words}); told(problems) != "" {
+		t.Fatal(problems)
+	}
+	for _, c := range []struct {
+		tr      *anchor.Transaction
+		status  anchor.Status
+		message string
+	}{{tr, anchor.Failed, words}, {other, anchor.Failed, "can't offer you this service"}, {stranger, anchor.Incomplete, ""}} {
+		got := w.customer(c.tr).do(look, map[string]any{"id": c.tr.ID})
+		if got.str("transaction.status") != string(c.status) || !strings.Contains(got.str("transaction.message"), c.message) || (got.str("transaction.review") == "rejected") != (c.status == anchor.Failed) {
+			t.Errorf("%v", got)
+		}
+	}
+	again := w.open(anchor.Deposit)
+	if _, problems := w.customer(again).ask(answer, map[string]any{"id": again.ID, "answers": ana}); told(problems) != "FORBIDDEN rejected" {
+		t.Error(problems)
+	}
+	// A mistake is mended where they begin again.
+	if _, problems := w.staff().press("acceptCustomer", map[string]any{"transaction": again.ID}); told(problems) != "" || !w.read(again.ID).Reviewed {
+		t.Error(problems)
+	}
+}
+
+// TestCorrectionAccepted: where every full set of answers is accepted, one that
+// staff doubt can be asked for again, and is accepted as it comes.
+func TestCorrectionAccepted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tr := w.open(anchor.Deposit, func(tr *anchor.Transaction) { tr.OnChange = "https://wallet.test/changes" })
+	w.customer(tr).do(answer, map[string]any{"id": tr.ID, "answers": ana})
+	if _, problems := w.staff().press("askCorrection", map[string]any{"transaction": tr.ID}); told(problems) != "" {
+		t.Fatal(problems)
+	}
+	got := w.customer(tr).do(answer, map[string]any{"id": tr.ID, "answers": ana})
+	if got.str("transaction.status") != "incomplete" || got.str("transaction.review") != "accepted" {
+		t.Error(got)
+	}
+	steps, err := w.books.Timeline(t.Context(), tr.ID)
+	must(t, err)
+	var events []string
+	for _, s := range steps {
+		events = append(events, string(s.Event)+" by "+string(s.Actor))
+	}
+	if want := []string{"started by wallet", "correction_due by staff:kim", "review_passed by " + string(store.Customer)}; !slices.Equal(events, want) {
+		t.Errorf("%q, want %q", events, want)
+	}
+}

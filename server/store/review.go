@@ -1,0 +1,87 @@
+package store
+
+import (
+	"time"
+
+	"windlass/server/anchor"
+)
+
+// Review writes down what a reviewer decided about the customer behind a
+// transaction that this Tx has loaded, and moves it and the customer's others for
+// which no money has come: an acceptance lets all go on that ask nothing more, a
+// rejection ends all, and a correction is asked for where the reviewer looked.
+// words are for the customer, and may be empty. Nobody who could be reviewed, or
+// what was decided already, is a Conflict.
+func (t *Tx) Review(a *anchor.Transaction, verdict anchor.Review, words string, sideOf func(*anchor.Transaction) *anchor.Side, now time.Time) error {
+	c, err := t.CustomerOf(a.Owner)
+	switch {
+	case err != nil && anchor.KindOf(err) == anchor.NotFound:
+		return customerMissing()
+	case err != nil:
+		return err
+	case c.Review == anchor.ReviewNone:
+		return customerMissing()
+	case c.Review == verdict:
+		return &anchor.Error{Kind: anchor.Conflict, Code: "reviewed_already", Message: "the review of this customer is " + string(verdict) + " already"}
+	case verdict == anchor.ReviewAccepted && len(c.Missing(sideOf(a).Fields)) > 0:
+		return customerMissing()
+	}
+	c.Review, c.UpdatedAt = verdict, now
+	if err := t.SaveCustomer(c); err != nil {
+		return err
+	}
+	decide := func(a *anchor.Transaction) error {
+		switch verdict {
+		case anchor.ReviewAccepted:
+			a.CustomerID = c.ID
+			return a.Accept(sideOf(a).Window, now)
+		case anchor.ReviewRejected:
+			return a.Reject(now)
+		default:
+			return a.AskCorrection(sideOf(a).Window, now)
+		}
+	}
+	if err := decide(a); err != nil {
+		return err
+	}
+	if err := t.SaveTransaction(a); err != nil {
+		return err
+	}
+	if err := t.setWords(a.ID, words); err != nil || verdict == anchor.ReviewCorrection {
+		return err
+	}
+	others, err := list(t, scanTransaction, `SELECT `+transactionColumns+` FROM transactions
+		WHERE owner_account = $1 AND owner_memo = $2 AND owner_muxed = $3 AND id <> $4 AND funded_at = 0 AND status IN ('incomplete', 'pending_user', 'pending_anchor')
+		ORDER BY id`, a.Owner.Account, a.Owner.Memo, a.Owner.Muxed, a.ID)
+	if err != nil {
+		return err
+	}
+	for _, other := range others {
+		if verdict == anchor.ReviewAccepted && len(c.Missing(sideOf(other).Fields)) > 0 {
+			continue // it asks more than we know
+		}
+		t.remember(other)
+		if err := decide(other); err != nil {
+			return err
+		}
+		if err := t.SaveTransaction(other); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func customerMissing() error {
+	return &anchor.Error{Kind: anchor.Conflict, Code: "customer_missing", Message: "the customer has not said yet who they are"}
+}
+
+// setWords keeps a reviewer's words to the customer, with what the customer
+// entered: encrypted, and forgotten together with it.
+func (t *Tx) setWords(id, words string) error {
+	d, err := t.Details(id)
+	if err != nil || d.Words == words {
+		return err
+	}
+	d.Words = words
+	return t.SetDetails(id, d)
+}
