@@ -40,7 +40,11 @@ query OneTransaction($id: ID!) {
       clientDomain
       payouts { purpose amount asset { code } destination state reason attempts hash }
       payments { from amount asset { code } memo hash state reason at }
+      bankPayouts { purpose amount to { name value } state reason bankId }
+      bankLines { payerName amount reference state reason at }
       journal { at kind reference postings { account amount asset { code } } }
+      audit { at actor event from to subject note }
+      actions
     }
   }
 }
@@ -88,10 +92,38 @@ query UnmatchedMoney {
   {
     query: `# What else waits for a person.
 query WaitsForUs {
-  parked: payouts(state: parked, oldestFirst: true) { nodes { id purpose amount reason transaction actions } }
-  aboveLimit: payouts(state: approval, oldestFirst: true) { nodes { id purpose amount requestedBy actions } }
-  bankPayouts(undecided: true, oldestFirst: true) { nodes { id state purpose amount reason transaction line requestedBy actions } }
-  outgoing(unexplained: true, oldestFirst: true) { nodes { id destination amount asset { code } hash actions } }
+  toReview: transactions(
+    filter: { toReview: true }
+    oldestFirst: true
+  ) {
+    nodes { id kind startedAt staff { actions } }
+    endCursor
+  }
+  held: transactions(
+    filter: {
+      status: [on_hold, error, too_small, too_large, no_market]
+    }
+    oldestFirst: true
+  ) {
+    nodes { id kind status amountIn staff { actions } }
+    endCursor
+  }
+  parked: payouts(state: parked, oldestFirst: true) {
+    nodes { id purpose amount reason actions }
+    endCursor
+  }
+  aboveLimit: payouts(state: approval, oldestFirst: true) {
+    nodes { id purpose amount requestedBy actions }
+    endCursor
+  }
+  bankPayouts(undecided: true, oldestFirst: true) {
+    nodes { id state purpose amount reason actions }
+    endCursor
+  }
+  outgoing(unexplained: true, oldestFirst: true) {
+    nodes { id destination amount hash actions }
+    endCursor
+  }
   pauses { key reason actor since }
 }
 `,
