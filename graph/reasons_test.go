@@ -71,6 +71,7 @@ func expected(t *testing.T, query string, problems []problem) {
 
 // elsewhere are the codes of errors that no caller of GraphQL meets, and why.
 var elsewhere = map[string]string{
+	"account_shared": "accounts sign in by SEP-10", "account_not_shared": "as they",
 	"account_contract": "addresses come by SEP-24", "account_malformed": "as they", "asset_malformed": "assets come from the configuration",
 	"memo_id_malformed": "memos come by SEP-24", "memo_text_malformed": "as they", "memo_hash_malformed": "as they", "memo_type_unknown": "as they",
 	"not_expired": "only the clock expires what has a deadline", "used": "tokens are exchanged over REST",

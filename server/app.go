@@ -99,6 +99,7 @@ func newApp(ctx context.Context, cfg *Config, dev devMode, logger *slog.Logger) 
 // protocols builds what wallets, customers and staff talk to.
 func (a *app) protocols() (err error) {
 	cfg := a.cfg
+	a.outside = outside.New(outside.Config{AllowLoopback: cfg.AllowLoopback})
 	a.customers = session.NewCustomers(session.Config{
 		BaseURL: cfg.PublicURL, Match: language.Match, Sentence: language.Sentence,
 		AllowHTTP: cfg.AllowLoopback, Log: a.log.With("room", "session"),
@@ -108,9 +109,10 @@ func (a *app) protocols() (err error) {
 		return err
 	}
 	if a.sep10, err = sep10.New(sep10.Config{
-		Signing: cfg.keys.Signing, HomeDomains: []string{cfg.HomeDomain}, WebAuthDomain: cfg.SEP10.WebAuthDomain,
+		Signing: cfg.keys.Signing, HomeDomains: append([]string{cfg.HomeDomain}, cfg.SEP10.HomeDomains...), WebAuthDomain: cfg.SEP10.WebAuthDomain,
 		NetworkPassphrase: cfg.Network.Passphrase, Issuer: cfg.PublicURL + sep10.Path,
 		ChallengeLife: time.Duration(cfg.SEP10.ChallengeLifetime), TokenLife: time.Duration(cfg.SEP10.TokenLifetime),
+		Threshold: cfg.SEP10.Threshold, SignedRequests: cfg.SEP10.SignedRequests, SharedAccounts: cfg.SEP10.SharedAccounts, Clients: a.clients(),
 	}, a.keys, a.books, a.ledger, a.log.With("room", "sep10")); err != nil {
 		return err
 	}
@@ -129,7 +131,6 @@ func (a *app) engines() {
 	a.incoming = incoming.New(incoming.Config{
 		Accounts: followed(cfg), Own: append(cfg.keys.channels(), cfg.Accounts...), Terms: cfg.terms, Policies: cfg.unmatched, Statement: rail.Cursor,
 	}, a.books, a.ledger, a.log.With("room", "incoming"))
-	a.outside = outside.New(outside.Config{AllowLoopback: cfg.AllowLoopback})
 	a.notify = notify.New(notify.Config{
 		Store: a.books, Client: a.outside, Signing: cfg.keys.Signing, Body: a.message, Logger: a.log.With("room", "notify"),
 	})

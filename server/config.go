@@ -107,6 +107,16 @@ type SEP10Config struct {
 	WebAuthDomain     string   `toml:"web_auth_domain" env:"WEB_AUTH_DOMAIN"`
 	ChallengeLifetime Duration `toml:"challenge_lifetime" env:"CHALLENGE_LIFETIME"`
 	TokenLifetime     Duration `toml:"token_lifetime" env:"TOKEN_LIFETIME"`
+	HomeDomains       []string `toml:"home_domains" env:"HOME_DOMAINS"` // beside home_domain
+	Threshold         string   `toml:"threshold" env:"THRESHOLD"`
+	SignedRequests    bool     `toml:"signed_requests" env:"SIGNED_REQUESTS"`
+	SharedAccounts    bool     `toml:"shared_accounts" env:"SHARED_ACCOUNTS"`
+
+	// Which wallets may sign in, see sep10.Clients.
+	AllowClients    []string `toml:"allow_clients" env:"ALLOW_CLIENTS"`
+	DenyClients     []string `toml:"deny_clients" env:"DENY_CLIENTS"`
+	RequireClient   bool     `toml:"require_client" env:"REQUIRE_CLIENT"`
+	CustodialWallet []string `toml:"custodial_wallets" env:"CUSTODIAL_WALLETS"` // G…
 }
 
 // PayoutConfig says how payouts leave on the ledger.
@@ -234,7 +244,7 @@ type MethodConfig struct {
 // Keys are the secrets, read and understood.
 type Keys struct {
 	Encryption *store.Keys // personal data at rest
-	Token      []byte      // 32 bytes: SEP-10 tokens
+	Token      [][]byte    // 32 bytes each: SEP-10 tokens; the first signs, all are accepted
 	Session    [][]byte    // 32 bytes each: the first signs, all are accepted
 
 	Signing      *keypair.Full   // stellar.toml's SIGNING_KEY
@@ -266,6 +276,7 @@ func (c *Config) defaults() {
 	fill(&c.Organization.OfficialEmail, c.Organization.SupportEmail)
 	fill(&c.SEP10.WebAuthDomain, hostOnly(c.HomeDomain))
 	fill(&c.SEP10.ChallengeLifetime, Duration(15*time.Minute))
+	fill(&c.SEP10.Threshold, "medium")
 	fill(&c.SEP10.TokenLifetime, Duration(24*time.Hour))
 	fill(&c.Payout.TrustWindow, Duration(30*24*time.Hour))
 	fill(&c.Rail.Kind, "simulated")

@@ -34,6 +34,7 @@ func (k *check) config(c *Config) {
 	k.lifetimes(c)
 	k.logging(c)
 	k.limits(&c.Limits)
+	k.signIn(&c.SEP10)
 	k.rail(c)
 	k.unmatched(c)
 	k.secrets(c)
@@ -195,9 +196,15 @@ func (k *check) secrets(c *Config) {
 		made.Encryption, err = store.ParseKeys([]byte(v))
 		return err
 	})
-	k.secret("secrets.", "token_key", &s.TokenKey, s.TokenKeyFile, keyHint, func(v string) (err error) {
-		made.Token, err = key32(v)
-		return err
+	k.secret("secrets.", "token_key", &s.TokenKey, s.TokenKeyFile, keyHint+", or several, one on a line", func(v string) error {
+		for line := range strings.Lines(v) {
+			b, err := key32(strings.TrimSpace(line))
+			if err != nil {
+				return err
+			}
+			made.Token = append(made.Token, b)
+		}
+		return nil
 	})
 	k.secretList("secrets.", "session_keys", &s.SessionKeys, s.SessionKeysFile, lines, keyHint, func(v string) error {
 		b, err := key32(v)

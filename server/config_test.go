@@ -119,7 +119,7 @@ func TestExampleLoads(t *testing.T) {
 		c.unmatched.Of[string(anchor.Small)] != anchor.PolicyRefund || c.unmatched.PerSender != 3 || c.unmatched.LumensMinimum != anchor.One {
 		t.Errorf("policies %+v", c.unmatched)
 	}
-	if c.keys.Encryption == nil || len(c.keys.Token) != 32 || len(c.keys.Session) != 1 || len(c.keys.Channels) != 2 {
+	if c.keys.Encryption == nil || len(c.keys.Token) != 1 || len(c.keys.Session) != 1 || len(c.keys.Channels) != 2 {
 		t.Errorf("keys: %v %d %d %d", c.keys.Encryption, len(c.keys.Token), len(c.keys.Session), len(c.keys.Channels))
 	}
 	if c.HomeDomain != "anchor.example.com" || c.SEP10.WebAuthDomain != "anchor.example.com" || c.Public() {
@@ -325,7 +325,7 @@ func TestEnvironment(t *testing.T) {
 		t.Fatal(problems)
 	}
 	got := []any{c.PublicURL, c.HomeDomain, c.SEP10.WebAuthDomain, c.Network.Horizon, time.Duration(c.SEP10.TokenLifetime),
-		c.AllowLoopback, c.Log.Level, base64.StdEncoding.EncodeToString(c.keys.Token),
+		c.AllowLoopback, c.Log.Level, base64.StdEncoding.EncodeToString(c.keys.Token[0]),
 		c.terms[0].Deposit.Max, c.terms[0].Withdraw.Methods[1].ID, c.terms[1].Asset.Code, c.terms[1].Deposit.Enabled}
 	want := []any{"https://other.example.com:8443", "other.example.com:8443", "other.example.com",
 		[]string{"https://one.example.com", "https://two.example.com"}, time.Hour,
@@ -394,6 +394,17 @@ func TestProblems(t *testing.T) {
 				`public_url: "anchor.example.com" will not do`, `home_domain: "https://anchor.example.com" will not do`,
 				`admin_url: "https://anchor-admin.example.com/" will not do`, `sep10.web_auth_domain: "a/b" will not do`,
 				`listen.public: "8000" will not do; expected host:port`, `listen.admin: "127.0.0.1:80001" has no usable port`}},
+		{name: "who may sign in",
+			oldnew: []string{
+				`#home_domains = ["*.example.com"]`, `home_domains = ["https://x.example.com"]`, `#threshold = "medium"`, `threshold = "most"`,
+				`#allow_clients = ["wallet.example.org", "*.example.net"]`, `allow_clients = ["Wallet.example.org"]`,
+				`#custodial_wallets = ["GAIH`, `custodial_wallets = ["GBIH`},
+			want: []string{
+				`sep10.home_domains: "https://x.example.com" will not do`, `sep10.threshold: "most" will not do; expected low, medium, high`,
+				`sep10.allow_clients: "Wallet.example.org" will not do`, `sep10.custodial_wallets: "GBIH`}},
+		{name: "how often callers may ask",
+			oldnew: []string{`#sign_ins = 50`, `sign_ins = -1`, `#trusted_proxies = ["127.0.0.1", "::1"]`, `trusted_proxies = ["proxy.example.com"]`},
+			want:   []string{`limits.sign_ins: -1 will not do`, `limits.trusted_proxies: "proxy.example.com" will not do`}},
 		{name: "no name to reach the admin listener by",
 			oldnew: []string{`admin_url =`, `#admin_url =`, `#admin = "127.0.0.1:8001"`, `admin = ":8001"`},
 			want:   []string{`admin_url: "http://:8001" will not do`}},

@@ -84,6 +84,12 @@ func badField(name, what string) error {
 		Message: name + " " + what, Args: map[string]string{"name": name}}
 }
 
+func twice(name string) error {
+	e, _ := errors.AsType[*anchor.Error](badField(name, "is given twice"))
+	e.Code = "parameter_twice"
+	return e
+}
+
 func malformed(err error) error {
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return err
@@ -122,7 +128,7 @@ func jsonFields(body io.Reader) (map[string]string, error) {
 			return nil, malformed(err)
 		}
 		if seen[name] {
-			return nil, badField(name, "is given twice")
+			return nil, twice(name)
 		}
 		seen[name] = true
 		switch value[0] {
@@ -154,7 +160,7 @@ func formFields(body io.Reader) (map[string]string, error) {
 	fields := make(map[string]string, len(values))
 	for name, given := range values {
 		if len(given) > 1 {
-			return nil, badField(name, "is given twice")
+			return nil, twice(name)
 		}
 		fields[name] = given[0]
 	}
@@ -177,8 +183,8 @@ func multipartFields(parts *multipart.Reader) (map[string]string, error) {
 		if err != nil {
 			return nil, malformed(err)
 		}
-		if _, twice := fields[part.FormName()]; twice {
-			return nil, badField(part.FormName(), "is given twice")
+		if _, given := fields[part.FormName()]; given {
+			return nil, twice(part.FormName())
 		}
 		fields[part.FormName()] = string(b)
 	}
@@ -192,7 +198,7 @@ func Query(r *http.Request) (url.Values, error) {
 	}
 	for name, given := range q {
 		if len(given) > 1 {
-			return nil, badField(name, "is given twice")
+			return nil, twice(name)
 		}
 		if !utf8.ValidString(name) || !utf8.ValidString(given[0]) || strings.ContainsRune(given[0], 0) {
 			return nil, badField(name, "is not text in UTF-8")

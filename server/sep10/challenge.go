@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/stellar/go-stellar-sdk/txnbuild"
@@ -168,14 +169,11 @@ func (h *Handler) readOperations(c *challenge, tx *txnbuild.Transaction) error {
 
 // readClient reads a challenge's first operation and memo.
 func (h *Handler) readClient(c *challenge, op *txnbuild.ManageData, memo txnbuild.Memo) error {
-	for _, home := range h.cfg.HomeDomains {
-		if op.Name == home+" auth" {
-			c.home = home
-		}
-	}
-	if c.home == "" {
+	home, ok := strings.CutSuffix(op.Name, " auth")
+	if !ok || !h.serves(home) {
 		return refuse("the challenge is for another home domain")
 	}
+	c.home = home
 	if nonce, err := base64.StdEncoding.DecodeString(string(op.Value)); err != nil || len(nonce) != nonceBytes {
 		return refuse("the challenge's nonce is not %d bytes in base64", nonceBytes)
 	}

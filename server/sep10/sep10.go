@@ -14,12 +14,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gorilla/mux"
 	"github.com/stellar/go-stellar-sdk/keypair"
-	"github.com/stellar/go-stellar-sdk/strkey"
 	"github.com/stellar/go-stellar-sdk/xdr"
 
 	"windlass/server/anchor"
@@ -37,28 +38,37 @@ type Config struct {
 	// Signing is the key pair of stellar.toml's SIGNING_KEY.
 	Signing *keypair.Full
 	// HomeDomains are the domains whose stellar.toml names this endpoint, with
-	// the port if they have one; the first is the default.
+	// the port if they have one; the first is the default. Of the others
+	// "*.example.com" stands for all below it.
 	HomeDomains []string
 	// WebAuthDomain is the domain that wallets expect in the challenge.
 	WebAuthDomain     string
 	NetworkPassphrase string
-	// Issuer is the iss of the tokens, a URL.
+	// Issuer is the iss of the tokens, and the endpoint's address as stellar.toml
+	// has it.
 	Issuer        string
 	ChallengeLife time.Duration
 	TokenLife     time.Duration
-	// ClientKey looks up the SIGNING_KEY that a client domain's stellar.toml
-	// names. If nil, no client domain is verified and the parameter is ignored,
-	// as SEP-10 asks.
-	ClientKey func(ctx context.Context, domain string) (string, error)
+	// Threshold is what signatures must reach: "low", "medium" or "high". Medium is
+	// what moving the account's money takes, and the default.
+	Threshold string
+	// SignedRequests refuses requests for a challenge without an Authorization
+	// header (SEP-10, "Request Header").
+	SignedRequests bool
+	// SharedAccounts lets an account sign in with a memo though it did so without
+	// one before, or the reverse. SEP-24 advises against it.
+	SharedAccounts bool
+	Clients        Clients
 }
 
 // Handler is the endpoint. Use New.
 type Handler struct {
-	cfg    Config
-	keys   *session.Keys
-	books  *store.Store
-	ledger *horizon.Client
-	log    *slog.Logger
+	cfg     Config
+	keys    *session.Keys
+	books   *store.Store
+	ledger  *horizon.Client
+	log     *slog.Logger
+	clients *clientKeys
 }
 
 // maxData is the most that a key or value of a challenge's operations may have,
@@ -82,6 +92,15 @@ func New(cfg Config, keys *session.Keys, books *store.Store, ledger *horizon.Cli
 	if cfg.WebAuthDomain == "" || len(cfg.WebAuthDomain) > maxData {
 		errs = append(errs, fmt.Errorf("sep10: the web auth domain %q must have 1 to %d characters", cfg.WebAuthDomain, maxData))
 	}
+	if len(cfg.HomeDomains) > 0 && strings.HasPrefix(cfg.HomeDomains[0], "*") {
+		errs = append(errs, errors.New("sep10: the first home domain must be one, and no pattern"))
+	}
+	if cfg.Threshold == "" {
+		cfg.Threshold = "medium"
+	}
+	if !slices.Contains(Thresholds, cfg.Threshold) {
+		errs = append(errs, fmt.Errorf("sep10: the threshold %q is none of %v", cfg.Threshold, Thresholds))
+	}
 	if cfg.NetworkPassphrase == "" {
 		errs = append(errs, errors.New("sep10: there is no network passphrase"))
 	}
@@ -91,8 +110,11 @@ func New(cfg Config, keys *session.Keys, books *store.Store, ledger *horizon.Cli
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	return &Handler{cfg, keys, books, ledger, log}, nil
+	return &Handler{cfg, keys, books, ledger, log, newClientKeys(cfg.Clients.Toml)}, nil
 }
+
+// Thresholds are those of an account.
+var Thresholds = []string{"low", "medium", "high"}
 
 // Register mounts [Path], and answers what is asked for below it.
 func (h *Handler) Register(r *mux.Router) {
@@ -108,7 +130,7 @@ func (h *Handler) answer(handle func(http.ResponseWriter, *http.Request) (any, e
 	return func(w http.ResponseWriter, r *http.Request) {
 		body, err := handle(w, r)
 		if err != nil {
-			sep.WriteError(w, r, h.log, "", err)
+			sep.WriteError(w, r, h.log, sep.Lang(r, ""), err)
 			return
 		}
 		sep.WriteJSON(w, http.StatusOK, body)
@@ -123,49 +145,47 @@ func refuse(format string, args ...any) error {
 // challenge answers GET: a transaction to sign (SEP-10, "Challenge"). Unknown
 // parameters are ignored.
 func (h *Handler) challenge(_ http.ResponseWriter, r *http.Request) (any, error) {
-	q := r.URL.Query()
+	q, err := sep.Query(r)
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now()
 	c := challenge{home: h.cfg.HomeDomains[0]}
 	if home := q.Get("home_domain"); home != "" {
-		if !slices.Contains(h.cfg.HomeDomains, home) {
+		if !h.serves(home) {
 			return nil, refuse("home_domain %.80q is not served here", home)
 		}
 		c.home = home
 	}
-	if !q.Has("account") {
-		return nil, refuse("account is required")
-	}
-	address, err := anchor.ParseAddress(q.Get("account"))
-	if err != nil {
+	if c.identity, err = h.asks(q); err != nil {
 		return nil, err
 	}
-	if address.Account() == h.cfg.Signing.Address() {
-		return nil, refuse("this account is the server's own")
-	}
-	subject := string(address)
-	if memo := q.Get("memo"); memo != "" {
-		if _, muxed := address.MuxedID(); muxed {
-			return nil, refuse("memo and a muxed account (M…) exclude each other: the account's id is the memo")
+	domain := q.Get("client_domain")
+	if h.cfg.Clients.Toml == nil {
+		domain = ""
+		if q.Has("client_domain") && r.Header.Get("Authorization") != "" {
+			return nil, refuse("client_domain is not verified here, and so cannot sign the request")
 		}
-		if _, err := anchor.ParseMemo(string(anchor.MemoID), memo); err != nil {
+	}
+	if domain != "" {
+		if err := clientHost(domain); err != nil {
 			return nil, err
 		}
-		subject += ":" + memo
 	}
-	if c.identity, err = anchor.ParseSubject(subject, ""); err != nil {
+	if err := h.cfg.Clients.may(c.identity.Account, domain); err != nil {
 		return nil, err
 	}
-	if domain := q.Get("client_domain"); domain != "" && h.cfg.ClientKey != nil {
-		if len(domain) > maxData {
-			return nil, refuse("client_domain must have at most %d characters", maxData)
+	signer := c.identity.Account
+	if domain != "" {
+		if c.clientKey, err = h.clients.find(r.Context(), domain, now); err != nil {
+			return nil, err
 		}
-		c.clientKey, err = h.cfg.ClientKey(r.Context(), domain)
-		if err != nil || !strkey.IsValidEd25519PublicKey(c.clientKey) {
-			return nil, &anchor.Error{Kind: anchor.Invalid, Err: err,
-				Message: "the stellar.toml of client_domain, or the SIGNING_KEY in it, could not be read"}
-		}
-		c.identity.Client = domain
+		c.identity.Client, signer = domain, c.clientKey
 	}
-	text, err := h.build(c, time.Now())
+	if err := h.signedRequest(r, q, signer, now); err != nil {
+		return nil, err
+	}
+	text, err := h.build(c, now)
 	if err != nil {
 		return nil, err
 	}
@@ -173,6 +193,37 @@ func (h *Handler) challenge(_ http.ResponseWriter, r *http.Request) (any, error)
 		Transaction string `json:"transaction"`
 		Passphrase  string `json:"network_passphrase"`
 	}{text, h.cfg.NetworkPassphrase}, nil
+}
+
+// serves reports whether a home domain's stellar.toml names this endpoint.
+func (h *Handler) serves(home string) bool {
+	return len(home)+len(" auth") <= maxData && slices.ContainsFunc(h.cfg.HomeDomains, func(pattern string) bool { return covers(pattern, home) })
+}
+
+// asks reads whom a challenge is asked for.
+func (h *Handler) asks(q url.Values) (anchor.Identity, error) {
+	var nobody anchor.Identity
+	if !q.Has("account") {
+		return nobody, refuse("account is required")
+	}
+	address, err := anchor.ParseAddress(q.Get("account"))
+	if err != nil {
+		return nobody, err
+	}
+	if address.Account() == h.cfg.Signing.Address() {
+		return nobody, refuse("this account is the server's own")
+	}
+	subject := string(address)
+	if memo := q.Get("memo"); memo != "" {
+		if _, muxed := address.MuxedID(); muxed {
+			return nobody, refuse("memo and a muxed account (M…) exclude each other: the account's id is the memo")
+		}
+		if _, err := anchor.ParseMemo(string(anchor.MemoID), memo); err != nil {
+			return nobody, err
+		}
+		subject += ":" + memo
+	}
+	return anchor.ParseSubject(subject, "")
 }
 
 // token answers POST: a token for a signed challenge (SEP-10, "Token"), once.
@@ -192,12 +243,12 @@ func (h *Handler) token(w http.ResponseWriter, r *http.Request) (any, error) {
 	if err := h.authorized(r.Context(), c); err != nil {
 		return nil, err
 	}
+	if err := h.cfg.Clients.may(c.identity.Account, c.identity.Client); err != nil {
+		return nil, refuse("%s", err.Error())
+	}
 	jti := hex.EncodeToString(c.hash[:])
-	err = h.books.Update(r.Context(), store.Wallet, func(tx *store.Tx) error { return tx.UseOnce("challenge", jti, c.until) })
-	if err != nil && anchor.KindOf(err) == anchor.Conflict {
-		return nil, refuse("this challenge was exchanged already; ask for another")
-	} else if err != nil {
-		return nil, fmt.Errorf("use a challenge: %w", err)
+	if err := h.signIn(r.Context(), c, jti, now); err != nil {
+		return nil, err
 	}
 	token, err := h.keys.AuthToken(c.identity, h.cfg.Issuer, c.home, jti, now, h.cfg.TokenLife)
 	if err != nil {
@@ -208,9 +259,32 @@ func (h *Handler) token(w http.ResponseWriter, r *http.Request) (any, error) {
 	}{token}, nil
 }
 
+// signIn burns a challenge, and holds an account to being shared or not. Whatever
+// the reason of a refusal is, it is a 400.
+func (h *Handler) signIn(ctx context.Context, c *challenge, jti string, now time.Time) error {
+	err := h.books.Update(ctx, store.Wallet, func(tx *store.Tx) error {
+		if err := tx.UseOnce("challenge", jti, c.until); err != nil {
+			return err
+		}
+		if h.cfg.SharedAccounts {
+			return nil
+		}
+		return tx.SignIn(c.identity.Account, c.identity.Memo != "" || c.identity.Muxed != "", now)
+	})
+	e, ok := errors.AsType[*anchor.Error](err)
+	switch {
+	case err == nil:
+		return nil
+	case ok && e.Code == "used":
+		return refuse("this challenge was exchanged already; ask for another")
+	case ok && e.Kind == anchor.Conflict:
+		return &anchor.Error{Kind: anchor.Invalid, Code: e.Code, Message: e.Message}
+	}
+	return fmt.Errorf("use a challenge: %w", err)
+}
+
 // authorized checks the signatures beside the server's (SEP-10, "Verification"):
-// those of signers whose weights reach the medium threshold, which is what
-// moving the account's money takes; or, for an account that does not exist, its
+// those of signers whose weights reach the configured threshold; or, for an account that does not exist, its
 // master key's alone.
 func (h *Handler) authorized(ctx context.Context, c *challenge) error {
 	account, err := h.account(ctx, c.identity.Account)
@@ -252,8 +326,9 @@ func (h *Handler) authorized(ctx context.Context, c *challenge) error {
 	if signers == 0 {
 		return refuse("no signer of the account has signed the challenge")
 	}
-	if weight < int32(account.Thresholds.Medium) {
-		return refuse("the signatures weigh %d, and the account's medium threshold is %d", weight, account.Thresholds.Medium)
+	threshold := map[string]int32{"low": int32(account.Thresholds.Low), "medium": int32(account.Thresholds.Medium), "high": int32(account.Thresholds.High)}[h.cfg.Threshold]
+	if weight < threshold {
+		return refuse("the signatures weigh %d, and the account's %s threshold is %d", weight, h.cfg.Threshold, threshold)
 	}
 	return c.clientSigned(signed)
 }

@@ -83,12 +83,13 @@ func newWorldOn(t testing.TB, ledger string, change ...func(*sep10.Config)) *wor
 	if w.books, err = store.Open(context.Background(), filepath.Join(dir, "books.db"), box); err != nil {
 		t.Fatal(err)
 	}
-	if w.keys, err = session.NewKeys(bytes.Repeat([]byte{1}, 32), [][]byte{bytes.Repeat([]byte{2}, 32)}); err != nil {
+	if w.keys, err = session.NewKeys([][]byte{bytes.Repeat([]byte{1}, 32)}, [][]byte{bytes.Repeat([]byte{2}, 32)}); err != nil {
 		t.Fatal(err)
 	}
 	cfg := sep10.Config{
 		Signing: w.signing, HomeDomains: []string{home, "second.test"}, WebAuthDomain: webAuth, NetworkPassphrase: passphrase,
 		Issuer: "https://anchor.test/auth", ChallengeLife: 15 * time.Minute, TokenLife: time.Hour,
+		SharedAccounts: true,
 	}
 	for _, c := range change {
 		c(&cfg)
@@ -578,7 +579,11 @@ func TestHostile(t *testing.T) {
 	w.out("null", w.post(nil), "required")
 	w.out("no body", w.postAs("application/json", ""), "required")
 	w.out("bad JSON", w.postAs("application/json", "{"), "JSON")
-	w.out("bad type", w.postAs("text/plain", signed), "content type")
+	if a := w.postAs("text/plain", signed); a.status != 415 {
+		t.Errorf("bad type: %d", a.status)
+	}
+	w.out("twice", w.postAs("application/x-www-form-urlencoded", url.Values{"transaction": {signed, signed}}.Encode()), "twice")
+	w.out("a parameter twice", w.get("account="+keypair.MustRandom().Address()+"&account=x"), "twice")
 	if a := w.postAs("application/json", `{"transaction":"`+strings.Repeat("A", sep.MaxBody)+`"}`); a.status != 413 {
 		t.Errorf("oversize: %d", a.status)
 	}
@@ -679,14 +684,18 @@ func TestClientDomain(t *testing.T) {
 	t.Parallel()
 	domain := keypair.MustRandom()
 	w := newWorld(t, func(c *sep10.Config) {
-		c.ClientKey = func(_ context.Context, name string) (string, error) {
+		c.Clients.Toml = func(_ context.Context, name string) ([]byte, error) {
 			switch name {
 			case "wallet.test":
-				return domain.Address(), nil
+				return []byte("# a wallet\nSIGNING_KEY = \"" + domain.Address() + "\"\n[DOCUMENTATION]\nORG_NAME=\"W\"\n"), nil
 			case "odd.test":
-				return "not a key", nil
+				return []byte(`SIGNING_KEY = "not a key"`), nil
+			case "seed.test":
+				return []byte(`SIGNING_KEY = "` + domain.Seed() + `"`), nil
+			case "html.test":
+				return []byte(`<html>`), nil
 			}
-			return "", errors.New("no such host")
+			return nil, errors.New("no such host")
 		}
 	})
 	for _, exists := range []bool{false, true} {
@@ -713,6 +722,11 @@ func TestClientDomain(t *testing.T) {
 	g := "account=" + keypair.MustRandom().Address()
 	w.out("unknown domain", w.get(g+"&client_domain=nowhere.test"), "client_domain")
 	w.out("domain without key", w.get(g+"&client_domain=odd.test"), "client_domain")
+	w.out("a seed for a key", w.get(g+"&client_domain=seed.test"), "client_domain")
+	w.out("no TOML", w.get(g+"&client_domain=html.test"), "client_domain")
+	for _, odd := range []string{"https://wallet.test", "wallet.test/x", "user@wallet.test", "wallet.test?x", "wallet.test%23x", "WALLET.test", "*.test", "wallet%0d%0a.test", ":443"} {
+		w.out(odd, w.get(g+"&client_domain="+odd), "host name")
+	}
 	w.out("long domain", w.get(g+"&client_domain="+strings.Repeat("a", 65)), "client_domain")
 }
 

@@ -84,7 +84,7 @@ func newWorld(t testing.TB, change ...func(*sep24.Config)) *world {
 			t.Error(err)
 		}
 	})
-	if w.keys, err = session.NewKeys(bytes.Repeat([]byte{1}, 32), [][]byte{bytes.Repeat([]byte{2}, 32)}); err != nil {
+	if w.keys, err = session.NewKeys([][]byte{bytes.Repeat([]byte{1}, 32)}, [][]byte{bytes.Repeat([]byte{2}, 32)}); err != nil {
 		t.Fatal(err)
 	}
 	cfg := sep24.Config{

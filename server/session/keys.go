@@ -34,14 +34,19 @@ type Keys struct {
 type ring []*key
 
 // key is a secret, and the HMACs under it that are idle: making one costs more
-// than using it, and every poll needs two.
+// than using it, and every poll needs two. The id tells keys apart in a wallet's
+// token; the secret cannot be told from it.
 type key struct {
+	id     string
 	secret []byte
 	macs   sync.Pool
 }
 
 func newKey(secret []byte) *key {
-	return &key{secret: secret, macs: sync.Pool{New: func() any { return hmac.New(sha256.New, secret) }}}
+	k := &key{secret: secret, macs: sync.Pool{New: func() any { return hmac.New(sha256.New, secret) }}}
+	sum := k.mac([]byte("key id"))
+	k.id = hex.EncodeToString(sum[:4])
+	return k
 }
 
 // mac is the HMAC-SHA256 of the parts, one behind the other.
@@ -60,12 +65,12 @@ func (k *key) mac(parts ...[]byte) [sha256.Size]byte {
 // minKey is the least that a secret must have, in bytes.
 const minKey = 32
 
-// NewKeys derives the keys of all purposes. token signs wallets' tokens; of
-// sessions the first is used and the others still accepted, so that it can be
+// NewKeys derives the keys of all purposes. tokens are for wallets' tokens; of
+// each list the first is used and the others still accepted, so that it can be
 // changed without ending every session. Each must have at least 32 random bytes.
-func NewKeys(token []byte, sessions [][]byte) (*Keys, error) {
-	if len(sessions) == 0 {
-		return nil, errors.New("session: no session key")
+func NewKeys(tokens, sessions [][]byte) (*Keys, error) {
+	if len(tokens) == 0 || len(sessions) == 0 {
+		return nil, errors.New("session: no token key, or no session key")
 	}
 	var k Keys
 	for _, p := range []struct {
@@ -73,7 +78,7 @@ func NewKeys(token []byte, sessions [][]byte) (*Keys, error) {
 		from    [][]byte
 		to      *ring
 	}{
-		{"sep10", [][]byte{token}, &k.auth},
+		{"sep10", tokens, &k.auth},
 		{"interactive", sessions, &k.interactive},
 		{"resume", sessions, &k.resume},
 		{"link", sessions, &k.link},
@@ -182,7 +187,9 @@ func signOnce(keys ring, audience, subject string, now time.Time) (string, error
 func sign(keys ring, audience string, c claims, now time.Time, life time.Duration) (string, error) {
 	c.Audience = jwt.ClaimStrings{audience}
 	c.IssuedAt, c.ExpiresAt = jwt.NewNumericDate(now), jwt.NewNumericDate(now.Add(life))
-	return jwt.NewWithClaims(jwt.SigningMethodHS256, c).SignedString(keys[0].secret)
+	t := jwt.NewWithClaims(jwt.SigningMethodHS256, c)
+	t.Header["kid"] = keys[0].id
+	return t.SignedString(keys[0].secret)
 }
 
 // parser leaves the claims to verify, which knows the time.
@@ -199,9 +206,15 @@ func verify(keys ring, audience, token string, now time.Time) (*claims, error) {
 		return nil, errTokenInvalid
 	}
 	var c claims
-	_, err := parser.ParseWithClaims(token, &c, func(*jwt.Token) (any, error) {
-		if len(keys) == 1 {
-			return keys[0].secret, nil
+	_, err := parser.ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) {
+		id, named := t.Header["kid"].(string)
+		for _, key := range keys {
+			if len(keys) == 1 || named && key.id == id {
+				return key.secret, nil
+			}
+		}
+		if named {
+			return nil, errTokenInvalid
 		}
 		var set jwt.VerificationKeySet
 		for _, key := range keys {

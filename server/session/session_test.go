@@ -35,7 +35,7 @@ var quiet = slog.New(slog.DiscardHandler)
 
 func newKeys(t testing.TB) *session.Keys {
 	t.Helper()
-	k, err := session.NewKeys(bytes.Repeat([]byte{1}, 32), [][]byte{bytes.Repeat([]byte{2}, 32)})
+	k, err := session.NewKeys([][]byte{bytes.Repeat([]byte{1}, 32)}, [][]byte{bytes.Repeat([]byte{2}, 32)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +108,7 @@ func TestAuthToken(t *testing.T) {
 func TestAudiences(t *testing.T) {
 	t.Parallel()
 	k, now := newKeys(t), time.Now()
-	other, _ := session.NewKeys(bytes.Repeat([]byte{3}, 32), [][]byte{bytes.Repeat([]byte{4}, 32)})
+	other, _ := session.NewKeys([][]byte{bytes.Repeat([]byte{3}, 32)}, [][]byte{bytes.Repeat([]byte{4}, 32)})
 	must := func(token string, err error) string {
 		t.Helper()
 		if err != nil {
@@ -146,7 +146,7 @@ func TestAudiences(t *testing.T) {
 func TestCapabilityAndRotation(t *testing.T) {
 	t.Parallel()
 	one, two := bytes.Repeat([]byte{2}, 32), bytes.Repeat([]byte{5}, 32)
-	token := bytes.Repeat([]byte{1}, 32)
+	token := [][]byte{bytes.Repeat([]byte{1}, 32)}
 	old, _ := session.NewKeys(token, [][]byte{one})
 	turned, _ := session.NewKeys(token, [][]byte{two, one})
 	gone, _ := session.NewKeys(token, [][]byte{two})
@@ -172,6 +172,52 @@ func TestCapabilityAndRotation(t *testing.T) {
 	for _, short := range [][][]byte{{[]byte("short")}, nil} {
 		if _, err := session.NewKeys(token, short); err == nil {
 			t.Errorf("keys %q are accepted", short)
+		}
+		if _, err := session.NewKeys(short, token); err == nil {
+			t.Errorf("token keys %q are accepted", short)
+		}
+	}
+}
+
+// TestTokenKeysRotate: nobody is signed out by a new key, and a token says which
+// one has signed it.
+func TestTokenKeysRotate(t *testing.T) {
+	t.Parallel()
+	one, two, sessions := bytes.Repeat([]byte{1}, 32), bytes.Repeat([]byte{5}, 32), [][]byte{bytes.Repeat([]byte{2}, 32)}
+	keys := func(tokens ...[]byte) *session.Keys {
+		k, err := session.NewKeys(tokens, sessions)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k
+	}
+	old, turned, gone := keys(one), keys(two, one), keys(two)
+	id, now := anchor.Identity{Account: account}, time.Now()
+	make := func(k *session.Keys) (token, kid string) {
+		token, err := k.AuthToken(id, base, "d", "j", now, time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parsed, _, err := jwt.NewParser().ParseUnverified(token, jwt.MapClaims{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		kid, _ = parsed.Header["kid"].(string)
+		return token, kid
+	}
+	first, firstID := make(old)
+	second, secondID := make(turned)
+	if firstID == "" || secondID == "" || firstID == secondID {
+		t.Errorf("the keys are %q and %q", firstID, secondID)
+	}
+	for i, x := range []struct {
+		k     *session.Keys
+		token string
+		good  bool
+	}{{old, first, true}, {turned, first, true}, {turned, second, true}, {gone, second, true}, {gone, first, false}, {old, second, false},
+		{keys(two, bytes.Repeat([]byte{6}, 32)), first, false}} {
+		if got, err := x.k.Auth(x.token, now); (err == nil && got == id) != x.good {
+			t.Errorf("%d: %v, %v", i, got, err)
 		}
 	}
 }

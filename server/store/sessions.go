@@ -73,3 +73,21 @@ func (t *Tx) Sweep(now time.Time) error {
 	_, err := t.exec(`DELETE FROM sessions WHERE expires_at < $1`, micros(now))
 	return err
 }
+
+// SignIn holds an account to what it was at its first sign-in: shared by users whom
+// memos tell apart, or not. Another answer is a Conflict.
+func (t *Tx) SignIn(account string, shared bool, now time.Time) error {
+	if _, err := t.exec(`INSERT INTO sign_ins (account, shared, first_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
+		account, flag(shared), micros(now)); err != nil {
+		return err
+	}
+	was, err := one(t, "sign-in", func(r scanner, _ *Keys) (is int64, err error) { return is, r.Scan(&is) },
+		`SELECT shared FROM sign_ins WHERE account = $1`, account)
+	switch {
+	case err != nil || was == flag(shared):
+		return err
+	case shared:
+		return &anchor.Error{Kind: anchor.Conflict, Code: "account_not_shared", Message: "this account has signed in without a memo before, and so is one user's"}
+	}
+	return &anchor.Error{Kind: anchor.Conflict, Code: "account_shared", Message: "this account has signed in with a memo before, and so is shared: say whose with a memo"}
+}

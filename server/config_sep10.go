@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/stellar/go-stellar-sdk/strkey"
+
+	"windlass/server/sep10"
+)
+
+// signIn checks who may sign in, and how.
+func (k *check) signIn(c *SEP10Config) {
+	if !slices.Contains(sep10.Thresholds, c.Threshold) {
+		k.wrong("sep10.threshold", "%q will not do; expected %s", c.Threshold, strings.Join(sep10.Thresholds, ", "))
+	}
+	for _, list := range []struct {
+		key     string
+		domains []string
+	}{{"home_domains", c.HomeDomains}, {"allow_clients", c.AllowClients}, {"deny_clients", c.DenyClients}} {
+		for _, d := range list.domains {
+			host := strings.TrimPrefix(d, "*.")
+			if u, err := url.Parse("//" + host); err != nil || u.Host != host || host == "" || strings.Contains(host, "*") || strings.ToLower(d) != d || len(d) > 59 {
+				k.wrong("sep10."+list.key, `%q will not do; expected host names in small letters, such as "wallet.example.com", or "*.example.com" for all below one`, d)
+			}
+		}
+	}
+	for _, account := range c.CustodialWallet {
+		if !strkey.IsValidEd25519PublicKey(account) {
+			k.wrong("sep10.custodial_wallets", "%q will not do; expected accounts, G…", account)
+		}
+	}
+}
+
+// clients are the wallets that may sign in. What a client domain publishes is read
+// as any address is that a stranger named.
+func (a *app) clients() sep10.Clients {
+	c := a.cfg.SEP10
+	return sep10.Clients{
+		Allow: c.AllowClients, Deny: c.DenyClients, Required: c.RequireClient, Custodial: c.CustodialWallet,
+		Toml: func(ctx context.Context, domain string) ([]byte, error) {
+			scheme := "https"
+			if a.cfg.AllowLoopback && sep10.IsLoopback(domain) {
+				scheme = "http"
+			}
+			text, _, err := a.outside.Get(ctx, scheme+"://"+domain+"/.well-known/stellar.toml", maxClientToml)
+			return text, err
+		},
+	}
+}
+
+// maxClientToml is the most that SEP-1 lets a stellar.toml have, in bytes.
+const maxClientToml = 100 << 10
