@@ -41,6 +41,7 @@ type Config struct {
 	Database     DatabaseConfig     `toml:"database" envPrefix:"DATABASE_"`
 	Organization OrganizationConfig `toml:"organization" envPrefix:"ORGANIZATION_"`
 	SEP10        SEP10Config        `toml:"sep10" envPrefix:"SEP10_"`
+	SEP24        SEP24Config        `toml:"sep24" envPrefix:"SEP24_"`
 	Payout       PayoutConfig       `toml:"payout" envPrefix:"PAYOUT_"`
 	Rail         RailConfig         `toml:"rail" envPrefix:"RAIL_"`
 	Unmatched    UnmatchedConfig    `toml:"unmatched" envPrefix:"UNMATCHED_"`
@@ -117,6 +118,11 @@ type SEP10Config struct {
 	DenyClients     []string `toml:"deny_clients" env:"DENY_CLIENTS"`
 	RequireClient   bool     `toml:"require_client" env:"REQUIRE_CLIENT"`
 	CustodialWallet []string `toml:"custodial_wallets" env:"CUSTODIAL_WALLETS"` // G…
+}
+
+// SEP24Config tunes hosted deposits and withdrawals.
+type SEP24Config struct {
+	OtherAccounts string `toml:"other_accounts" env:"OTHER_ACCOUNTS"` // everybody, custodial or nobody
 }
 
 // PayoutConfig says how payouts leave on the ledger.
@@ -277,6 +283,7 @@ func (c *Config) defaults() {
 	fill(&c.SEP10.WebAuthDomain, hostOnly(c.HomeDomain))
 	fill(&c.SEP10.ChallengeLifetime, Duration(15*time.Minute))
 	fill(&c.SEP10.Threshold, "medium")
+	fill(&c.SEP24.OtherAccounts, "everybody")
 	fill(&c.SEP10.TokenLifetime, Duration(24*time.Hour))
 	fill(&c.Payout.TrustWindow, Duration(30*24*time.Hour))
 	fill(&c.Rail.Kind, "simulated")

@@ -35,6 +35,7 @@ func (k *check) config(c *Config) {
 	k.logging(c)
 	k.limits(&c.Limits)
 	k.signIn(&c.SEP10)
+	k.otherAccounts(&c.SEP24)
 	k.rail(c)
 	k.unmatched(c)
 	k.secrets(c)

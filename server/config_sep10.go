@@ -8,6 +8,7 @@ import (
 
 	"github.com/stellar/go-stellar-sdk/strkey"
 
+	"windlass/server/anchor"
 	"windlass/server/sep10"
 )
 
@@ -32,6 +33,25 @@ func (k *check) signIn(c *SEP10Config) {
 			k.wrong("sep10.custodial_wallets", "%q will not do; expected accounts, G…", account)
 		}
 	}
+}
+
+// otherAccounts checks who may deposit to an account that is not the one that signed
+// in, or withdraw from it.
+func (k *check) otherAccounts(c *SEP24Config) {
+	if !slices.Contains([]string{"everybody", "custodial", "nobody"}, c.OtherAccounts) {
+		k.wrong("sep24.other_accounts", "%q will not do; expected everybody, custodial (wallets, see sep10.custodial_wallets) or nobody", c.OtherAccounts)
+	}
+}
+
+// otherAccounts is that for the endpoints.
+func (c *Config) otherAccounts() func(anchor.Identity) bool {
+	switch c.SEP24.OtherAccounts {
+	case "custodial":
+		return func(who anchor.Identity) bool { return slices.Contains(c.SEP10.CustodialWallet, who.Account) }
+	case "nobody":
+		return func(anchor.Identity) bool { return false }
+	}
+	return nil
 }
 
 // clients are the wallets that may sign in. What a client domain publishes is read

@@ -151,6 +151,9 @@ func (h *Handler) account(who anchor.Identity, given string) (anchor.Address, er
 		return "", err
 	}
 	g := a.Account()
+	if g != who.Account && h.cfg.OtherAccounts != nil && !h.cfg.OtherAccounts(who) {
+		return "", invalid("account_other", "account", "account must be the one that signed in")
+	}
 	ours := func(t *anchor.Terms) bool { return g == t.Account || g == t.Asset.Issuer }
 	if slices.ContainsFunc(h.cfg.Terms, ours) || slices.Contains(h.cfg.Own, g) {
 		return "", invalid("account_ours", "account", "this account is the anchor's own")

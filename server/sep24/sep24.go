@@ -36,6 +36,9 @@ type Config struct {
 	// Own are accounts of the anchor's, beside the distribution accounts and
 	// issuers of Terms, that no customer may name: G….
 	Own []string
+	// OtherAccounts says who may name another account than the one that signed in;
+	// everybody if nil.
+	OtherAccounts func(who anchor.Identity) bool
 	// Starts and Polls bound what one signed-in user may ask, in requests a second
 	// with ten seconds' worth at once; 0 is no bound.
 	Starts, Polls int

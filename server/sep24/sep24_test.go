@@ -377,6 +377,28 @@ func TestWithdraw(t *testing.T) {
 	}
 }
 
+// TestOtherAccounts: where not everybody may name another account than their own.
+func TestOtherAccounts(t *testing.T) {
+	t.Parallel()
+	custodian, other := newOwner(), keypair.MustRandom().Address()
+	w := newWorld(t, func(c *sep24.Config) {
+		c.OtherAccounts = func(who anchor.Identity) bool { return who.Account == custodian.Account }
+	})
+	who := newOwner()
+	for _, kind := range []string{"deposit", "withdraw"} {
+		for _, own := range []map[string]any{{}, {"account": who.Account}, {"account": muxed(t, who.Account, 1)}} {
+			w.begin(kind, who, own)
+		}
+		w.begin(kind, anchor.Identity{Account: custodian.Account, Memo: "1"}, map[string]any{"account": other})
+		for _, foreign := range []string{other, muxed(t, other, 1)} {
+			status, out := w.api("POST", "/sep24/transactions/"+kind+"/interactive", w.token(who), "application/json", `{"asset_code":"USDW","account":"`+foreign+`"}`)
+			if status != 400 || !strings.Contains(text(out["error"]), language.Text("en", "error.account_other", nil)) {
+				t.Errorf("%s of %s: %d %v", kind, foreign, status, out)
+			}
+		}
+	}
+}
+
 // TestEncodings sends the same request in every encoding SEP-24 names.
 func TestEncodings(t *testing.T) {
 	t.Parallel()
