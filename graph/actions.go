@@ -27,6 +27,8 @@ const (
 	RetryPayout            Action = "retryPayout"
 	ApprovePayout          Action = "approvePayout"
 	ApproveBankPayout      Action = "approveBankPayout"
+	CancelPayout           Action = "cancelPayout"
+	CancelBankPayout       Action = "cancelBankPayout"
 	ExplainOutgoing        Action = "explainOutgoing"
 	AcceptCustomer         Action = "acceptCustomer"
 	AskCorrection          Action = "askCorrection"
@@ -88,33 +90,42 @@ func (bankLine) Actions(_ context.Context, l *anchor.BankLine) ([]Action, error)
 
 // Actions are what may be done with a payout.
 func (payout) Actions(_ context.Context, p *anchor.Payout) ([]Action, error) {
+	var all []Action
 	switch p.State {
 	case anchor.PayoutParked:
-		return []Action{RetryPayout}, nil
+		all = append(all, RetryPayout)
 	case anchor.PayoutApproval:
-		return []Action{ApprovePayout}, nil
-	default:
-		return nil, nil
+		all = append(all, ApprovePayout)
+	case anchor.PayoutQueued, anchor.PayoutWaiting, anchor.PayoutInEnvelope, anchor.PayoutPaid, anchor.PayoutCancelled:
 	}
+	if p.Purpose == anchor.ForRefund && p.State.Open() {
+		all = append(all, CancelPayout)
+	}
+	return all, nil
 }
 
 // Actions are what may be done with an order to the bank.
 func (r bankPayout) Actions(ctx context.Context, p *anchor.BankPayout) ([]Action, error) {
+	var all []Action
+	untouched := p.State == anchor.BankQueued && p.Attempts == 0
 	switch p.State {
 	case anchor.BankAsked, anchor.BankInDoubt:
-		return []Action{MarkBankPayoutSettled, MarkBankPayoutReturned}, nil
+		all = append(all, MarkBankPayoutSettled, MarkBankPayoutReturned)
 	case anchor.BankPaid:
-		return []Action{MarkBankPayoutReturned}, nil
+		all = append(all, MarkBankPayoutReturned)
 	case anchor.BankRefused:
 		if next, err := r.ReplacedBy(ctx, p); next != nil || err != nil {
 			return nil, err
 		}
-		return []Action{RetryBankPayout}, nil
+		all, untouched = append(all, RetryBankPayout), true
 	case anchor.BankApproval:
-		return []Action{ApproveBankPayout}, nil
+		all, untouched = append(all, ApproveBankPayout), true
 	case anchor.BankQueued, anchor.BankCancelled:
 	}
-	return nil, nil
+	if p.Purpose == anchor.ForRefund && untouched {
+		all = append(all, CancelBankPayout)
+	}
+	return all, nil
 }
 
 // Actions are what may be done with what left.

@@ -20,6 +20,18 @@ func (m mutation) ApprovePayout(ctx context.Context, id, _ string, _ *string) (*
 	return m.payout(ctx, id, func(tx *store.Tx, by string, _ time.Time) error { return tx.ApprovePayout(id, by) })
 }
 
+// CancelPayout takes back that money goes back.
+func (m mutation) CancelPayout(ctx context.Context, id, _ string, _ *string) (*anchor.Payout, error) {
+	return m.payout(ctx, id, func(tx *store.Tx, _ string, now time.Time) error { return tx.CancelPayout(id, now) })
+}
+
+// CancelBankPayout takes back that money goes back by the bank.
+func (m mutation) CancelBankPayout(ctx context.Context, id, _ string, _ *string) (*anchor.BankPayout, error) {
+	return m.order(ctx, id, func(tx *store.Tx, p *anchor.BankPayout, _ string, now time.Time) (string, error) {
+		return p.ID, tx.CancelBankPayout(p.ID, now)
+	})
+}
+
 // payout does something with a payout that is there.
 func (m mutation) payout(ctx context.Context, id string, do func(tx *store.Tx, by string, now time.Time) error) (*anchor.Payout, error) {
 	id, err := m.act(ctx, func(tx *store.Tx, by string, now time.Time) (store.Act, error) {

@@ -183,6 +183,8 @@ type ComplexityRoot struct {
 		AssignBankLine         func(childComplexity int, line string, transaction string, key string, note *string) int
 		AssignPayment          func(childComplexity int, payment string, transaction string, key string, note *string) int
 		Cancel                 func(childComplexity int, transaction string) int
+		CancelBankPayout       func(childComplexity int, order string, key string, note *string) int
+		CancelPayout           func(childComplexity int, payout string, key string, note *string) int
 		ChooseMethod           func(childComplexity int, transaction string, method string, answers []*Answer) int
 		ConfirmBankFunds       func(childComplexity int, transaction string, bankID string, amount anchor.Amount, at time.Time, payerName *string, payerAccount *string, key string, note *string) int
 		Expire                 func(childComplexity int, transaction string, key string, note *string) int
@@ -496,6 +498,8 @@ type MutationResolver interface {
 	RetryPayout(ctx context.Context, payout string, key string, note *string) (*anchor.Payout, error)
 	ApprovePayout(ctx context.Context, payout string, key string, note *string) (*anchor.Payout, error)
 	ApproveBankPayout(ctx context.Context, order string, key string, note *string) (*anchor.BankPayout, error)
+	CancelPayout(ctx context.Context, payout string, key string, note *string) (*anchor.Payout, error)
+	CancelBankPayout(ctx context.Context, order string, key string, note *string) (*anchor.BankPayout, error)
 	PausePayouts(ctx context.Context, key string, note *string) ([]*anchor.Pause, error)
 	ResumePayouts(ctx context.Context, pause string, key string, note *string) ([]*anchor.Pause, error)
 	ExplainOutgoing(ctx context.Context, operation string, as anchor.Explanation, payout *string, key string, note *string) (*anchor.Outgoing, error)
@@ -1193,6 +1197,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.Cancel(childComplexity, args["transaction"].(string)), true
+	case "Mutation.cancelBankPayout":
+		if e.ComplexityRoot.Mutation.CancelBankPayout == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_cancelBankPayout_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CancelBankPayout(childComplexity, args["order"].(string), args["key"].(string), args["note"].(*string)), true
+	case "Mutation.cancelPayout":
+		if e.ComplexityRoot.Mutation.CancelPayout == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_cancelPayout_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CancelPayout(childComplexity, args["payout"].(string), args["key"].(string), args["note"].(*string)), true
 	case "Mutation.chooseMethod":
 		if e.ComplexityRoot.Mutation.ChooseMethod == nil {
 			break
@@ -2531,6 +2557,8 @@ enum Reason {
   Nothing was done; try again when it is over.
   """
   books_in_doubt
+  "It is cancelled already."
+  cancelled_already
   "Somebody was quicker; look again."
   changed_meanwhile
   "After is no endCursor of the same list in the same order."
@@ -2567,6 +2595,8 @@ enum Reason {
   method_missing
   "This way to pay is not offered."
   method_unknown
+  "It pays a customer out: hold or refund its transaction."
+  not_a_refund
   not_found
   "No money has come in."
   not_funded
@@ -2592,6 +2622,8 @@ enum Reason {
   order_state_refused
   "The money has left."
   paid_already
+  "The rest of the transaction was paid out, so that this must go back."
+  paid_out
   "Say to which account."
   payee_missing
   "The payout has another source, destination, asset or amount than the operation."
@@ -2749,12 +2781,12 @@ type Mutation @refuses(reasons: [amount_malformed, amount_too_large, argument_ma
   refundTransaction(transaction: ID!, amount: Amount, fee: Amount, key: ID!, note: String): Transaction! @allow(roles: [STAFF]) @refuses(reasons: [amount_too_precise, books_in_doubt, not_funded, nothing_to_refund, payout_under_way, refund_leaves_nothing, refund_malformed, refund_too_large, sender_unknown])
 
   """
-  Send an unmatched payment back to its sender, less a fee, once for ever. Without
-  a fee it is the asset's refund_fee.
+  Send an unmatched payment back to its sender, less a fee, once (cancelPayout takes
+  it back before it has left). Without a fee it is the asset's refund_fee.
   """
   refundPayment(payment: ID!, fee: Amount, key: ID!, note: String): Payment! @allow(roles: [STAFF]) @refuses(reasons: [amount_unknown, books_in_doubt, not_unmatched, refund_malformed, refund_too_large, sender_unknown])
 
-  "Send an unmatched credit of the bank's statement back to its payer, less a fee, once for ever."
+  "Send an unmatched credit of the bank's statement back to its payer, less a fee, once (cancelBankPayout takes it back before it has left)."
   refundBankLine(line: ID!, fee: Amount, key: ID!, note: String): BankLine! @allow(roles: [STAFF]) @refuses(reasons: [amount_unknown, books_in_doubt, not_unmatched, refund_malformed, refund_too_large, sender_unknown])
 
   """
@@ -2832,6 +2864,22 @@ type Mutation @refuses(reasons: [amount_malformed, amount_too_large, argument_ma
 
   "Let an order to the bank go that is above a limit."
   approveBankPayout(order: ID!, key: ID!, note: String): BankPayout! @allow(roles: [STAFF]) @refuses(reasons: [books_in_doubt, four_eyes, not_in_approval])
+
+  """
+  Take back a refund on the ledger that has not left: nobody approved it, its sender
+  cannot take it, or it was a mistake. An unmatched payment is unmatched again. A
+  withdrawal's amounts are again what they were before the refund; one that was to
+  be paid is then on hold, and release pays it. Either can be refunded anew. What
+  pays a customer out is not cancelled: hold or refund its transaction.
+  """
+  cancelPayout(payout: ID!, key: ID!, note: String): Payout! @allow(roles: [STAFF]) @refuses(reasons: [books_in_doubt, cancelled_already, not_a_refund, paid_already, paid_out, payout_under_way, unexplained])
+
+  """
+  Take back a refund by the bank: one that the bank was never asked for, or that it
+  has refused or given back. All else as cancelPayout, for a line of the statement
+  or a deposit.
+  """
+  cancelBankPayout(order: ID!, key: ID!, note: String): BankPayout! @allow(roles: [STAFF]) @refuses(reasons: [books_in_doubt, cancelled_already, not_a_refund, paid_already, paid_out, payout_under_way, retried_already, unexplained])
 
   "Stop all that is new from being paid, on the ledger and at the bank, until resumePayouts. What is on its way is followed to its end. Answers all pauses."
   pausePayouts(key: ID!, note: String): [Pause!]! @allow(roles: [STAFF])
@@ -2958,6 +3006,8 @@ enum Action {
   retryPayout
   approvePayout
   approveBankPayout
+  cancelPayout
+  cancelBankPayout
   explainOutgoing
   acceptCustomer
   askCorrection
@@ -4348,6 +4398,66 @@ func (ec *executionContext) field_Mutation_assignPayment_args(ctx context.Contex
 		return nil, err
 	}
 	args["note"] = arg3
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_cancelBankPayout_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "order",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["order"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "key",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["key"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "note",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["note"] = arg2
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_cancelPayout_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "payout",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["payout"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "key",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["key"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "note",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["note"] = arg2
 	return args, nil
 }
 
@@ -8906,6 +9016,130 @@ func (ec *executionContext) fieldContext_Mutation_approveBankPayout(ctx context.
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_approveBankPayout_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_cancelPayout(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_cancelPayout(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CancelPayout(ctx, fc.Args["payout"].(string), fc.Args["key"].(string), fc.Args["note"].(*string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				roles, err := ec.unmarshalNRole2ᚕwindlassᚋserverᚋsessionᚐRoleᚄ(ctx, []any{"STAFF"})
+				if err != nil {
+					var zeroVal *anchor.Payout
+					return zeroVal, err
+				}
+				if ec.Directives.Allow == nil {
+					var zeroVal *anchor.Payout
+					return zeroVal, errors.New("directive allow is not implemented")
+				}
+				return ec.Directives.Allow(ctx, nil, directive0, roles)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *anchor.Payout) graphql.Marshaler {
+			return ec.marshalNPayout2ᚖwindlassᚋserverᚋanchorᚐPayout(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_cancelPayout(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Payout(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_cancelPayout_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_cancelBankPayout(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_cancelBankPayout(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CancelBankPayout(ctx, fc.Args["order"].(string), fc.Args["key"].(string), fc.Args["note"].(*string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				roles, err := ec.unmarshalNRole2ᚕwindlassᚋserverᚋsessionᚐRoleᚄ(ctx, []any{"STAFF"})
+				if err != nil {
+					var zeroVal *anchor.BankPayout
+					return zeroVal, err
+				}
+				if ec.Directives.Allow == nil {
+					var zeroVal *anchor.BankPayout
+					return zeroVal, errors.New("directive allow is not implemented")
+				}
+				return ec.Directives.Allow(ctx, nil, directive0, roles)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *anchor.BankPayout) graphql.Marshaler {
+			return ec.marshalNBankPayout2ᚖwindlassᚋserverᚋanchorᚐBankPayout(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_cancelBankPayout(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BankPayout(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_cancelBankPayout_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -16588,6 +16822,20 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "cancelPayout":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_cancelPayout(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "cancelBankPayout":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_cancelBankPayout(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "pausePayouts":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_pausePayouts(ctx, field)
@@ -20839,6 +21087,8 @@ var (
 		"retryPayout":            RetryPayout,
 		"approvePayout":          ApprovePayout,
 		"approveBankPayout":      ApproveBankPayout,
+		"cancelPayout":           CancelPayout,
+		"cancelBankPayout":       CancelBankPayout,
 		"explainOutgoing":        ExplainOutgoing,
 		"acceptCustomer":         AcceptCustomer,
 		"askCorrection":          AskCorrection,
@@ -20861,6 +21111,8 @@ var (
 		RetryPayout:            "retryPayout",
 		ApprovePayout:          "approvePayout",
 		ApproveBankPayout:      "approveBankPayout",
+		CancelPayout:           "cancelPayout",
+		CancelBankPayout:       "cancelBankPayout",
 		ExplainOutgoing:        "explainOutgoing",
 		AcceptCustomer:         "acceptCustomer",
 		AskCorrection:          "askCorrection",

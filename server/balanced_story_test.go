@@ -78,6 +78,8 @@ func TestBalancedFinds(t *testing.T) {
 		{`UPDATE payouts SET state = 'queued'`, "is on the ledger already", doubled},
 		{`UPDATE envelopes SET hash = 'another'`, "has none on the ledger", lost},
 		{`UPDATE bank_payouts SET state = 'refused'`, "paid at the bank", doubled},
+		{`UPDATE payouts SET state = 'cancelled'`, "is on the ledger already", doubled},
+		{`UPDATE bank_payouts SET state = 'cancelled'`, "paid at the bank", doubled},
 		{`UPDATE bank_payouts SET amount = 1`, "for the order", unbalanced},
 		{`UPDATE bank_payouts SET id = 'another'`, "paid in the books and not at the bank", lost},
 		{`UPDATE bank_payouts SET id = 'another'`, "not in the books", doubled},

@@ -188,6 +188,14 @@ func GoesBack(reference string, asset Asset, amount, fee Amount) *Entry {
 	return entry("refund_owed", "", reference, Posting{Suspense, asset, amount}, Posting{Refunds, asset, fee - amount}, Posting{Fees, asset, -fee})
 }
 
+// RefundUndone is the kind of the entry by which it goes back to nobody.
+const RefundUndone = "refund_undone"
+
+// StaysHere undoes GoesBack.
+func StaysHere(reference string, asset Asset, amount, fee Amount) *Entry {
+	return entry(RefundUndone, "", reference, Posting{Suspense, asset, -amount}, Posting{Refunds, asset, amount - fee}, Posting{Fees, asset, fee})
+}
+
 // Found is the entry that takes money out of suspense again, once its owner is
 // known and before it is received for them.
 func Found(transaction, reference string, asset Asset, amount Amount, place Ledger) *Entry {

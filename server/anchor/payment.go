@@ -98,7 +98,8 @@ type BankLine struct {
 	DecideAt time.Time
 }
 
-// ByHand is the reason of an order that a person says the bank has paid.
+// ByHand is the reason of an order that a person says the bank has paid, and of what
+// a person has cancelled.
 const ByHand = "by_hand"
 
 // Returned is the reason of a line that brought an order's money back.
@@ -115,7 +116,8 @@ type BankPayout struct {
 	Ordinal   int
 	Asset     Asset
 	Amount    Amount
-	Fee       Amount // of a refund: what was kept for it
+	Fee       Amount    // of a refund: what was kept for it
+	FeeBack   []FeeLine // of a refund: what of the anchor's fee goes back with it
 	// To is where the money goes, by SEP-9 names: personal data.
 	To map[string]string
 

@@ -51,13 +51,14 @@ type Payout struct {
 	CauseKind Cause
 	CauseID   string
 	Purpose   Purpose
-	Ordinal   int // counts repeats that staff asked for; 0 at first
+	Ordinal   int // counts repeats; 0 at first
 
 	Operation   Operation
 	Asset       Asset
 	Amount      Amount
-	Fee         Amount // of a refund: what was kept for it
-	Source      string // the distribution account, G…
+	Fee         Amount    // of a refund: what was kept for it
+	FeeBack     []FeeLine // of a refund: what of the anchor's fee goes back with it
+	Source      string    // the distribution account, G…
 	Destination Address
 	Memo        Memo
 

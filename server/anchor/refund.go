@@ -52,21 +52,21 @@ func (t *Transaction) MayRefund() error {
 // doing so; both are of the asset that came in. From here on AmountOut is what
 // is left to pay. All that is left makes it a full refund: then the anchor's fee
 // goes back too, and nothing is paid out. After a payout at most the fee can go
-// back.
+// back. back is what of the anchor's fee goes back with it.
 //
 // The caller must know that no payout is on its way, and makes the intent, or
-// the order to the bank. RefundArrived follows.
-func (t *Transaction) Refund(terms *Terms, amount, fee Amount) (*Entry, error) {
+// the order to the bank. RefundArrived follows, or UndoRefund.
+func (t *Transaction) Refund(terms *Terms, amount, fee Amount) (_ *Entry, back []FeeLine, err error) {
 	if err := t.MayRefund(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	switch {
 	case amount <= 0:
-		return nil, &Error{Kind: Invalid, Code: "refund_malformed", Field: "amount", Message: "the amount must be more than nothing"}
+		return nil, nil, &Error{Kind: Invalid, Code: "refund_malformed", Field: "amount", Message: "the amount must be more than nothing"}
 	case fee < 0:
-		return nil, &Error{Kind: Invalid, Code: "refund_malformed", Field: "fee", Message: "the fee must not be negative"}
+		return nil, nil, &Error{Kind: Invalid, Code: "refund_malformed", Field: "fee", Message: "the fee must not be negative"}
 	case fee > t.Refundable() || amount > t.Refundable()-fee:
-		return nil, &Error{Kind: Invalid, Code: "refund_too_large", Field: "amount",
+		return nil, nil, &Error{Kind: Invalid, Code: "refund_too_large", Field: "amount",
 			Message: "at most " + t.Refundable().String() + " can go back, the fee for it included"}
 	}
 	out, earned := t.AmountOut-amount-fee, t.AmountFee
@@ -76,35 +76,84 @@ func (t *Transaction) Refund(terms *Terms, amount, fee Amount) (*Entry, error) {
 	case amount+fee == t.left():
 		out, earned = 0, 0
 	case out <= 0:
-		return nil, &Error{Kind: Invalid, Code: "refund_leaves_nothing", Field: "amount",
+		return nil, nil, &Error{Kind: Invalid, Code: "refund_leaves_nothing", Field: "amount",
 			Message: "after the fee nothing would be left to pay: refund all, or at most " + t.AmountOut.String()}
 	case !out.IsWhole(terms.Decimals):
-		return nil, &Error{Kind: Invalid, Code: "amount_too_precise", Field: "amount",
+		return nil, nil, &Error{Kind: Invalid, Code: "amount_too_precise", Field: "amount",
 			Message: "what is left to pay would have more decimals than can be paid"}
 	}
 	e := entry("refund_owed", t.ID, "", Posting{Customers, t.Out(), t.AmountOut - out}, Posting{Exchange, t.Out(), out - t.AmountOut},
 		Posting{Exchange, t.In(), t.AmountOut - out}, Posting{Fees, t.In(), t.AmountFee - earned - fee}, Posting{Refunds, t.In(), -amount})
-	if earned != t.AmountFee {
-		t.FeeLines = feeLinesOf(t.FeeLines, t.AmountFee-earned)
-	}
+	t.FeeLines, back = splitFee(t.FeeLines, t.AmountFee-earned)
 	t.AmountOut, t.AmountFee = out, earned
 	t.AmountRefunded += amount
 	t.RefundFee += fee
-	return e, nil
+	return e, back, nil
 }
 
-// feeLinesOf takes what goes back out of a fee's lines, from the last one on.
-func feeLinesOf(lines []FeeLine, back Amount) []FeeLine {
-	var kept []FeeLine
+// splitFee takes what goes back out of a fee's lines, from the last one on.
+func splitFee(lines []FeeLine, amount Amount) (kept, back []FeeLine) {
 	for _, l := range slices.Backward(lines) {
-		take := min(back, l.Amount)
-		back -= take
+		take := min(amount, l.Amount)
+		amount -= take
+		if take > 0 {
+			back = append(back, FeeLine{l.Name, take})
+		}
 		if rest := l.Amount - take; rest > 0 {
 			kept = append(kept, FeeLine{l.Name, rest})
 		}
 	}
 	slices.Reverse(kept)
-	return kept
+	slices.Reverse(back)
+	return kept, back
+}
+
+// joinFee undoes splitFee.
+func joinFee(kept, back []FeeLine) []FeeLine {
+	lines := slices.Clone(kept)
+	for _, b := range back {
+		if i := slices.IndexFunc(lines, func(l FeeLine) bool { return l.Name == b.Name }); i >= 0 {
+			lines[i].Amount += b.Amount
+		} else {
+			lines = append(lines, b)
+		}
+	}
+	return lines
+}
+
+// UndoRefund takes back the decision of a Refund that has not left and never will,
+// with the same amounts: what was to go back is owed to the customer again, and
+// the anchor has earned again what it would have given back of its fee. Where
+// there is more to pay out by that, it waits on hold until a person says so, or
+// stays where a person must look at it.
+//
+// The caller must know that no payout is on its way, and ends what was to pay the
+// amount that there was. Once the rest was paid out nothing would bring this to
+// the customer, so that it stays owed to its sender: a Conflict with code "paid_out".
+func (t *Transaction) UndoRefund(amount, fee Amount, back []FeeLine, now time.Time) (*Entry, error) {
+	var earned Amount
+	for _, l := range back {
+		earned += l.Amount
+	}
+	out := amount + fee - earned
+	switch {
+	case amount > t.AmountRefunded || fee > t.RefundFee || out < 0:
+		return nil, &Error{Message: "the transaction " + t.ID + " does not know of the refund that is taken back"}
+	case out > 0 && t.PaidOut():
+		return nil, &Error{Kind: Conflict, Code: "paid_out", Message: "the rest was paid out, and nothing would bring this to the customer: it must go back"}
+	case out > 0 && (t.status == PendingStellar || t.status == PendingExternal):
+		return nil, &Error{Kind: Conflict, Code: "payout_under_way", Message: "the rest may be paid at this moment; wait for its end"}
+	}
+	t.AmountRefunded, t.RefundFee = t.AmountRefunded-amount, t.RefundFee-fee
+	t.AmountOut, t.AmountFee, t.FeeLines = t.AmountOut+out, t.AmountFee+earned, joinFee(t.FeeLines, back)
+	t.RefundAgain()
+	if out > 0 && (t.status == PendingAnchor || t.status == PendingTrust) {
+		if err := t.Hold(now); err != nil {
+			return nil, err
+		}
+	}
+	return entry(RefundUndone, t.ID, "", Posting{Customers, t.Out(), -out}, Posting{Exchange, t.Out(), out},
+		Posting{Exchange, t.In(), -out}, Posting{Fees, t.In(), fee - earned}, Posting{Refunds, t.In(), amount}), nil
 }
 
 // RefundArrived says that a refund reached the sender, and ends the transaction
@@ -142,7 +191,7 @@ func (t *Transaction) RefundCameBack(id string, now time.Time) error {
 	return t.fire(RefundReturned, now)
 }
 
-// RefundAgain says that a refund that came back is sent again.
+// RefundAgain says that a refund that came back is sent again, or was taken back.
 func (t *Transaction) RefundAgain() {
 	if t.Note == refundReturned {
 		t.Note = ""
@@ -173,11 +222,11 @@ func (p *Payment) Returnable() bool {
 }
 
 // Refund is the intent that brings an unmatched payment back to its sender, less
-// a fee, once for ever.
-func (p *Payment) Refund(id, by string, fee Amount, now time.Time) *Payout {
+// a fee, for the ordinal-th time that this is decided.
+func (p *Payment) Refund(id, by string, ordinal int, fee Amount, now time.Time) *Payout {
 	to, memo := p.RefundTo(Memo{})
 	return &Payout{
-		ID: id, CauseKind: CausePayment, CauseID: p.ID, Purpose: ForRefund, Operation: PayPayment,
+		ID: id, CauseKind: CausePayment, CauseID: p.ID, Purpose: ForRefund, Ordinal: ordinal, Operation: PayPayment,
 		Asset: p.Asset, Amount: p.Amount - fee, Fee: fee, Source: p.Account, Destination: to, Memo: memo,
 		State: PayoutQueued, RequestedBy: by, CreatedAt: now.UTC().Truncate(time.Microsecond),
 	}

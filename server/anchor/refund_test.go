@@ -1,6 +1,8 @@
 package anchor_test
 
 import (
+	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -66,7 +68,7 @@ func TestRefund(t *testing.T) {
 			must(t, a.PaidByBank("b", someday, someday))
 		}
 		was := *a
-		e, err := a.Refund(terms, m(c.amount), m(c.fee))
+		e, _, err := a.Refund(terms, m(c.amount), m(c.fee))
 		if c.code != "" {
 			if got := codeOf(err); got != c.code {
 				t.Errorf("%s: %v, want %s", c.name, err, c.code)
@@ -107,7 +109,7 @@ func TestRefund(t *testing.T) {
 func TestRefundWhen(t *testing.T) {
 	t.Parallel()
 	terms := offer()
-	refund := func(a *anchor.Transaction) error { _, err := a.Refund(terms, 10*anchor.One, 0); return err }
+	refund := func(a *anchor.Transaction) error { _, _, err := a.Refund(terms, 10*anchor.One, 0); return err }
 	kindIs(t, refund(waiting(t, anchor.Withdrawal, terms, 50*anchor.One)), anchor.Conflict, "not_funded")
 	a, _ := funded(t, anchor.Deposit, 50*anchor.One)
 	must(t, a.PayoutSigned(someday))
@@ -119,7 +121,7 @@ func TestRefundWhen(t *testing.T) {
 	// Two halves make a whole, which ends it only when both have arrived.
 	c, _ := funded(t, anchor.Withdrawal, 50*anchor.One)
 	for _, part := range []anchor.Amount{20 * anchor.One, 30 * anchor.One} {
-		if _, err := c.Refund(terms, part, 0); err != nil {
+		if _, _, err := c.Refund(terms, part, 0); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -142,15 +144,99 @@ func TestRefundWhen(t *testing.T) {
 	if d.Status() != anchor.OnHold || d.PaidOut() {
 		t.Fatalf("%s", d.Status())
 	}
-	if _, err := d.Refund(terms, 50*anchor.One, 0); err != nil {
+	if _, _, err := d.Refund(terms, 50*anchor.One, 0); err != nil {
 		t.Error(err)
 	}
 	kindIs(t, d.Release(someday), anchor.Conflict, "state_refused")
 }
 
+// TestUndoRefund: a refund that was taken back leaves the transaction as it was,
+// in whatever order several are, and what it would pay more waits for a person.
+func TestUndoRefund(t *testing.T) {
+	t.Parallel()
+	type refund struct{ amount, fee string }
+	m := anchor.MustAmount
+	for _, c := range []struct {
+		name    string
+		kind    anchor.Kind
+		refunds []refund
+		undo    []int
+		then    func(*anchor.Transaction) error // after the refunds
+		code    string                          // of the last undo
+		status  anchor.Status
+		out     string
+		fee     string
+	}{
+		{"all of it", anchor.Withdrawal, []refund{{"50", "0"}}, []int{0}, nil, "", anchor.OnHold, "47.75", "2.25"},
+		{"all, less a fee", anchor.Deposit, []refund{{"49", "1"}}, []int{0}, nil, "", anchor.OnHold, "48.75", "1.25"},
+		{"a part", anchor.Deposit, []refund{{"10", "0.5"}}, []int{0}, nil, "", anchor.OnHold, "48.75", "1.25"},
+		{"one of two parts", anchor.Deposit, []refund{{"10", "0"}, {"20", "1"}}, []int{0}, nil, "", anchor.OnHold, "27.75", "1.25"},
+		{"the rest of it", anchor.Withdrawal, []refund{{"10", "0"}, {"40", "0"}}, []int{1}, nil, "", anchor.OnHold, "37.75", "2.25"},
+		{"a part, the rest of it has gone too", anchor.Withdrawal, []refund{{"10", "0"}, {"40", "0"}}, []int{0}, nil, "", anchor.OnHold, "10", "0"},
+		{"both, as they were made", anchor.Withdrawal, []refund{{"10", "0"}, {"40", "0"}}, []int{0, 1}, nil, "", anchor.OnHold, "47.75", "2.25"},
+		{"what is held stays so", anchor.Withdrawal, []refund{{"10", "0"}}, []int{0}, func(a *anchor.Transaction) error { return a.Hold(someday) }, "", anchor.OnHold, "47.75", "2.25"},
+		{"what has failed stays so", anchor.Deposit, []refund{{"10", "0"}}, []int{0}, func(a *anchor.Transaction) error { return a.Fail("parked", someday) }, "", anchor.Failed, "48.75", "1.25"},
+		{"while its destination cannot take it", anchor.Deposit, []refund{{"10", "0"}}, []int{0}, func(a *anchor.Transaction) error { return a.TrustMissing(deadline, someday) }, "", anchor.OnHold, "48.75", "1.25"},
+		{"while the rest is on its way", anchor.Deposit, []refund{{"10", "0"}}, []int{0}, func(a *anchor.Transaction) error { return a.PayoutSigned(someday) }, "payout_under_way", anchor.PendingStellar, "38.75", "1.25"},
+		{"while the bank has the rest", anchor.Withdrawal, []refund{{"10", "0"}}, []int{0}, func(a *anchor.Transaction) error { return a.BankTold(someday) }, "payout_under_way", anchor.PendingExternal, "37.75", "2.25"},
+		{"the rest was paid", anchor.Withdrawal, []refund{{"10", "0"}}, []int{0}, paidByBank, "paid_out", anchor.Completed, "37.75", "2.25"},
+	} {
+		a, terms := funded(t, c.kind, m("50"))
+		backs := make([][]anchor.FeeLine, len(c.refunds))
+		for i, r := range c.refunds {
+			_, back, err := a.Refund(terms, m(r.amount), m(r.fee))
+			must(t, err)
+			backs[i] = back
+		}
+		var err error
+		if c.then != nil {
+			err = c.then(a)
+		}
+		for _, i := range c.undo {
+			if err != nil {
+				break
+			}
+			var e *anchor.Entry
+			if e, err = a.UndoRefund(m(c.refunds[i].amount), m(c.refunds[i].fee), backs[i], someday); err == nil {
+				must(t, e.Balanced())
+			}
+			adds(t, a)
+		}
+		if got := codeOf(err); got != c.code || a.Status() != c.status || a.AmountOut != m(c.out) || a.AmountFee != m(c.fee) {
+			t.Errorf("%s: %v; %s, out %s, fee %s", c.name, err, a.Status(), a.AmountOut, a.AmountFee)
+		}
+		var lines anchor.Amount
+		for _, l := range a.FeeLines {
+			lines += l.Amount
+		}
+		if lines != a.AmountFee {
+			t.Errorf("%s: the fee's lines add up to %s, not %s", c.name, lines, a.AmountFee)
+		}
+	}
+
+	// Of what was paid out only the fee can go back, and stay after all.
+	a, terms := funded(t, anchor.Withdrawal, m("50"))
+	was := a.FeeLines
+	must(t, paidByBank(a))
+	_, back, err := a.Refund(terms, m("2"), m("0.25"))
+	must(t, err)
+	if _, err := a.UndoRefund(m("2"), m("0.25"), back, someday); err != nil || a.AmountFee != m("2.25") || a.AmountOut != m("47.75") || a.Status() != anchor.Completed || !slices.Equal(a.FeeLines, was) {
+		t.Errorf("%v; %+v", err, a)
+	}
+	// What was not decided cannot be taken back.
+	if _, err := a.UndoRefund(1, 0, nil, someday); anchor.KindOf(err) != anchor.Internal {
+		t.Error(err)
+	}
+}
+
+func paidByBank(a *anchor.Transaction) error {
+	return errors.Join(a.BankTold(someday), a.PaidByBank("b", someday, someday))
+}
+
 // TestRefundsKeepTheBooks: whatever is refunded in whatever parts, with whatever
-// fees, each step's entry balances, the formula holds, and when all has gone
-// back nothing is owed and nothing earned but the fees for refunds.
+// fees, and taken back in whatever order, each step's entry balances, the formula
+// holds, and when all has gone back nothing is owed and nothing earned but the fees
+// for refunds.
 func TestRefundsKeepTheBooks(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -178,31 +264,72 @@ func TestRefundsKeepTheBooks(t *testing.T) {
 			t.Fatalf("%v", err)
 		}
 		post(e)
-		var kept anchor.Amount
-		for range rapid.IntRange(1, 6).Draw(t, "steps") {
+		type refund struct {
+			amount, fee anchor.Amount
+			back        []anchor.FeeLine
+		}
+		var open []refund // decided, and not on their way
+		one := func() refund {
+			i := rapid.IntRange(0, len(open)-1).Draw(t, "which")
+			r := open[i]
+			open = slices.Delete(open, i, i+1)
+			return r
+		}
+		decide := func() {
 			amount, fee := cents("amount", in), cents("fee", anchor.One)
 			if rapid.Bool().Draw(t, "the rest") {
 				amount = a.Refundable() - fee
 			}
-			e, err := a.Refund(terms, amount, fee)
+			e, back, err := a.Refund(terms, amount, fee)
 			if err != nil {
-				continue
+				return
 			}
 			post(e)
-			post(anchor.Move("sent", a.ID, "", a.In(), amount, a.Place(), anchor.InFlight))
-			post(anchor.Move("arrived", a.ID, "", a.In(), amount, anchor.InFlight, anchor.Refunds))
-			kept += fee
-			if err := a.RefundArrived(anchor.Refund{ID: "r", Amount: amount, Fee: fee}, someday); err != nil {
+			open = append(open, refund{amount, fee, back})
+		}
+		arrive := func() {
+			r := one()
+			post(anchor.Move("sent", a.ID, "", a.In(), r.amount, a.Place(), anchor.InFlight))
+			post(anchor.Move("arrived", a.ID, "", a.In(), r.amount, anchor.InFlight, anchor.Refunds))
+			if err := a.RefundArrived(anchor.Refund{ID: "r", Amount: r.amount, Fee: r.fee}, someday); err != nil {
 				t.Fatalf("%v", err)
 			}
-			adds(t, a)
-			if books[anchor.Customers][a.Out()] != -a.AmountOut || books[anchor.Fees][a.In()] != -(a.AmountFee+kept) || books[anchor.Refunds][a.In()] != 0 {
-				t.Fatalf("owed %s, earned %s, on the way back %s; the transaction says out %s, fee %s and %s kept",
-					books[anchor.Customers][a.Out()], books[anchor.Fees][a.In()], books[anchor.Refunds][a.In()], a.AmountOut, a.AmountFee, kept)
-			}
 		}
-		if whole := a.AmountRefunded+a.RefundFee == in; whole != (a.Status() == anchor.Refunded) {
-			t.Fatalf("%s of %s went back, and it is %s", a.AmountRefunded, in, a.Status())
+		undo := func() {
+			r := one()
+			e, err := a.UndoRefund(r.amount, r.fee, r.back, someday)
+			if err != nil {
+				t.Fatalf("%v", err)
+			}
+			post(e)
+		}
+		for range rapid.IntRange(1, 12).Draw(t, "steps") {
+			steps := []func(){decide}
+			if len(open) > 0 {
+				steps = append(steps, arrive, undo)
+			}
+			steps[rapid.IntRange(0, len(steps)-1).Draw(t, "step")]()
+			adds(t, a)
+			var owed, lines, arrived anchor.Amount
+			for _, r := range open {
+				owed += r.amount
+			}
+			for _, l := range a.FeeLines {
+				lines += l.Amount
+			}
+			for _, r := range a.Refunds {
+				arrived += r.Amount
+			}
+			if lines != a.AmountFee || arrived+owed != a.AmountRefunded {
+				t.Fatalf("%s of fees in lines of %s; %s went and %s goes back of %s", a.AmountFee, lines, arrived, owed, a.AmountRefunded)
+			}
+			if books[anchor.Customers][a.Out()] != -a.AmountOut || books[anchor.Fees][a.In()] != -(a.AmountFee+a.RefundFee) || books[anchor.Refunds][a.In()] != -owed {
+				t.Fatalf("owed %s, earned %s, on the way back %s; the transaction says out %s, fee %s and %s kept",
+					books[anchor.Customers][a.Out()], books[anchor.Fees][a.In()], books[anchor.Refunds][a.In()], a.AmountOut, a.AmountFee, a.RefundFee)
+			}
+			if whole := arrived+a.RefundFee == in && len(open) == 0; whole != (a.Status() == anchor.Refunded) {
+				t.Fatalf("%s of %s went back, and it is %s", arrived, in, a.Status())
+			}
 		}
 	})
 }

@@ -675,7 +675,7 @@ func TestObject(t *testing.T) {
 	})
 	back := func(amount, fee string) func(*store.Tx, *anchor.Transaction) error {
 		return func(tx *store.Tx, x *anchor.Transaction) error {
-			entry, err := x.Refund(terms()[0], anchor.MustAmount(amount), anchor.MustAmount(fee))
+			entry, _, err := x.Refund(terms()[0], anchor.MustAmount(amount), anchor.MustAmount(fee))
 			if err != nil {
 				return err
 			}

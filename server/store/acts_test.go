@@ -146,7 +146,7 @@ func listed(t *testing.T) *books {
 		}
 		for i, state := range []anchor.PayoutState{anchor.PayoutQueued, anchor.PayoutParked, anchor.PayoutParked} {
 			p := payout("c", anchor.ForRefund, i)
-			p.ID, p.State, p.CauseKind = string(rune('a'+i)), state, anchor.CausePayment
+			p.ID, p.State = string(rune('a'+i)), state
 			errs = append(errs, tx.CreatePayout(p))
 		}
 		return errors.Join(append(errs, tx.CreatePayment(payment("12")))...)
@@ -205,7 +205,7 @@ func TestStaffLists(t *testing.T) {
 			t.Errorf("%s: %q, want %q", name, got[0], got[1])
 		}
 	}
-	of, err := b.PayoutsOfEach(ctx, anchor.CausePayment, []string{"c", "x"})
+	of, err := b.PayoutsOfEach(ctx, anchor.CauseTransaction, []string{"c", "x"})
 	if err != nil || len(of) != 1 || len(of["c"]) != 3 || of["c"][0].ID != "a" {
 		t.Errorf("%v, %v", of, err)
 	}

@@ -124,22 +124,25 @@ func (t *Tx) anyLine(where string, arg string) (bool, error) {
 	return len(all) > 0, err
 }
 
-const bankPayoutColumns = `id, cause_kind, cause_id, purpose, ordinal, asset, amount, fee, to_box, state, bank_id, reason, requested_by, retries, attempts, not_before, created_at`
+const bankPayoutColumns = `id, cause_kind, cause_id, purpose, ordinal, asset, amount, fee, to_box, state, bank_id, reason, requested_by, retries, attempts, not_before, created_at, fee_back`
 
 func scanBankPayout(r scanner, k *Keys) (*anchor.BankPayout, error) {
 	var (
 		p                anchor.BankPayout
-		asset            string
+		asset, feeBack   string
 		box              []byte
 		notBefore, since int64
 	)
 	err := r.Scan(&p.ID, &p.CauseKind, &p.CauseID, &p.Purpose, &p.Ordinal, &asset, &p.Amount, &p.Fee, &box, &p.State, &p.BankID, &p.Reason, &p.RequestedBy, &p.Retries,
-		&p.Attempts, &notBefore, &since)
+		&p.Attempts, &notBefore, &since, &feeBack)
 	if err != nil {
 		return nil, err
 	}
 	p.NotBefore, p.CreatedAt = instant(notBefore), instant(since)
 	if p.Asset, err = anchor.ParseAsset(asset); err != nil {
+		return nil, err
+	}
+	if p.FeeBack, err = parseFeeLines(feeBack); err != nil {
 		return nil, err
 	}
 	return &p, k.open("bank_payouts:"+p.ID, box, &p.To)
@@ -175,9 +178,9 @@ func (t *Tx) CreateBankPayout(p *anchor.BankPayout) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(`INSERT INTO bank_payouts (`+bankPayoutColumns+`) VALUES (`+placeholders(17)+`)`,
+	_, err = t.exec(`INSERT INTO bank_payouts (`+bankPayoutColumns+`) VALUES (`+placeholders(18)+`)`,
 		p.ID, p.CauseKind, p.CauseID, p.Purpose, p.Ordinal, p.Asset.String(), p.Amount, p.Fee, box, p.State, p.BankID, p.Reason, p.RequestedBy, p.Retries,
-		p.Attempts, micros(p.NotBefore), micros(p.CreatedAt))
+		p.Attempts, micros(p.NotBefore), micros(p.CreatedAt), formatFeeLines(p.FeeBack))
 	t.Notify(TopicBankPayouts)
 	return err
 }

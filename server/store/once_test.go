@@ -17,6 +17,19 @@ func payout(cause string, purpose anchor.Purpose, ordinal int) *anchor.Payout {
 		Source: alice, Destination: bob, State: anchor.PayoutQueued, CreatedAt: noon}
 }
 
+// stray is an intent, and strayOrder an order, that brings money back whose owner
+// is not known.
+func stray(cause string, ordinal int, state anchor.PayoutState) *anchor.Payout {
+	p := payout(cause, anchor.ForRefund, ordinal)
+	p.CauseKind, p.State = anchor.CausePayment, state
+	return p
+}
+
+func strayOrder(cause string, ordinal int, state anchor.BankPayoutState) *anchor.BankPayout {
+	return &anchor.BankPayout{ID: store.NewID(), CauseKind: anchor.CauseLine, CauseID: cause, Purpose: anchor.ForRefund, Ordinal: ordinal,
+		Asset: usd, Amount: 1, State: state, CreatedAt: noon}
+}
+
 func envelope(channel, hash string, intents ...string) *anchor.Envelope {
 	return &anchor.Envelope{ID: store.NewID(), Channel: channel, Sequence: 1, Hash: hash, XDR: "x", MaxLedger: 9, Fee: 100, State: anchor.EnvelopeLive, CreatedAt: noon, Intents: intents}
 }
@@ -133,6 +146,34 @@ func TestOnce(t *testing.T) {
 			next: func(*testing.T, *books) closure {
 				return func(tx *store.Tx) error {
 					return tx.CreateBankLine(&anchor.BankLine{ID: "m", At: noon, Asset: usd, Amount: 1, State: anchor.Unmatched})
+				}
+			},
+		},
+		{
+			name: "what brings a stray payment back",
+			first: func(*testing.T, *books) closure {
+				return func(tx *store.Tx) error { return tx.CreatePayout(stray("p", 0, anchor.PayoutQueued)) }
+			},
+			again: func(*testing.T, *books) closure {
+				return func(tx *store.Tx) error { return tx.CreatePayout(stray("p", 1, anchor.PayoutParked)) }
+			},
+			next: func(*testing.T, *books) closure {
+				return func(tx *store.Tx) error {
+					return errors.Join(tx.CreatePayout(stray("p", 2, anchor.PayoutCancelled)), tx.CreatePayout(stray("q", 0, anchor.PayoutQueued)))
+				}
+			},
+		},
+		{
+			name: "what brings a stray credit back",
+			first: func(*testing.T, *books) closure {
+				return func(tx *store.Tx) error { return tx.CreateBankPayout(strayOrder("l", 0, anchor.BankQueued)) }
+			},
+			again: func(*testing.T, *books) closure {
+				return func(tx *store.Tx) error { return tx.CreateBankPayout(strayOrder("l", 1, anchor.BankPaid)) }
+			},
+			next: func(*testing.T, *books) closure {
+				return func(tx *store.Tx) error {
+					return errors.Join(tx.CreateBankPayout(strayOrder("l", 2, anchor.BankCancelled)), tx.CreateBankPayout(strayOrder("l", 3, anchor.BankRefused)), tx.CreateBankPayout(strayOrder("m", 0, anchor.BankQueued)))
 				}
 			},
 		},

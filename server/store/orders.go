@@ -240,6 +240,21 @@ func notOpen(p *anchor.BankPayout) error {
 		Message: "an order that is " + string(p.State) + " does not allow this; it must be with the bank, or in doubt"}
 }
 
+// retryOf is the order that has taken the place of a refused one, nil if none has.
+func (t *Tx) retryOf(p *anchor.BankPayout) (*anchor.BankPayout, error) {
+	all, err := t.BankPayoutsOf(p.CauseKind, p.CauseID, p.Purpose)
+	for _, o := range all {
+		if o.Retries == p.ID {
+			return o, nil
+		}
+	}
+	return nil, err
+}
+
+func retriedAlready(next *anchor.BankPayout) error {
+	return &anchor.Error{Kind: anchor.Conflict, Code: "retried_already", Message: "the order " + next.ID + " has taken its place"}
+}
+
 // RetryBankPayout makes a new order in place of one that the bank refused or gave
 // back, once: to the same payee, or to another if to is not nil. A withdrawal's
 // must be on hold, and is released. by is the actor who asked.
@@ -255,7 +270,7 @@ func (t *Tx) RetryBankPayout(id string, to map[string]string, by string, now tim
 	for _, o := range all {
 		switch {
 		case o.Retries == p.ID:
-			return nil, &anchor.Error{Kind: anchor.Conflict, Code: "retried_already", Message: "the order " + o.ID + " has taken its place"}
+			return nil, retriedAlready(o)
 		case p.Payout() && o.State != anchor.BankRefused && o.State != anchor.BankCancelled:
 			return nil, underWay("order", o.ID)
 		}
@@ -272,7 +287,7 @@ func (t *Tx) RetryBankPayout(id string, to map[string]string, by string, now tim
 	next := &anchor.BankPayout{
 		ID:        orderID(p.CauseKind, p.CauseID, p.Purpose, len(all), timeOf(p.ID)),
 		CauseKind: p.CauseKind, CauseID: p.CauseID, Purpose: p.Purpose, Ordinal: len(all), Retries: p.ID,
-		Asset: p.Asset, Amount: p.Amount, Fee: p.Fee, To: to, State: anchor.BankQueued, RequestedBy: by, CreatedAt: now,
+		Asset: p.Asset, Amount: p.Amount, Fee: p.Fee, FeeBack: p.FeeBack, To: to, State: anchor.BankQueued, RequestedBy: by, CreatedAt: now,
 	}
 	if p.CauseKind == anchor.CauseTransaction {
 		a, err := t.Transaction(p.CauseID)

@@ -61,12 +61,8 @@ func (t *Tx) resume(key string) error {
 		return booksInDoubt() // what only the ledger and the bank can know
 	}
 	if key == anchor.PausedUnexplained {
-		open, _, err := outgoing(t, true, Page{Limit: 1})
-		if err != nil {
+		if err := t.allExplained(); err != nil {
 			return err
-		}
-		if len(open) > 0 {
-			return &anchor.Error{Kind: anchor.Conflict, Code: "unexplained", Message: "the operation " + open[0].ID + " has left an account of ours and nobody has explained it; match it to a payout, or say what it was"}
 		}
 	}
 	res, err := t.exec(`DELETE FROM pauses WHERE key = $1`, key)
@@ -86,6 +82,16 @@ func (t *Tx) resume(key string) error {
 	t.Notify(TopicPayouts)
 	t.Notify(TopicBankPayouts)
 	return nil
+}
+
+// allExplained is a Conflict with code "unexplained" while something has left us
+// that these books do not know.
+func (t *Tx) allExplained() error {
+	open, _, err := outgoing(t, true, Page{Limit: 1})
+	if err != nil || len(open) == 0 {
+		return err
+	}
+	return &anchor.Error{Kind: anchor.Conflict, Code: "unexplained", Message: "the operation " + open[0].ID + " has left an account of ours and nobody has explained it; match it to a payout, or say what it was"}
 }
 
 // Paused reports whether there is any pause.

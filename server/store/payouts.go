@@ -8,20 +8,23 @@ import (
 )
 
 const payoutColumns = `id, cause_kind, cause_id, purpose, ordinal, operation, asset, amount, fee, source, destination, memo_type, memo,
-	state, envelope_id, attempts, reason, requested_by, result_id, not_before, created_at`
+	state, envelope_id, attempts, reason, requested_by, result_id, not_before, created_at, fee_back`
 
 func scanPayout(r scanner, _ *Keys) (*anchor.Payout, error) {
 	var (
 		p                anchor.Payout
-		asset            string
+		asset, feeBack   string
 		notBefore, since int64
 	)
 	err := r.Scan(&p.ID, &p.CauseKind, &p.CauseID, &p.Purpose, &p.Ordinal, &p.Operation, &asset, &p.Amount, &p.Fee, &p.Source, &p.Destination, &p.Memo.Type, &p.Memo.Value,
-		&p.State, &p.Envelope, &p.Attempts, &p.Reason, &p.RequestedBy, &p.ResultID, &notBefore, &since)
+		&p.State, &p.Envelope, &p.Attempts, &p.Reason, &p.RequestedBy, &p.ResultID, &notBefore, &since, &feeBack)
 	if err != nil {
 		return nil, err
 	}
 	p.NotBefore, p.CreatedAt = instant(notBefore), instant(since)
+	if p.FeeBack, err = parseFeeLines(feeBack); err != nil {
+		return nil, err
+	}
 	p.Asset, err = anchor.ParseAsset(asset)
 	return &p, err
 }
@@ -51,9 +54,9 @@ func (t *Tx) CreatePayout(p *anchor.Payout) error {
 	if above != "" {
 		p.State, p.Reason = anchor.PayoutApproval, above
 	}
-	_, err = t.exec(`INSERT INTO payouts (`+payoutColumns+`) VALUES (`+placeholders(21)+`)`,
+	_, err = t.exec(`INSERT INTO payouts (`+payoutColumns+`) VALUES (`+placeholders(22)+`)`,
 		p.ID, p.CauseKind, p.CauseID, p.Purpose, p.Ordinal, p.Operation, p.Asset.String(), p.Amount, p.Fee, p.Source, p.Destination, p.Memo.Type, p.Memo.Value,
-		p.State, p.Envelope, p.Attempts, p.Reason, p.RequestedBy, p.ResultID, micros(p.NotBefore), micros(p.CreatedAt))
+		p.State, p.Envelope, p.Attempts, p.Reason, p.RequestedBy, p.ResultID, micros(p.NotBefore), micros(p.CreatedAt), formatFeeLines(p.FeeBack))
 	t.Notify(TopicPayouts)
 	return err
 }

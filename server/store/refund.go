@@ -22,14 +22,14 @@ const (
 // Transaction.Refund for the amounts; by is the actor who asked, "" for the
 // program.
 func (t *Tx) Refund(a *anchor.Transaction, terms *anchor.Terms, amount, fee anchor.Amount, by string, now time.Time) error {
-	entry, err := a.Refund(terms, amount, fee)
+	entry, feeBack, err := a.Refund(terms, amount, fee)
 	if err != nil {
 		return err
 	}
 	if a.Kind == anchor.Deposit {
-		err = t.refundAtBank(a, amount, fee, by, now)
+		err = t.refundAtBank(a, amount, fee, feeBack, by, now)
 	} else {
-		err = t.refundOnLedger(a, amount, fee, by, now)
+		err = t.refundOnLedger(a, amount, fee, feeBack, by, now)
 	}
 	if err != nil {
 		return err
@@ -42,7 +42,7 @@ func (t *Tx) Refund(a *anchor.Transaction, terms *anchor.Terms, amount, fee anch
 
 // refundOnLedger adjusts a withdrawal's order to the bank and writes the intent
 // that brings the refund back.
-func (t *Tx) refundOnLedger(a *anchor.Transaction, amount, fee anchor.Amount, by string, now time.Time) error {
+func (t *Tx) refundOnLedger(a *anchor.Transaction, amount, fee anchor.Amount, feeBack []anchor.FeeLine, by string, now time.Time) error {
 	orders, err := t.BankPayoutsOf(anchor.CauseTransaction, a.ID, anchor.ForPayout)
 	if err != nil {
 		return err
@@ -76,14 +76,14 @@ func (t *Tx) refundOnLedger(a *anchor.Transaction, amount, fee anchor.Amount, by
 	to, memo := came[len(came)-1].RefundTo(a.RefundMemo)
 	return t.CreatePayout(&anchor.Payout{
 		ID: NewID(), CauseKind: anchor.CauseTransaction, CauseID: a.ID, Purpose: anchor.ForRefund, Ordinal: len(ordinal), Operation: anchor.PayPayment,
-		Asset: a.Asset, Amount: amount, Fee: fee, Source: a.AnchorAccount, Destination: to, Memo: memo,
+		Asset: a.Asset, Amount: amount, Fee: fee, FeeBack: feeBack, Source: a.AnchorAccount, Destination: to, Memo: memo,
 		State: anchor.PayoutQueued, RequestedBy: by, CreatedAt: now,
 	})
 }
 
 // refundAtBank adjusts a deposit's intent and writes the order that brings the
 // refund back.
-func (t *Tx) refundAtBank(a *anchor.Transaction, amount, fee anchor.Amount, by string, now time.Time) error {
+func (t *Tx) refundAtBank(a *anchor.Transaction, amount, fee anchor.Amount, feeBack []anchor.FeeLine, by string, now time.Time) error {
 	intents, err := t.PayoutsOf(anchor.CauseTransaction, a.ID, anchor.ForPayout)
 	if err != nil {
 		return err
@@ -122,7 +122,7 @@ func (t *Tx) refundAtBank(a *anchor.Transaction, amount, fee anchor.Amount, by s
 	return t.CreateBankPayout(&anchor.BankPayout{
 		ID:        orderID(anchor.CauseTransaction, a.ID, anchor.ForRefund, len(ordinal), a.StartedAt),
 		CauseKind: anchor.CauseTransaction, CauseID: a.ID, Purpose: anchor.ForRefund, Ordinal: len(ordinal),
-		Asset: a.OffChain, Amount: amount, Fee: fee, To: payerOf(came[len(came)-1]),
+		Asset: a.OffChain, Amount: amount, Fee: fee, FeeBack: feeBack, To: payerOf(came[len(came)-1]),
 		State: anchor.BankQueued, RequestedBy: by, CreatedAt: now,
 	})
 }
@@ -191,7 +191,8 @@ func payerOf(l *anchor.BankLine) map[string]string {
 }
 
 // RefundPayment decides that an unmatched payment goes back to its sender, less
-// a fee that is kept. It happens once for each payment.
+// a fee that is kept. It happens once for each payment, unless it is taken back
+// (CancelPayout).
 func (t *Tx) RefundPayment(p *anchor.Payment, fee anchor.Amount, by string, now time.Time) error {
 	if err := returnable(p.State, p.Amount, fee); err != nil {
 		return err
@@ -206,11 +207,16 @@ func (t *Tx) RefundPayment(p *anchor.Payment, fee anchor.Amount, by string, now 
 	if err := t.SavePayment(p); err != nil {
 		return err
 	}
-	return t.CreatePayout(p.Refund(NewID(), by, fee, now))
+	before, err := t.PayoutsOf(anchor.CausePayment, p.ID, anchor.ForRefund)
+	if err != nil {
+		return err
+	}
+	return t.CreatePayout(p.Refund(NewID(), by, len(before), fee, now))
 }
 
 // RefundLine decides that an unmatched credit of the bank's statement goes back
-// to its payer, less a fee that is kept. It happens once for each line.
+// to its payer, less a fee that is kept. It happens once for each line, unless it
+// is taken back (CancelBankPayout).
 func (t *Tx) RefundLine(l *anchor.BankLine, fee anchor.Amount, by string, now time.Time) error {
 	if err := returnable(l.State, l.Amount, fee); err != nil {
 		return err
@@ -225,9 +231,13 @@ func (t *Tx) RefundLine(l *anchor.BankLine, fee anchor.Amount, by string, now ti
 	if err := t.SaveBankLine(l); err != nil {
 		return err
 	}
+	before, err := t.BankPayoutsOf(anchor.CauseLine, l.ID, anchor.ForRefund)
+	if err != nil {
+		return err
+	}
 	return t.CreateBankPayout(&anchor.BankPayout{
-		ID:        orderID(anchor.CauseLine, l.ID, anchor.ForRefund, 0, l.At),
-		CauseKind: anchor.CauseLine, CauseID: l.ID, Purpose: anchor.ForRefund,
+		ID:        orderID(anchor.CauseLine, l.ID, anchor.ForRefund, len(before), l.At),
+		CauseKind: anchor.CauseLine, CauseID: l.ID, Purpose: anchor.ForRefund, Ordinal: len(before),
 		Asset: l.Asset, Amount: l.Amount - fee, Fee: fee, To: payerOf(l),
 		State: anchor.BankQueued, RequestedBy: by, CreatedAt: now,
 	})

@@ -26,8 +26,8 @@ type whatever struct {
 }
 
 // TestWhateverHappens does random things to deposits and withdrawals in real
-// books: money that fits and does not, refunds in parts, holds, envelopes that
-// apply or do not, a bank that pays, refuses and takes back. What is refused must
+// books: money that fits and does not, refunds in parts that are taken back again,
+// holds, envelopes that apply or do not, a bank that pays, refuses and takes back. What is refused must
 // change nothing; and after every step the formula holds, the journal owes what
 // the transaction says, and nothing is paid that was not decided.
 func TestWhateverHappens(t *testing.T) {
@@ -51,6 +51,8 @@ func TestWhateverHappens(t *testing.T) {
 			{"ledger", 8, w.ledger},
 			{"bank", 8, w.bank},
 			{"refund", 4, w.refund},
+			{"park", 2, w.park},
+			{"take back", 3, w.takeBack},
 			{"retry", 4, func(tx *store.Tx, a *anchor.Transaction) error { return tx.Retry(a, offer(), w.now) }},
 			{"release", 3, func(tx *store.Tx, a *anchor.Transaction) error { return tx.Release(a, offer(), w.now) }},
 			{"arrives", 2, w.arrives},
@@ -256,6 +258,44 @@ func (w *whatever) refund(tx *store.Tx, a *anchor.Transaction) error {
 		amount = a.Refundable()
 	}
 	return tx.Refund(a, offer(), amount, anchor.Amount(rapid.IntRange(0, 2).Draw(w.t, "fee"))*anchor.One/2, "staff:ada", w.now)
+}
+
+// park leaves a refund to a person, as one is that its sender cannot take.
+func (w *whatever) park(tx *store.Tx, _ *anchor.Transaction) error {
+	all, err := tx.PayoutsOf(anchor.CauseTransaction, w.id, anchor.ForRefund)
+	for _, p := range all {
+		if p.State == anchor.PayoutQueued {
+			p.State = rapid.SampledFrom([]anchor.PayoutState{anchor.PayoutParked, anchor.PayoutApproval}).Draw(w.t, "as")
+			return tx.SavePayout(p)
+		}
+	}
+	return err
+}
+
+// takeBack cancels any intent or order at all, which only what brings money back
+// and cannot have left allows.
+func (w *whatever) takeBack(tx *store.Tx, _ *anchor.Transaction) error {
+	var cancel []func() error
+	for _, purpose := range []anchor.Purpose{anchor.ForPayout, anchor.ForRefund} {
+		intents, err := tx.PayoutsOf(anchor.CauseTransaction, w.id, purpose)
+		if err != nil {
+			return err
+		}
+		orders, err := tx.BankPayoutsOf(anchor.CauseTransaction, w.id, purpose)
+		if err != nil {
+			return err
+		}
+		for _, p := range intents {
+			cancel = append(cancel, func() error { return tx.CancelPayout(p.ID, w.now) })
+		}
+		for _, o := range orders {
+			cancel = append(cancel, func() error { return tx.CancelBankPayout(o.ID, w.now) })
+		}
+	}
+	if len(cancel) == 0 {
+		return nil
+	}
+	return cancel[rapid.IntRange(0, len(cancel)-1).Draw(w.t, "which")]()
 }
 
 // assign gives it what came for it and did not fit.

@@ -1,0 +1,329 @@
+package store_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"windlass/server/anchor"
+	"windlass/server/store"
+)
+
+// decided is a decision that money goes back, of which there are four kinds.
+type decided struct {
+	*books
+	t     *testing.T
+	bank  bool   // else on the ledger
+	cause string // what the money came as
+	of    anchor.Cause
+	fresh int
+}
+
+// refunds are the intents or orders that are to bring it back, the first one first.
+func (d *decided) refunds() (ids, states []string) {
+	d.t.Helper()
+	d.do(d.t, func(tx *store.Tx) error {
+		ids, states = nil, nil
+		if d.bank {
+			all, err := tx.BankPayoutsOf(d.of, d.cause, anchor.ForRefund)
+			for _, o := range all {
+				ids, states = append(ids, o.ID), append(states, string(o.State))
+			}
+			return err
+		}
+		all, err := tx.PayoutsOf(d.of, d.cause, anchor.ForRefund)
+		for _, p := range all {
+			ids, states = append(ids, p.ID), append(states, string(p.State))
+		}
+		return err
+	})
+	return ids, states
+}
+
+// decide refunds all that came, less 1.
+func (d *decided) decide() error {
+	return d.Update(d.t.Context(), "staff:ada", func(tx *store.Tx) error {
+		switch d.of {
+		case anchor.CausePayment:
+			p, err := tx.Payment(d.cause)
+			if err != nil {
+				return err
+			}
+			return tx.RefundPayment(p, anchor.One, "staff:ada", noon)
+		case anchor.CauseLine:
+			l, err := tx.BankLine(d.cause)
+			if err != nil {
+				return err
+			}
+			return tx.RefundLine(l, anchor.One, "staff:ada", noon)
+		case anchor.CauseTransaction, anchor.CauseAccount:
+		}
+		a, err := tx.Transaction(d.cause)
+		if err != nil {
+			return err
+		}
+		return tx.Refund(a, offer(), a.Refundable()-anchor.One, anchor.One, "staff:ada", noon)
+	})
+}
+
+// becomes puts an intent or order into a state, as engine and rail would.
+func (d *decided) becomes(id, state string) {
+	d.t.Helper()
+	d.do(d.t, func(tx *store.Tx) error {
+		if !d.bank {
+			p, err := tx.Payout(id)
+			if err != nil {
+				return err
+			}
+			if p.State = anchor.PayoutState(state); state == "in_envelope" || state == "paid" {
+				d.fresh++
+				e := envelope(fmt.Sprint("channel", d.fresh), fmt.Sprint("hash", d.fresh), id)
+				p.Envelope = e.ID
+				if err := errors.Join(tx.CreateEnvelope(e), tx.Post(noon, p.Sent(e.Hash))); err != nil {
+					return err
+				}
+			}
+			return tx.SavePayout(p)
+		}
+		o, err := tx.BankPayout(id)
+		if err != nil {
+			return err
+		}
+		switch state {
+		case "tried":
+			o.Attempts++
+			return tx.SaveBankPayout(o)
+		case "in_doubt":
+			o.Attempts, o.State = 1, anchor.BankInDoubt
+			return tx.SaveBankPayout(o)
+		case "asked", "paid":
+			_, err = tx.RecordBankPayout(o, store.Outcome{State: anchor.BankPayoutState(state), BankID: "b"}, noon)
+			return err
+		case "refused":
+			_, err = tx.RecordBankPayout(o, store.Outcome{State: anchor.BankRefused, Reason: "account_closed"}, noon)
+			return err
+		case "returned":
+			_, err = tx.RecordBankPayout(o, store.Outcome{State: anchor.BankRefused, BankID: "b", Reason: "account_closed"}, noon)
+			return err
+		case "retried":
+			_, err = tx.RecordBankPayout(o, store.Outcome{State: anchor.BankRefused, Reason: "account_closed"}, noon)
+			if err == nil {
+				_, err = tx.RetryBankPayout(id, nil, "staff:ada", noon)
+			}
+			return err
+		}
+		o.State = anchor.BankPayoutState(state)
+		return tx.SaveBankPayout(o)
+	})
+}
+
+func (d *decided) cancel(id string) error {
+	return d.Update(d.t.Context(), "staff:bob", func(tx *store.Tx) error {
+		if d.bank {
+			return tx.CancelBankPayout(id, noon)
+		}
+		return tx.CancelPayout(id, noon)
+	})
+}
+
+// sums are what the journal says.
+func (d *decided) sums() string {
+	d.t.Helper()
+	all, err := d.Balances(d.t.Context())
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	text := ""
+	for _, l := range all {
+		if l.Amount != 0 {
+			text += fmt.Sprintf("%s %s %d; ", l.Account, l.Asset.Code, l.Amount)
+		}
+	}
+	return text
+}
+
+// TestCancel: what was to go back and cannot have left stays after all, as if
+// nobody had decided otherwise; and can be sent back again. What may have left is
+// left alone.
+func TestCancel(t *testing.T) {
+	t.Parallel()
+	kinds := map[string]func(*testing.T) *decided{
+		"a payment": func(t *testing.T) *decided {
+			d := &decided{books: newBooks(t), t: t, of: anchor.CausePayment}
+			p := payment("4294967297")
+			p.Amount, d.cause = 100*anchor.One, p.ID
+			d.do(t, func(tx *store.Tx) error {
+				return errors.Join(tx.CreatePayment(p), tx.Post(noon, anchor.Move("unmatched", "", p.Hash, usdw, p.Amount, anchor.Suspense, anchor.Distribution)))
+			})
+			return d
+		},
+		"a line": func(t *testing.T) *decided {
+			d := &decided{books: newBooks(t), t: t, of: anchor.CauseLine, bank: true, cause: "l"}
+			d.do(t, func(tx *store.Tx) error {
+				return tx.UnmatchedLine(&anchor.BankLine{ID: "l", At: noon, Asset: usd, Amount: 100 * anchor.One, PayerName: "Bo", PayerAccount: "777"}, anchor.UnknownReference)
+			})
+			return d
+		},
+		"a withdrawal": func(t *testing.T) *decided {
+			d := &decided{books: newBooks(t), t: t, of: anchor.CauseTransaction}
+			d.cause = d.paidIn(t, anchor.Withdrawal, 7)
+			return d
+		},
+		"a deposit": func(t *testing.T) *decided {
+			d := &decided{books: newBooks(t), t: t, of: anchor.CauseTransaction, bank: true}
+			d.cause = d.paidIn(t, anchor.Deposit, 7)
+			return d
+		},
+	}
+	onLedger := map[string]string{"queued": "", "approval": "", "parked": "", "waiting": "",
+		"in_envelope": "payout_under_way", "paid": "paid_already", "cancelled": "cancelled_already"}
+	atBank := map[string]string{"queued": "", "approval": "", "refused": "", "returned": "",
+		"tried": "payout_under_way", "asked": "payout_under_way", "in_doubt": "payout_under_way", "paid": "paid_already", "cancelled": "cancelled_already", "retried": "retried_already"}
+	for kind, make1 := range kinds {
+		states := onLedger
+		if make1(t).bank {
+			states = atBank
+		}
+		for state, code := range states {
+			t.Run(kind+", "+state, func(t *testing.T) {
+				t.Parallel()
+				d := make1(t)
+				before := d.sums()
+				if err := d.decide(); err != nil {
+					t.Fatal(err)
+				}
+				ids, _ := d.refunds()
+				d.becomes(ids[0], state)
+				decidedSums := d.sums()
+				err := d.cancel(ids[0])
+				if code != "" {
+					kindIs(t, err, anchor.Conflict, code)
+					if d.sums() != decidedSums {
+						t.Errorf("it was refused, and the journal changed")
+					}
+					return
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := d.sums(); got != before {
+					t.Errorf("the journal was %s, and is %s", before, got)
+				}
+				kindIs(t, d.cancel(ids[0]), anchor.Conflict, "cancelled_already")
+				d.stays()
+				if err := d.decide(); err != nil {
+					t.Fatal(err)
+				}
+				ids, now := d.refunds()
+				if len(now) != 2 || now[0] != "cancelled" || now[1] != "queued" || ids[0] == ids[1] {
+					t.Fatalf("the refunds are %v", now)
+				}
+				if d.sums() == before {
+					t.Errorf("refunded again, and nothing goes back")
+				}
+				balanced(t, d.books)
+			})
+		}
+	}
+}
+
+// stays checks that what was to go back is what it was, and that a transaction
+// is paid once somebody lets it.
+func (d *decided) stays() {
+	d.t.Helper()
+	if d.of != anchor.CauseTransaction {
+		var is anchor.Match
+		d.do(d.t, func(tx *store.Tx) error {
+			if d.bank {
+				l, err := tx.BankLine(d.cause)
+				is = l.State
+				return err
+			}
+			p, err := tx.Payment(d.cause)
+			is = p.State
+			return err
+		})
+		if is != anchor.Unmatched {
+			d.t.Errorf("it is %s", is)
+		}
+		return
+	}
+	a, err := d.Transaction(d.t.Context(), d.cause)
+	if err != nil || a.Status() != anchor.OnHold || a.AmountOut != anchor.MustAmount("98.5") || a.AmountFee != anchor.MustAmount("1.5") || a.AmountRefunded != 0 || a.RefundFee != 0 {
+		d.t.Fatalf("%v; %+v", err, a)
+	}
+	d.do(d.t, func(tx *store.Tx) error {
+		a, err := tx.Transaction(d.cause)
+		if err != nil {
+			return err
+		}
+		return tx.Release(a, offer(), noon)
+	})
+	d.do(d.t, func(tx *store.Tx) error {
+		var now []string
+		intents, err := tx.PayoutsOf(anchor.CauseTransaction, d.cause, anchor.ForPayout)
+		for _, p := range intents {
+			now = append(now, fmt.Sprint(p.State, p.Amount))
+		}
+		orders, err2 := tx.BankPayoutsOf(anchor.CauseTransaction, d.cause, anchor.ForPayout)
+		for _, o := range orders {
+			now = append(now, fmt.Sprint(o.State, o.Amount))
+		}
+		if len(now) != 2 || now[0] != "cancelled0" || now[1] != "queued98.5" {
+			d.t.Errorf("to be paid: %v", now)
+		}
+		return errors.Join(err, err2)
+	})
+}
+
+// TestCancelOnlyRefunds: a payout is stopped by a hold and ended by a refund, and
+// nothing is cancelled while something has left us that may be it.
+func TestCancelOnlyRefunds(t *testing.T) {
+	t.Parallel()
+	b := newBooks(t)
+	deposit, withdrawal := b.paidIn(t, anchor.Deposit, 7), b.paidIn(t, anchor.Withdrawal, 8)
+	cancel := func(bank bool, id string) error {
+		d := decided{books: b, t: t, bank: bank}
+		return d.cancel(id)
+	}
+	intents, err := b.PayoutsOf(t.Context(), anchor.CauseTransaction, deposit)
+	if err != nil || len(intents) != 1 {
+		t.Fatal(intents, err)
+	}
+	orders, err := b.BankPayoutsOf(t.Context(), withdrawal)
+	if err != nil || len(orders) != 1 {
+		t.Fatal(orders, err)
+	}
+	kindIs(t, cancel(false, intents[0].ID), anchor.Conflict, "not_a_refund")
+	kindIs(t, cancel(true, orders[0].ID), anchor.Conflict, "not_a_refund")
+	kindIs(t, cancel(false, "x"), anchor.NotFound, "not_found")
+	kindIs(t, cancel(true, "x"), anchor.NotFound, "not_found")
+
+	if err := errors.Join(b.refund(t, deposit, 10*anchor.One), b.refund(t, withdrawal, 10*anchor.One)); err != nil {
+		t.Fatal(err)
+	}
+	onLedger, atBank := decided{books: b, t: t, of: anchor.CauseTransaction, cause: withdrawal}, decided{books: b, t: t, of: anchor.CauseTransaction, cause: deposit, bank: true}
+	back, _ := onLedger.refunds()
+	order, _ := atBank.refunds()
+	b.do(t, func(tx *store.Tx) error {
+		return tx.LeftUnexplained(&anchor.Outgoing{ID: "4294967297", Account: alice, Destination: bob, Asset: usdw, Amount: 10 * anchor.One, Hash: "h", Ledger: 9, At: noon})
+	})
+	kindIs(t, cancel(false, back[0]), anchor.Conflict, "unexplained")
+	kindIs(t, cancel(true, order[0]), anchor.Conflict, "unexplained")
+	b.do(t, func(tx *store.Tx) error { return tx.Explain("4294967297", anchor.AsOwn, "staff:ada", noon) })
+
+	// The rest of a deposit may be paid at this moment.
+	b.do(t, func(tx *store.Tx) error {
+		p, err := tx.Payout(intents[0].ID)
+		if err != nil {
+			return err
+		}
+		p.State = anchor.PayoutInEnvelope
+		return tx.SavePayout(p)
+	})
+	kindIs(t, cancel(true, order[0]), anchor.Conflict, "payout_under_way")
+	if err := cancel(false, back[0]); err != nil {
+		t.Error(err)
+	}
+	balanced(t, b)
+}
