@@ -152,7 +152,7 @@ func TestMoneyOutIsConfigured(t *testing.T) {
 	issuer, other := keypair.MustRandom(), keypair.MustRandom()
 	change := []string{`#payout_limit = "5000"`, `payout_limit = "5000"`, `#daily_limit = "100000"`, `daily_limit = "100000"`,
 		`#create_account = "2"`, `create_account = "2"`, `#top_up = "0.5"`, `top_up = "0.5"`, `#claim_back_after = "2160h"`, `claim_back_after = "2160h"`,
-		"GBBD47IF6LWK7P7MDEVSCWR7DPUWV3NY3DTQEVFL4NAT4AQH3ZLLFLA5", issuer.Address()}
+		"\nissuer = \"GBBD47IF6LWK7P7MDEVSCWR7DPUWV3NY3DTQEVFL4NAT4AQH3ZLLFLA5", "\nissuer = \"" + issuer.Address()}
 	c, problems := loadExample(t, []string{"WINDLASS_ASSETS_0_AUTHORIZER_SEED=" + other.Seed()}, change...)
 	if problems != nil {
 		t.Fatal(problems)
