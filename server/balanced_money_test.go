@@ -104,6 +104,7 @@ func (o *operation) asset() string {
 type history struct {
 	operations map[string]*operation // by id
 	cursors    map[string]string     // by account
+	claimed    map[string]bool       // balances that are gone
 	ledger     uint32                // one that was read, with its hash
 	hash       string
 }
@@ -134,7 +135,7 @@ func (h *history) read(ctx context.Context, b *balance) error {
 		}
 	}
 	if known.Hash != h.hash || h.ledger == 0 { // the network was reset
-		*h = history{operations: map[string]*operation{}, cursors: map[string]string{}}
+		*h = history{operations: map[string]*operation{}, cursors: map[string]string{}, claimed: map[string]bool{}}
 	}
 	if err := b.ask(ctx, "/ledgers?order=desc&limit=1", &latest); err != nil {
 		return err
@@ -285,7 +286,7 @@ func carriesOut(p row, kind string, to []string, asset string, amount anchor.Amo
 		return p.is("operation", kind) && p.text("result_id") == to[0]
 	}
 	return p.is("operation", kind) && slices.Contains(to, anchor.Address(p.text("destination")).Account()) &&
-		(kind == "authorize" || p.text("asset") == asset && anchor.Amount(p.num("amount")) == amount)
+		p.text("asset") == asset && (kind == "authorize" || anchor.Amount(p.num("amount")) == amount)
 }
 
 // sorted are the operations in the ledger's order.

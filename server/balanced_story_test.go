@@ -11,13 +11,30 @@ import (
 )
 
 // balanceOf is the balance of the anchor in dev's folder, whether it runs or not.
-func balanceOf(t testing.TB, dir, horizon string) *balance {
+func balanceOf(t testing.TB, dir, horizon string, settings ...string) *balance {
 	t.Helper()
-	cfg, err := Load(filepath.Join(dir, configFile), []string{"WINDLASS_NETWORK_HORIZON=" + horizon})
+	cfg, err := Load(filepath.Join(dir, configFile), append(settings, "WINDLASS_NETWORK_HORIZON="+horizon))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return &balance{Config: cfg, Horizon: horizon}
+}
+
+// devHelps has the anchor of dev's folder help customers who cannot receive yet.
+func devHelps(t testing.TB, dir string) {
+	t.Helper()
+	if _, err := devFiles(dir); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, configFile)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	helps := strings.Replace(string(text), "\ndecimals = 2\n", "\ndecimals = 2\ncreate_account = \"2\"\ntop_up = \"0.5\"\n", 1)
+	if err := os.WriteFile(path, []byte(helps), 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // TestBalancedFinds spoils books after a deposit and a withdrawal, each time in
@@ -25,6 +42,7 @@ func balanceOf(t testing.TB, dir, horizon string) *balance {
 func TestBalancedFinds(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
+	devHelps(t, dir)
 	network := launch(t, "sandbox", "--dir", filepath.Join(dir, "network"), "--horizon-port", "0", "--control", "127.0.0.1:0", "--close-every", "200ms")
 	p, at := dev(t, dir, "--public-port", "0", "--admin-port", "0", "--horizon", network.told(t, `http://localhost:\d+`))
 	w := newWallet(t, at)
@@ -39,10 +57,16 @@ func TestBalancedFinds(t *testing.T) {
 	w.submit(&txnbuild.Payment{Destination: tx.WithdrawAnchorAccount, Amount: "3", Asset: w.asset}, nil)
 	w.transfer("7", "what for?")
 	w.until(withdrawal.id, "completed")
+	stranger := newStranger(t, at)
+	stranger.claims = true
+	bought := stranger.begin("deposit", "30")
+	bought.agree("30")
+	stranger.transfer("30", bought.instruction("reference"))
+	stranger.until(bought.id, "completed")
 	open := w.begin("deposit", "20")
 	open.agree("20")
 	reconciles(t, dir, at)
-	if v := balanced(t, balanceOf(t, dir, at.Horizon)); v.Deposits != 1 || v.Withdrawals != 1 || v.Refunds+v.Open+v.Parked != 0 {
+	if v := balanced(t, balanceOf(t, dir, at.Horizon)); v.Deposits != 2 || v.Withdrawals != 1 || v.Refunds+v.Open+v.Parked != 0 {
 		t.Errorf("while it runs: %+v", v)
 	}
 	if code := p.stop(t); code != 0 {
@@ -72,11 +96,11 @@ func TestBalancedFinds(t *testing.T) {
 		{`UPDATE payouts SET purpose = 'refund'`, "went back", doubled},
 		{`DELETE FROM bank_lines WHERE state = 'unmatched'`, "has no row", lost},
 		{`UPDATE bank_lines SET amount = amount + 1`, "its row says", unbalanced},
-		{`UPDATE envelopes SET hash = 'another'`, "is no intent's", doubled},
+		{`UPDATE envelopes SET hash = 'another ' || hash`, "is no intent's", doubled},
 		{`UPDATE envelopes SET state = 'impossible'`, "the books hold it for impossible", doubled},
 		{`UPDATE payouts SET amount = amount - 1`, "none of its envelope's intents", doubled},
 		{`UPDATE payouts SET state = 'queued'`, "is on the ledger already", doubled},
-		{`UPDATE envelopes SET hash = 'another'`, "has none on the ledger", lost},
+		{`UPDATE envelopes SET hash = 'another ' || hash`, "has none on the ledger", lost},
 		{`UPDATE bank_payouts SET state = 'refused'`, "paid at the bank", doubled},
 		{`UPDATE payouts SET state = 'cancelled'`, "is on the ledger already", doubled},
 		{`UPDATE bank_payouts SET state = 'cancelled'`, "paid at the bank", doubled},
@@ -100,6 +124,14 @@ func TestBalancedFinds(t *testing.T) {
 		{`UPDATE postings SET amount = amount + 1 WHERE account = 'fees'`, "sums to", unbalanced},
 		{`UPDATE postings SET account = 'capital' WHERE account = 'customers' AND amount > 0`, "the journal owes", unbalanced},
 		{`UPDATE postings SET account = 'distribution' WHERE account = 'suspense'`, "the journal differs", unbalanced},
+		{`UPDATE postings SET account = 'in_flight' WHERE account = 'fees'`, "is in flight", unbalanced},
+		{`UPDATE postings SET account = 'losses' WHERE account = 'reserves'`, "was given to customers' accounts is off by", unbalanced},
+		{`UPDATE payouts SET cause_id = destination || 'X' WHERE purpose = 'create'`, "for which nobody has paid", doubled},
+		{`INSERT INTO payouts SELECT 'another', cause_kind, cause_id, purpose, 1, asset, amount, source, destination, memo_type, memo, 'queued', '', 0, '', 0, created_at, operation, fee, '', '' FROM payouts WHERE purpose = 'create'`, "create more than once", doubled},
+		{`UPDATE transactions SET balance_id = ''`, "is told of the balance", lost},
+		{`UPDATE payouts SET destination = source WHERE operation = 'claimable_balance'`, "can be claimed by", doubled},
+		{`UPDATE payouts SET amount = amount + 1 WHERE operation = 'claimable_balance'`, "the balance", unbalanced},
+		{`UPDATE payouts SET result_id = substr(result_id, 1, 71) || char(97 + (substr(result_id, 72) = 'a')) WHERE result_id <> ''`, "is gone, to", lost},
 	} {
 		if err := os.WriteFile(b.Config.Database.Path, sound, 0o600); err != nil {
 			t.Fatal(err)

@@ -64,6 +64,8 @@ type verdict struct {
 	Findings []finding
 	// Deposits and Withdrawals are completed, Refunds have arrived.
 	Deposits, Withdrawals, Refunds int
+	// Helped counts what customers were helped with, by purpose or operation.
+	Helped map[string]int
 	// Open counts intents and orders that still wait for something to happen by
 	// itself, Parked those that wait for a person.
 	Open, Parked int
@@ -112,7 +114,7 @@ func (b *balance) look(ctx context.Context) (_ *verdict, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	l := &look{balance: b, verdict: &verdict{Messages: map[message]int{}, Returned: map[string]anchor.Amount{}}, db: db, taken: time.Now()}
+	l := &look{balance: b, verdict: &verdict{Messages: map[message]int{}, Returned: map[string]anchor.Amount{}, Helped: map[string]int{}}, db: db, taken: time.Now()}
 	if err := l.readBooks(ctx, db); err != nil {
 		return nil, fmt.Errorf("read the books: %w", err)
 	}
@@ -127,7 +129,7 @@ func (b *balance) look(ctx context.Context) (_ *verdict, err error) {
 		defer func() { err = errors.Join(err, bank.Close()) }()
 		l.bank = bank
 	}
-	for _, examine := range []func(context.Context) error{l.reconciled, l.moneyOut, l.moneyIn, l.bankOut, l.bankIn, l.ownerless, l.transactions} {
+	for _, examine := range []func(context.Context) error{l.reconciled, l.moneyOut, l.moneyIn, l.bankOut, l.bankIn, l.ownerless, l.transactions, l.inFlight, l.help, l.claimables} {
 		if err := examine(ctx); err != nil {
 			return nil, err
 		}

@@ -1,18 +1,14 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
+	"strconv"
 	"time"
 
 	"github.com/stellar/go-stellar-sdk/keypair"
@@ -30,12 +26,13 @@ type customer struct {
 	life *life
 	name string
 	rng  *rand.Rand
-	http *http.Client
 
 	key      *keypair.Full
 	asset    txnbuild.CreditAsset
+	claims   bool // claimable balances
+	trusts   bool // there is a trustline
 	token    string
-	cookie   string // of staff, when they are called
+	staff    map[string]http.Header // by name, when they are called
 	sequence int64
 	sent     anchor.Amount // to the anchor, on the ledger
 	stories  []*story
@@ -51,6 +48,7 @@ type story struct {
 	paid     anchor.Amount   // that of it which counts
 	want     []anchor.Status // any of them is an end
 	last     *polled
+	claimed  bool // the balance that it was paid by
 
 	decisions int  // of staff
 	goesBack  bool // all of it, they have decided
@@ -82,24 +80,31 @@ func pick(rng *rand.Rand, kind string) manner {
 	return some[rng.IntN(len(some))]
 }
 
+// customer is somebody new, of whom nobody has heard. What they do is decided by
+// the life's seed and a number of their own.
+func (l *life) customer(name string, number uint64, asset txnbuild.CreditAsset) *customer {
+	l.t.Helper()
+	var seed [32]byte
+	rng := rand.New(rand.NewPCG(l.seed, number))
+	for j := range seed {
+		seed[j] = byte(rng.Uint32())
+	}
+	key, err := keypair.FromRawSeed(seed)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return &customer{life: l, name: name, rng: rng, key: key, asset: asset, staff: map[string]http.Header{}}
+}
+
 // open makes customers with accounts and trustlines.
 func (l *life) open(n int) {
 	l.t.Helper()
 	asset := l.cfg.terms[0].Asset
 	code := txnbuild.CreditAsset{Code: asset.Code, Issuer: asset.Issuer}
-	client := &http.Client{Timeout: 40 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 256}}
-	l.t.Cleanup(client.CloseIdleConnections)
 	for i := range n {
-		var seed [32]byte
-		rng := rand.New(rand.NewPCG(l.seed, uint64(i+1)))
-		for j := range seed {
-			seed[j] = byte(rng.Uint32())
-		}
-		key, err := keypair.FromRawSeed(seed)
-		if err != nil {
-			l.t.Fatal(err)
-		}
-		l.customers = append(l.customers, &customer{life: l, name: fmt.Sprintf("customer %d", i), rng: rng, http: client, key: key, asset: code})
+		c := l.customer(fmt.Sprintf("customer %d", i), uint64(i+1), code)
+		c.claims, c.trusts = true, true
+		l.customers = append(l.customers, c)
 	}
 	// One of them has lumens from the friendbot, and makes the others. A
 	// transaction has twenty signatures at the most.
@@ -123,70 +128,32 @@ func (l *life) open(n int) {
 	}
 }
 
-// A refusal is an answer that asking again would not change.
-type refusal struct {
-	status int
-	body   string
-}
-
-func (r *refusal) Error() string { return fmt.Sprintf("%d %.300s", r.status, r.body) }
-
-// insist asks until there is an answer. Its error is a refusal, or that ctx ended.
-func (c *customer) insist(ctx context.Context, method, address string, header http.Header, body, answer any) error {
-	for {
-		err := c.once(ctx, method, address, header, body, answer)
-		if _, definite := errors.AsType[*refusal](err); err == nil || definite {
-			return err
-		}
-		pause := time.NewTimer(30*time.Millisecond + time.Duration(c.rng.IntN(60))*time.Millisecond)
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
-			pause.Stop()
-			return fmt.Errorf("%s %s: %w", method, address, err)
+// insist is an asker that asks until there is an answer. Its error is a refusal,
+// or that ctx ended.
+func (c *customer) insist(ctx context.Context) asker {
+	return func(method, address string, header http.Header, body, answer any) error {
+		for {
+			err := request(ctx, c.life.http, method, address, header, body, answer)
+			if _, passes := errors.AsType[errLater](err); !passes {
+				return err
+			}
+			if stop := c.pause(ctx, 30*time.Millisecond, 60*time.Millisecond); stop != nil {
+				return fmt.Errorf("%s %s: %w", method, address, err)
+			}
 		}
 	}
 }
 
-func (c *customer) once(ctx context.Context, method, address string, header http.Header, body, answer any) error {
-	var r io.Reader
-	kind := "application/json"
-	switch b := body.(type) {
-	case nil:
-	case url.Values:
-		r, kind = strings.NewReader(b.Encode()), "application/x-www-form-urlencoded"
-	default:
-		text, err := json.Marshal(b)
-		if err != nil {
-			return &refusal{0, err.Error()}
-		}
-		r = bytes.NewReader(text)
+// pause takes a while.
+func (c *customer) pause(ctx context.Context, least, more time.Duration) error {
+	timer := time.NewTimer(least + time.Duration(c.rng.Int64N(int64(more))))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	req, err := http.NewRequestWithContext(ctx, method, address, r)
-	if err != nil {
-		return &refusal{0, err.Error()}
-	}
-	maps.Copy(req.Header, header)
-	if r != nil {
-		req.Header.Set("Content-Type", kind)
-	}
-	res, err := c.http.Do(req)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close()
-	text, err := io.ReadAll(res.Body)
-	switch {
-	case err != nil:
-		return err
-	case res.StatusCode >= 500, res.StatusCode == http.StatusTooManyRequests:
-		return errors.New(res.Status)
-	case res.StatusCode >= 400:
-		return &refusal{res.StatusCode, string(text)}
-	case answer != nil:
-		return json.Unmarshal(text, answer)
-	}
-	return nil
 }
 
 // submit signs one transaction and hands it in until its outcome is known.
@@ -195,7 +162,7 @@ func (c *customer) submit(ctx context.Context, memo txnbuild.Memo, ops []txnbuil
 		var account struct {
 			Sequence int64 `json:"sequence,string"`
 		}
-		if err := c.insist(ctx, http.MethodGet, c.life.horizon+"/accounts/"+c.key.Address(), nil, nil, &account); err != nil {
+		if err := c.insist(ctx)(http.MethodGet, c.life.horizon+"/accounts/"+c.key.Address(), nil, nil, &account); err != nil {
 			return err
 		}
 		c.sequence = account.Sequence
@@ -215,28 +182,15 @@ func (c *customer) submit(ctx context.Context, memo txnbuild.Memo, ops []txnbuil
 	if err != nil {
 		return err
 	}
-	return c.insist(ctx, http.MethodPost, c.life.horizon+"/transactions", nil, url.Values{"tx": {envelope}}, nil)
+	return c.insist(ctx)(http.MethodPost, c.life.horizon+"/transactions", nil, url.Values{"tx": {envelope}}, nil)
 }
 
 // live does one thing after the other until closing, some while the last one is
 // still under way, and sees each to its end.
 func (c *customer) live(ctx context.Context, closing <-chan struct{}) {
-	err := func() error {
-		for {
-			select {
-			case <-closing:
-				for _, s := range c.stories {
-					if err := c.until(ctx, s); err != nil {
-						return err
-					}
-				}
-				return nil
-			default:
-			}
-			s, err := c.story(ctx)
-			if err == nil && s.manner != tooLittle && s.manner != wrongly && c.rng.IntN(6) == 0 {
-				err = c.meddle(ctx, s)
-			}
+	c.report(ctx, func() error {
+		for !closed(closing) {
+			s, err := c.visit(ctx)
 			if err == nil && c.rng.IntN(3) > 0 {
 				err = c.until(ctx, s)
 			}
@@ -244,10 +198,43 @@ func (c *customer) live(ctx context.Context, closing <-chan struct{}) {
 				return err
 			}
 		}
-	}()
-	if err != nil && ctx.Err() == nil {
+		return c.finish(ctx)
+	})
+}
+
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// report says what went wrong, unless nobody waits for it any more.
+func (c *customer) report(ctx context.Context, do func() error) {
+	if err := do(); err != nil && ctx.Err() == nil {
 		c.life.t.Errorf("%s: %v", c.name, err)
 	}
+}
+
+// visit begins one thing, and perhaps has staff meddle with it.
+func (c *customer) visit(ctx context.Context) (*story, error) {
+	s, err := c.story(ctx)
+	if err == nil && s.manner != tooLittle && s.manner != wrongly && c.rng.IntN(6) == 0 {
+		err = c.meddle(ctx, s)
+	}
+	return s, err
+}
+
+// finish sees everything to its end.
+func (c *customer) finish(ctx context.Context) error {
+	for _, s := range c.stories {
+		if err := c.until(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // story begins a deposit or a withdrawal and pays for it.
@@ -258,7 +245,7 @@ func (c *customer) story(ctx context.Context) (*story, error) {
 		}
 	}
 	s := &story{kind: "deposit"}
-	holds, err := c.holds(ctx)
+	holds, _, err := c.holds(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -292,115 +279,76 @@ func (c *customer) story(ctx context.Context) (*story, error) {
 	return s, nil
 }
 
-// signIn does SEP-10.
-func (c *customer) signIn(ctx context.Context) error {
+// signIn gets the wallet's token.
+func (c *customer) signIn(ctx context.Context) (err error) {
 	for {
-		var challenge struct{ Transaction string }
-		if err := c.insist(ctx, http.MethodGet, c.life.at("public")+"/auth?account="+c.key.Address(), nil, nil, &challenge); err != nil {
+		c.token, err = signInWallet(c.insist(ctx), c.life.at("public"), c.key)
+		if _, refused := errors.AsType[*refusal](err); !refused {
 			return err
 		}
-		parsed, err := txnbuild.TransactionFromXDR(challenge.Transaction)
-		if err != nil {
-			return err
-		}
-		tx, _ := parsed.Transaction()
-		if tx, err = tx.Sign(network.TestNetworkPassphrase, c.key); err != nil {
-			return err
-		}
-		signed, err := tx.Base64()
-		if err != nil {
-			return err
-		}
-		var token struct{ Token string }
-		err = c.insist(ctx, http.MethodPost, c.life.at("public")+"/auth", nil, map[string]string{"transaction": signed}, &token)
-		if _, refused := errors.AsType[*refusal](err); refused {
-			continue // the answer with the token was lost, and a challenge mints one only
-		}
-		c.token = token.Token
-		return err
+		// The answer with the token was lost, and a challenge mints one only.
 	}
 }
 
-func (c *customer) bearer() http.Header { return http.Header{"Authorization": {"Bearer " + c.token}} }
-
-// holds is what the ledger says.
-func (c *customer) holds(ctx context.Context) (anchor.Amount, error) {
+// holds is what the ledger says: of the asset, and in lumens. Where there is no
+// account it is nothing.
+func (c *customer) holds(ctx context.Context) (asset, lumens anchor.Amount, err error) {
 	var account struct {
 		Balances []struct {
 			Balance anchor.Amount
+			Type    string `json:"asset_type"`
 			Code    string `json:"asset_code"`
 		}
 	}
-	if err := c.insist(ctx, http.MethodGet, c.life.horizon+"/accounts/"+c.key.Address(), nil, nil, &account); err != nil {
-		return 0, err
+	err = c.insist(ctx)(http.MethodGet, c.life.horizon+"/accounts/"+c.key.Address(), nil, nil, &account)
+	if no, refused := errors.AsType[*refusal](err); refused && no.status == http.StatusNotFound {
+		return 0, 0, nil
 	}
 	for _, b := range account.Balances {
-		if b.Code == c.asset.Code {
-			return b.Balance, nil
+		switch {
+		case b.Type == "native":
+			lumens = b.Balance
+		case b.Code == c.asset.Code:
+			asset = b.Balance
 		}
 	}
-	return 0, errors.New("the trustline is gone")
+	return asset, lumens, err
 }
 
 // begin starts a transaction and goes through its page until it waits for money.
-// It returns what the page is asked with.
-func (c *customer) begin(ctx context.Context, s *story) (http.Header, error) {
-	path := map[string]string{"deposit": "deposit", "withdrawal": "withdraw"}[s.kind]
+func (c *customer) begin(ctx context.Context, s *story) (p pageOf, err error) {
+	wallet := map[string]string{"asset_code": c.asset.Code, "claimable_balance_supported": strconv.FormatBool(c.claims)}
+	mail := map[string]string{"callback": c.life.mail.url + "/callback/", "on_change_callback": c.life.mail.url + "/on_change_callback/"}
 	for {
-		var a struct{ ID, URL string }
-		if err := c.insist(ctx, http.MethodPost, c.life.at("public")+"/sep24/transactions/"+path+"/interactive", c.bearer(),
-			map[string]string{"asset_code": c.asset.Code, "claimable_balance_supported": "true"}, &a); err != nil {
-			return nil, err
-		}
-		u, err := url.Parse(a.URL)
-		if err != nil {
-			return nil, err
-		}
-		var session struct{ Bearer string }
-		err = c.insist(ctx, http.MethodPost, c.life.at("public")+"/interactive/"+a.ID+"/session", nil,
-			map[string]any{
-				"token": u.Query().Get("token"), "nonce": "nonce-of-this-page-" + a.ID,
-				"callback": c.life.mail.url + "/callback/" + a.ID, "on_change_callback": c.life.mail.url + "/on_change_callback/" + a.ID,
-			}, &session)
-		if _, refused := errors.AsType[*refusal](err); refused {
+		p, err = openPage(c.insist(ctx), c.life.at("public"), c.token, s.kind, wallet, mail)
+		if _, refused := errors.AsType[*refusal](err); refused && p.id != "" {
 			continue // it took longer than the page may: the wallet opens another
 		}
-		s.id = a.ID
-		header := http.Header{"Authorization": {"Bearer " + session.Bearer}, "X-Windlass-Transaction": {a.ID}}
-		if err == nil {
-			err = c.agree(ctx, s, header)
+		if s.id = p.id; err == nil {
+			err = c.agree(ctx, s, p)
 		}
-		return header, err
+		return p, err
 	}
 }
 
-// ask runs a GraphQL operation until it is answered. What it refuses is an error
-// unless the transaction has come further already: the answer to an earlier try
-// was lost.
-func (c *customer) ask(ctx context.Context, s *story, page http.Header, query string, variables map[string]any, answer any) error {
-	variables["id"] = s.id
+// ask runs an operation of the page's until it is answered.
+func (c *customer) ask(ctx context.Context, p pageOf, query string, variables map[string]any, answer any) error {
+	variables["id"] = p.id
+	return c.operate(ctx, c.life.at("public"), p.header(), query, variables, answer)
+}
+
+// operate runs a GraphQL operation until it is answered.
+func (c *customer) operate(ctx context.Context, listener string, header http.Header, query string, variables map[string]any, answer any) error {
 	for {
-		var a struct {
-			Data   json.RawMessage
-			Errors []gqlError
-		}
-		if err := c.insist(ctx, http.MethodPost, c.life.at("public")+"/graphql", page, map[string]any{"query": query, "variables": variables}, &a); err != nil {
+		err := c.insist(ctx).graphql(listener, header, query, variables, answer)
+		if _, passes := errors.AsType[errLater](err); !passes || ctx.Err() != nil {
 			return err
 		}
-		switch {
-		case len(a.Errors) == 0 && answer != nil:
-			return json.Unmarshal(a.Data, answer)
-		case len(a.Errors) == 0:
-			return nil
-		case slices.Contains([]string{"INTERNAL", "UNAVAILABLE"}, a.Errors[0].Extensions.Code) && ctx.Err() == nil:
-			continue
-		}
-		return fmt.Errorf("%.40s: %+v", query, a.Errors)
 	}
 }
 
 // agree enters everything and says yes.
-func (c *customer) agree(ctx context.Context, s *story, page http.Header) error {
+func (c *customer) agree(ctx context.Context, s *story, p pageOf) error {
 	var method []string
 	if s.kind == "withdrawal" {
 		account := map[manner]string{toClosed: "00000000", toBounce: "99999999"}[s.manner]
@@ -421,11 +369,11 @@ func (c *customer) agree(ctx context.Context, s *story, page http.Header) error 
 		{`mutation($id: ID!, $a: [Answer!]!) { chooseMethod(transaction: $id, method: "bank_transfer", answers: $a) { amountOut } }`,
 			map[string]any{"a": append([]map[string]string{}, answers(method...)...)}, &chosen},
 	} {
-		if err := c.ask(ctx, s, page, step.query, step.variables, step.answer); err != nil {
+		if err := c.ask(ctx, p, step.query, step.variables, step.answer); err != nil {
 			return err
 		}
 	}
-	err := c.ask(ctx, s, page, `mutation($id: ID!, $out: Amount!) { agree(transaction: $id, amountOut: $out) { status } }`,
+	err := c.ask(ctx, p, `mutation($id: ID!, $out: Amount!) { agree(transaction: $id, amountOut: $out) { status } }`,
 		map[string]any{"out": chosen.ChooseMethod.AmountOut}, nil)
 	if err == nil || ctx.Err() != nil {
 		return err
@@ -440,7 +388,7 @@ func (c *customer) agree(ctx context.Context, s *story, page http.Header) error 
 // poll asks how the transaction is.
 func (c *customer) poll(ctx context.Context, s *story) error {
 	var a struct{ Transaction *polled }
-	if err := c.insist(ctx, http.MethodGet, c.life.at("public")+"/sep24/transaction?id="+s.id, c.bearer(), nil, &a); err != nil {
+	if err := c.insist(ctx)(http.MethodGet, c.life.at("public")+"/sep24/transaction?id="+s.id, bearer(c.token), nil, &a); err != nil {
 		return err
 	}
 	s.last = a.Transaction
@@ -469,13 +417,13 @@ func (s *story) amounts() (all []anchor.Amount, counts anchor.Amount) {
 }
 
 // payAtBank makes the transfers of a deposit.
-func (c *customer) payAtBank(ctx context.Context, s *story, page http.Header) error {
+func (c *customer) payAtBank(ctx context.Context, s *story, p pageOf) error {
 	var a struct {
 		Transaction struct {
 			Instructions []struct{ Name, Value string }
 		}
 	}
-	if err := c.ask(ctx, s, page, `query($id: ID!) { transaction(id: $id) { instructions { name value } } }`, map[string]any{}, &a); err != nil {
+	if err := c.ask(ctx, p, `query($id: ID!) { transaction(id: $id) { instructions { name value } } }`, map[string]any{}, &a); err != nil {
 		return err
 	}
 	reference := ""
@@ -493,7 +441,7 @@ func (c *customer) payAtBank(ctx context.Context, s *story, page http.Header) er
 	all, counts := s.amounts()
 	s.paid = counts
 	for i, amount := range all {
-		if err := c.insist(ctx, http.MethodPost, c.life.at("public")+"/bank/api/transfers", http.Header{"Idempotency-Key": {fmt.Sprintf("%s-%d", s.id, i)}},
+		if err := c.insist(ctx)(http.MethodPost, c.life.at("public")+"/bank/api/transfers", http.Header{"Idempotency-Key": {fmt.Sprintf("%s-%d", s.id, i)}},
 			map[string]string{"amount": amount.String(), "currency": "USD", "reference": reference, "payer_name": "Ada Lovelace", "payer_account": "555000111"}, nil); err != nil {
 			return err
 		}
@@ -531,7 +479,11 @@ func (c *customer) until(ctx context.Context, s *story) error {
 		}
 		switch {
 		case s.ended():
-			return nil
+			return c.claim(ctx, s)
+		case s.last.Status == string(anchor.PendingTrust):
+			if err := c.trust(ctx); err != nil {
+				return fmt.Errorf("add the trustline: %w", err)
+			}
 		case s.last.Status == string(anchor.OnHold):
 			if err := c.settle(ctx, s); err != nil {
 				return fmt.Errorf("settle a %s paid %s: %w", s.kind, s.manner, err)
@@ -539,12 +491,8 @@ func (c *customer) until(ctx context.Context, s *story) error {
 		case s.last.Status == string(anchor.Failed):
 			return fmt.Errorf("%s %s, paid %s, ended in error", s.kind, s.id, s.manner)
 		}
-		pause := time.NewTimer(150*time.Millisecond + time.Duration(c.rng.IntN(200))*time.Millisecond)
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
-			pause.Stop()
-			return ctx.Err()
+		if err := c.pause(ctx, 150*time.Millisecond, 200*time.Millisecond); err != nil {
+			return err
 		}
 	}
 }
@@ -577,7 +525,7 @@ func (c *customer) audit() {
 			}
 		}
 	}
-	has, err := c.holds(t.Context())
+	has, _, err := c.holds(t.Context())
 	switch {
 	case err != nil:
 		t.Errorf("%s: %v", c.name, err)

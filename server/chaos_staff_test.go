@@ -2,13 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"windlass/server/anchor"
@@ -20,43 +16,24 @@ import (
 
 // signInStaff lets somebody in. A link works once: whose answer was lost takes
 // another.
-func (c *customer) signInStaff(ctx context.Context) error {
+func (c *customer) signInStaff(ctx context.Context, name string) error {
+	if c.staff[name] != nil {
+		return nil
+	}
 	keys, err := session.NewKeys(c.life.cfg.keys.Token, c.life.cfg.keys.Session)
 	if err != nil {
 		return err
 	}
-	for c.cookie == "" {
-		link, err := keys.SignInLink("Ana", time.Now())
+	for {
+		link, err := keys.SignInLink(name, time.Now())
 		if err != nil {
 			return err
 		}
-		u, err := url.Parse(link)
-		if err != nil {
-			return err
-		}
-		if err := c.enter(ctx, u.Query()); err != nil && ctx.Err() != nil {
+		c.staff[name], err = signInStaff(c.insist(ctx), c.life.at("admin"), link)
+		if _, refused := errors.AsType[*refusal](err); !refused {
 			return err
 		}
 	}
-	return nil
-}
-
-func (c *customer) enter(ctx context.Context, form url.Values) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.life.at("admin")+"/signin", strings.NewReader(form.Encode()))
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	res, err := c.http.Transport.RoundTrip(req) // without following
-	if err != nil {
-		wait(ctx, 100*time.Millisecond)
-		return err
-	}
-	defer res.Body.Close()
-	for _, cookie := range res.Cookies() {
-		c.cookie = cookie.Name + "=" + cookie.Value
-	}
-	return nil
 }
 
 // errRefused is what the rules do not allow.
@@ -64,31 +41,22 @@ var errRefused = errors.New("refused")
 
 // decide runs a mutation of staff's until it is answered.
 func (c *customer) decide(ctx context.Context, s *story, what, arguments string) error {
-	if err := c.signInStaff(ctx); err != nil {
-		return err
-	}
 	c.life.note("%s: %s %s%s", c.name, what, s.id, arguments)
 	s.decisions++
 	query := fmt.Sprintf(`mutation { %s(transaction: %q, key: "%s-%d"%s) { status } }`, what, s.id, s.id, s.decisions, arguments)
-	for {
-		var a struct {
-			Data   json.RawMessage
-			Errors []gqlError
-		}
-		if err := c.insist(ctx, http.MethodPost, c.life.at("admin")+"/graphql",
-			http.Header{"Cookie": {c.cookie}, "Origin": {c.life.at("admin")}}, map[string]any{"query": query}, &a); err != nil {
-			return err
-		}
-		switch {
-		case len(a.Errors) == 0:
-			return nil
-		case slices.Contains([]string{"INTERNAL", "UNAVAILABLE"}, a.Errors[0].Extensions.Code) && ctx.Err() == nil:
-			continue
-		case slices.Contains([]string{"CONFLICT", "INVALID"}, a.Errors[0].Extensions.Code):
-			return fmt.Errorf("%w: %s: %+v", errRefused, query, a.Errors)
-		}
-		return fmt.Errorf("%s: %+v", query, a.Errors)
+	return c.act(ctx, "Ana", query)
+}
+
+// act runs a mutation of somebody of staff's until it is answered.
+func (c *customer) act(ctx context.Context, name, query string) error {
+	if err := c.signInStaff(ctx, name); err != nil {
+		return err
 	}
+	err := c.operate(ctx, c.life.at("admin"), c.staff[name], query, nil, nil)
+	if no, ok := errors.AsType[*gqlRefusal](err); ok && slices.Contains([]string{"CONFLICT", "INVALID"}, no.Extensions.Code) {
+		return fmt.Errorf("%w: %s: %w", errRefused, query, err)
+	}
+	return err
 }
 
 // settle is staff's word on what is on hold: all of it goes back, or a part and

@@ -30,7 +30,7 @@ import (
 // length; docs/chaos.md has the figures.
 func TestChaos(t *testing.T) {
 	t.Parallel()
-	kills, seed := chaosSetting(t, "KILLS", 26), chaosSetting(t, "SEED", 1)
+	kills, seed := setting(t, "KILLS", 26), setting(t, "SEED", 1)
 	const perLife = 50
 	lives := (kills + perLife - 1) / perLife
 	began := time.Now()
@@ -42,7 +42,7 @@ func TestChaos(t *testing.T) {
 			defer func() { // however it ends
 				lived := l.sum()
 				all.add(lived)
-				t.Logf("%s, in %s", lived, time.Since(began).Round(time.Second))
+				t.Logf("%s, in %s; newcomers %d, payouts %v", lived, time.Since(began).Round(time.Second), len(l.newcomers), l.verdict.Helped)
 			}()
 			l.live()
 		})
@@ -53,20 +53,6 @@ func TestChaos(t *testing.T) {
 			t.Error(err)
 		}
 	}
-}
-
-// chaosSetting reads a number from the environment.
-func chaosSetting(t *testing.T, name string, usual int) int {
-	t.Helper()
-	text := os.Getenv(name)
-	if text == "" {
-		return usual
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
-	return n
 }
 
 // A tally is what a run is about.
@@ -140,7 +126,9 @@ type life struct {
 	mu     sync.Mutex
 	anchor *program
 
+	http      *http.Client // of everybody but the anchor
 	customers []*customer
+	newcomers []*customer // under mu, while they come
 }
 
 func newLife(t *testing.T, seed uint64, kills int) *life {
@@ -151,6 +139,11 @@ func newLife(t *testing.T, seed uint64, kills int) *life {
 	}
 	l := &life{t: t, dir: dir, seed: seed, kills: kills, verdict: &verdict{}, rng: rand.New(rand.NewPCG(seed, 0)), ports: map[string]int{}}
 	l.events = l.file("events.log")
+	l.http = &http.Client{
+		Timeout: 40 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 256},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	t.Cleanup(l.http.CloseIdleConnections)
 	t.Cleanup(func() {
 		if !t.Failed() && os.Getenv("CHAOS_KEEP") == "" {
 			if err := os.RemoveAll(dir); err != nil {
@@ -231,6 +224,15 @@ func (l *life) startNetwork() {
 	l.network = p
 }
 
+// chaosSettings are those of the anchor that are not dev's.
+var chaosSettings = []string{
+	// What nobody asked for goes back by itself, as often as it comes.
+	"WINDLASS_UNMATCHED_NO_MEMO=refund", "WINDLASS_UNMATCHED_SECOND=refund", "WINDLASS_UNMATCHED_UNKNOWN_REFERENCE=refund",
+	"WINDLASS_UNMATCHED_REFUNDS_PER_SENDER=1000",
+	// Whoever cannot receive yet is helped.
+	"WINDLASS_ASSETS_0_CREATE_ACCOUNT=2", "WINDLASS_ASSETS_0_TOP_UP=0.5",
+}
+
 // prepare makes the keys, the configuration and the anchor's accounts, but no
 // books: their first start is the anchor's own.
 func (l *life) prepare() {
@@ -239,7 +241,7 @@ func (l *life) prepare() {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	l.balance = balanceOf(l.t, l.dir, l.horizon)
+	l.balance = balanceOf(l.t, l.dir, l.horizon, chaosSettings...)
 	l.cfg = l.balance.Config
 	if err := bootstrap(l.t.Context(), l.cfg, issuer, nil, newLog(l.file("bootstrap.log"), l.cfg.Log)); err != nil {
 		l.t.Fatal(err)
@@ -254,11 +256,8 @@ func (l *life) startAnchor(dies string) *program {
 		"WINDLASS_NETWORK_HORIZON=" + l.gate.url, "WINDLASS_PUBLIC_URL=" + l.at("public"), "WINDLASS_ADMIN_URL=" + l.at("admin"),
 		fmt.Sprintf("WINDLASS_LISTEN_PUBLIC=127.0.0.1:%d", l.ports["public"]), fmt.Sprintf("WINDLASS_LISTEN_ADMIN=127.0.0.1:%d", l.ports["admin"]),
 		diesAt + "=" + dies,
-		// What nobody asked for goes back by itself, as often as it comes.
-		"WINDLASS_UNMATCHED_NO_MEMO=refund", "WINDLASS_UNMATCHED_SECOND=refund", "WINDLASS_UNMATCHED_UNKNOWN_REFERENCE=refund",
-		"WINDLASS_UNMATCHED_REFUNDS_PER_SENDER=1000",
 	}
-	p := l.start("anchor.log", environ, "serve", "--config", filepath.Join(l.dir, configFile))
+	p := l.start("anchor.log", append(environ, chaosSettings...), "serve", "--config", filepath.Join(l.dir, configFile))
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.anchor = p
@@ -288,6 +287,9 @@ func (l *life) live() {
 	for _, c := range l.customers {
 		customers.Go(func() { c.live(ctx, closing) })
 	}
+	for i, a := range slices.Repeat(arrivals, 4) {
+		customers.Go(func() { l.welcome(ctx, closing, i, a) })
+	}
 	for l.killed < l.kills && !l.t.Failed() {
 		l.once()
 	}
@@ -295,13 +297,19 @@ func (l *life) live() {
 	l.weather(false)
 	p := l.startAnchor("")
 	l.quiet(cancel, &customers)
-	for _, c := range l.customers {
+	for _, c := range l.everybody() {
 		c.audit()
 	}
 	if code := p.stop(l.t); code != 0 {
 		l.t.Errorf("the anchor ended with %d", code)
 	}
 	l.verdict = balanced(l.t, l.balance)
+}
+
+func (l *life) everybody() []*customer {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Concat(l.customers, l.newcomers)
 }
 
 // quiet waits until nothing moves any more.
@@ -343,7 +351,7 @@ func (l *life) sum() tally {
 		lost: l.verdict.count(lost), doubled: l.verdict.count(doubled), unbalanced: l.verdict.count(unbalanced),
 	}
 	a.lost += l.untold
-	for _, c := range l.customers {
+	for _, c := range l.everybody() {
 		a.lost += c.lost
 		a.doubled += c.doubled
 	}

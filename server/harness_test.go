@@ -190,6 +190,8 @@ type wallet struct {
 	key   *keypair.Full
 	asset txnbuild.CreditAsset
 	token string
+	// claims says that it can claim balances.
+	claims bool
 }
 
 // polled is the part of a SEP-24 transaction that the stories look at.
@@ -204,6 +206,7 @@ type polled struct {
 	WithdrawAnchorAccount string `json:"withdraw_anchor_account"`
 	WithdrawMemo          string `json:"withdraw_memo"`
 	MoreInfoURL           string `json:"more_info_url"`
+	BalanceID             string `json:"claimable_balance_id"`
 	Refunds               struct {
 		AmountRefunded string `json:"amount_refunded"`
 		AmountFee      string `json:"amount_fee"`
@@ -215,10 +218,18 @@ type polled struct {
 // newWallet makes an account with a trustline and signs in.
 func newWallet(t *testing.T, at addresses) *wallet {
 	t.Helper()
-	w := &wallet{t: t, at: at, key: keypair.MustRandom()}
+	w := newStranger(t, at)
 	if code := call(t, http.MethodGet, at.Horizon+"/friendbot?addr="+w.key.Address(), nil, nil, nil); code != http.StatusOK {
 		t.Fatalf("friendbot answered %d", code)
 	}
+	w.submit(&txnbuild.ChangeTrust{Line: w.asset.MustToChangeTrustAsset(), Limit: txnbuild.MaxTrustlineLimit}, nil)
+	return w
+}
+
+// newStranger signs in without an account.
+func newStranger(t *testing.T, at addresses) *wallet {
+	t.Helper()
+	w := &wallet{t: t, at: at, key: keypair.MustRandom()}
 	var info struct{ Deposit map[string]any }
 	call(t, http.MethodGet, at.Public+"/sep24/info", nil, nil, &info)
 	toml := w.get("/.well-known/stellar.toml")
@@ -235,7 +246,6 @@ func newWallet(t *testing.T, at addresses) *wallet {
 	if info.Deposit[w.asset.Code] == nil {
 		t.Fatalf("/sep24/info does not offer %q of stellar.toml", w.asset.Code)
 	}
-	w.submit(&txnbuild.ChangeTrust{Line: w.asset.MustToChangeTrustAsset(), Limit: txnbuild.MaxTrustlineLimit}, nil)
 	w.signIn()
 	return w
 }
@@ -319,97 +329,51 @@ func memoID(t *testing.T, digits string) txnbuild.MemoID {
 	return txnbuild.MemoID(n)
 }
 
+// ask is how the wallet asks: once, and whatever is no success ends the story.
+func (w *wallet) ask(method, address string, header http.Header, body, answer any) error {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), 40*time.Second)
+	defer cancel()
+	err := request(ctx, http.DefaultClient, method, address, header, body, answer)
+	if err != nil {
+		w.t.Fatalf("%s %s: %v", method, address, err)
+	}
+	return nil
+}
+
 // signIn does SEP-10.
 func (w *wallet) signIn() {
 	w.t.Helper()
-	var challenge struct{ Transaction string }
-	call(w.t, http.MethodGet, w.at.Public+"/auth?account="+w.key.Address(), nil, nil, &challenge)
-	parsed, err := txnbuild.TransactionFromXDR(challenge.Transaction)
-	if err != nil {
+	var err error
+	if w.token, err = signInWallet(w.ask, w.at.Public, w.key); err != nil {
 		w.t.Fatal(err)
 	}
-	tx, _ := parsed.Transaction()
-	if tx, err = tx.Sign(network.TestNetworkPassphrase, w.key); err != nil {
-		w.t.Fatal(err)
-	}
-	signed, err := tx.Base64()
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	var token struct{ Token, Error string }
-	if code := call(w.t, http.MethodPost, w.at.Public+"/auth", nil, map[string]string{"transaction": signed}, &token); code != http.StatusOK {
-		w.t.Fatalf("POST /auth answered %d %s", code, token.Error)
-	}
-	w.token = token.Token
 }
 
-func (w *wallet) bearer() http.Header { return http.Header{"Authorization": {"Bearer " + w.token}} }
+func (w *wallet) bearer() http.Header { return bearer(w.token) }
 
 // begin starts a deposit or withdrawal and goes through the page up to the
 // customer's yes.
 func (w *wallet) begin(kind, amount string) *page {
 	w.t.Helper()
-	var a struct{ ID, URL, Error string }
-	path := map[string]string{"deposit": "deposit", "withdrawal": "withdraw"}[kind]
-	code := call(w.t, http.MethodPost, w.at.Public+"/sep24/transactions/"+path+"/interactive", w.bearer(),
-		map[string]string{"asset_code": w.asset.Code}, &a)
-	if code != http.StatusOK {
-		w.t.Fatalf("interactive answered %d %s", code, a.Error)
-	}
-	u, err := url.Parse(a.URL)
+	p, err := openPage(w.ask, w.at.Public, w.token, kind, map[string]string{"asset_code": w.asset.Code, "claimable_balance_supported": strconv.FormatBool(w.claims)}, nil)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	p := &page{w: w, id: a.ID}
-	var session struct{ Bearer, Error string }
-	code = call(w.t, http.MethodPost, w.at.Public+"/interactive/"+a.ID+"/session", nil,
-		map[string]any{"token": u.Query().Get("token"), "nonce": "nonce-of-this-page-" + a.ID}, &session)
-	if code != http.StatusOK {
-		w.t.Fatalf("the session exchange answered %d %s", code, session.Error)
-	}
-	p.bearer = session.Bearer
-	return p
+	return &page{pageOf: p, w: w}
 }
 
 // A page is the customer's page of one transaction.
 type page struct {
-	w      *wallet
-	id     string
-	bearer string
+	pageOf
+	w *wallet
 }
 
-// header says whose page it is.
-func (p *page) header() http.Header {
-	return http.Header{"Authorization": {"Bearer " + p.bearer}, "X-Windlass-Transaction": {p.id}}
-}
-
-// gqlError is one of GraphQL's errors.
-type gqlError struct {
-	Message    string
-	Extensions struct{ Code, Reason, Field string }
-}
-
-// ask runs a GraphQL operation; data is decoded into answer.
-func (p *page) ask(query string, variables map[string]any, answer any) []gqlError {
-	p.w.t.Helper()
-	var a struct {
-		Data   json.RawMessage
-		Errors []gqlError
-	}
-	call(p.w.t, http.MethodPost, p.w.at.Public+"/graphql", p.header(), map[string]any{"query": query, "variables": variables}, &a)
-	if answer != nil && len(a.Errors) == 0 {
-		if err := json.Unmarshal(a.Data, answer); err != nil {
-			p.w.t.Fatal(err)
-		}
-	}
-	return a.Errors
-}
-
-// must is ask without errors.
+// must runs a GraphQL operation; data is decoded into answer.
 func (p *page) must(query string, variables map[string]any, answer any) {
 	p.w.t.Helper()
-	if errs := p.ask(query, variables, answer); len(errs) > 0 {
-		p.w.t.Fatalf("%s: %+v", query, errs)
+	if err := asker(p.w.ask).graphql(p.w.at.Public, p.header(), query, variables, answer); err != nil {
+		p.w.t.Fatalf("%s: %v", query, err)
 	}
 }
 

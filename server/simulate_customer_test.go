@@ -1,17 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"maps"
 	"math/rand/v2"
 	"net/http"
-	"net/url"
 	"slices"
 	"time"
 
@@ -90,10 +85,6 @@ func (c *citizen) live() {
 	}
 }
 
-// errLater is a request that may work later: the anchor or the network is away
-// or has troubles of its own.
-type errLater struct{ error }
-
 // patienceOfCustomers is how long a customer goes on trying, and waiting.
 const patienceOfCustomers = 4 * 24 * time.Hour
 
@@ -115,102 +106,27 @@ func (c *citizen) insist(what string, do func() error) error {
 	}
 }
 
-// ask makes one request. An answer that is not 2xx is an error.
-func (c *citizen) ask(method, address string, header http.Header, body, answer any) error {
-	ctx, cancel := context.WithTimeout(c.ctx, 40*time.Second)
+// ask is how wallets, pages and people ask.
+func (l *lifetime) ask(method, address string, header http.Header, body, answer any) error {
+	ctx, cancel := context.WithTimeout(l.ctx, 40*time.Second)
 	defer cancel()
-	var sent io.Reader
-	if body != nil {
-		b, err := json.Marshal(body)
-		if err != nil {
-			return err
-		}
-		sent = bytes.NewReader(b)
-	}
-	req, err := http.NewRequestWithContext(ctx, method, address, sent)
-	if err != nil {
-		return err
-	}
-	maps.Copy(req.Header, header)
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	res, err := c.client.Do(req)
-	if err != nil {
-		return errLater{err}
-	}
-	defer res.Body.Close()
-	b, err := io.ReadAll(res.Body)
-	switch {
-	case err != nil:
-		return errLater{err}
-	case res.StatusCode >= 500 || res.StatusCode == http.StatusTooManyRequests:
-		return errLater{fmt.Errorf("%s %s: %s %.200s", method, req.URL.Path, res.Status, b)}
-	case res.StatusCode >= 300:
-		return fmt.Errorf("%s %s: %s %.200s", method, req.URL.Path, res.Status, b)
-	case answer == nil:
-		return nil
-	}
-	if err := json.Unmarshal(b, answer); err != nil {
-		return fmt.Errorf("%s %s: %w in %.200s", method, req.URL.Path, err, b)
-	}
-	return nil
+	return request(ctx, l.client, method, address, header, body, answer)
 }
 
 // graphql runs one operation at the customer's page.
 func (c *citizen) graphql(p pageOf, query string, variables map[string]any, answer any) error {
-	var a struct {
-		Data   json.RawMessage
-		Errors []gqlError
-	}
-	header := http.Header{"Authorization": {"Bearer " + p.bearer}, "X-Windlass-Transaction": {p.id}}
 	variables["id"] = p.id
-	if err := c.ask(http.MethodPost, "http://"+hostPublic+"/graphql", header, map[string]any{"query": query, "variables": variables}, &a); err != nil {
-		return err
-	}
-	if len(a.Errors) > 0 {
-		err := fmt.Errorf("%s: %+v", query, a.Errors)
-		if slices.Contains([]string{"UNAVAILABLE", "INTERNAL"}, a.Errors[0].Extensions.Code) {
-			return errLater{err}
-		}
-		return err
-	}
-	if answer == nil {
-		return nil
-	}
-	return json.Unmarshal(a.Data, answer)
+	return asker(c.ask).graphql("http://"+hostPublic, p.header(), query, variables, answer)
 }
 
-// pageOf is the customer's page of one transaction.
-type pageOf struct{ id, bearer string }
-
-// signIn does SEP-10, if the last token is not good for a while.
-func (c *citizen) signIn() error {
+// signIn gets the wallet's token, if the last one is not good for a while.
+func (c *citizen) signIn() (err error) {
 	if c.token != "" && time.Since(c.tokenAt) < 12*time.Hour {
 		return nil
 	}
-	var challenge struct{ Transaction string }
-	if err := c.ask(http.MethodGet, "http://"+hostPublic+"/auth?account="+c.key.Address(), nil, nil, &challenge); err != nil {
-		return err
-	}
-	parsed, err := txnbuild.TransactionFromXDR(challenge.Transaction)
-	if err != nil {
-		return err
-	}
-	tx, _ := parsed.Transaction()
-	if tx, err = tx.Sign(network.TestNetworkPassphrase, c.key); err != nil {
-		return err
-	}
-	signed, err := tx.Base64()
-	if err != nil {
-		return err
-	}
-	var a struct{ Token string }
-	if err := c.ask(http.MethodPost, "http://"+hostPublic+"/auth", nil, map[string]string{"transaction": signed}, &a); err != nil {
-		return err
-	}
-	c.token, c.tokenAt = a.Token, time.Now()
-	return nil
+	c.token, err = signInWallet(c.ask, "http://"+hostPublic, c.key)
+	c.tokenAt = time.Now()
+	return err
 }
 
 // begin opens the page of a new deposit or withdrawal.
@@ -218,20 +134,7 @@ func (c *citizen) begin(kind string) (p pageOf, err error) {
 	if err := c.signIn(); err != nil {
 		return p, err
 	}
-	var a struct{ ID, URL string }
-	err = c.ask(http.MethodPost, "http://"+hostPublic+"/sep24/transactions/"+kind+"/interactive",
-		http.Header{"Authorization": {"Bearer " + c.token}}, map[string]string{"asset_code": c.cfg.terms[0].Asset.Code}, &a)
-	if err != nil {
-		return p, err
-	}
-	u, err := url.Parse(a.URL)
-	if err != nil {
-		return p, err
-	}
-	var session struct{ Bearer string }
-	err = c.ask(http.MethodPost, "http://"+hostPublic+"/interactive/"+a.ID+"/session", nil,
-		map[string]any{"token": u.Query().Get("token"), "nonce": "nonce-of-this-page-" + a.ID}, &session)
-	return pageOf{a.ID, session.Bearer}, err
+	return openPage(c.ask, "http://"+hostPublic, c.token, kind, map[string]string{"asset_code": c.asset().Code}, nil)
 }
 
 // An order is a deposit or withdrawal that the customer has agreed to.
@@ -260,7 +163,7 @@ func (c *citizen) agree(kind string, amount anchor.Amount, bankAccount string) (
 
 func (c *citizen) agreeOn(p pageOf, kind string, amount anchor.Amount, bankAccount string) (*order, error) {
 	var method []map[string]string
-	if kind == "withdraw" {
+	if kind == "withdrawal" {
 		method = answers("bank_account_number", bankAccount, "bank_name", "Harbour Test Bank")
 	}
 	var a struct {
@@ -282,7 +185,7 @@ func (c *citizen) agreeOn(p pageOf, kind string, amount anchor.Amount, bankAccou
 		return nil, err
 	}
 	o := &order{id: p.id, kind: kind, in: amount, out: anchor.MustAmount(out), deadline: time.Now().Add(12 * time.Hour)}
-	if kind == "withdraw" {
+	if kind == "withdrawal" {
 		o.deadline = time.Now().Add(6 * time.Hour)
 		tx, err := c.poll(o)
 		if err != nil {
@@ -313,7 +216,7 @@ func (c *citizen) poll(o *order) (*polled, error) {
 		return nil, err
 	}
 	var a struct{ Transaction polled }
-	err := c.ask(http.MethodGet, "http://"+hostPublic+"/sep24/transaction?id="+o.id, http.Header{"Authorization": {"Bearer " + c.token}}, nil, &a)
+	err := c.ask(http.MethodGet, "http://"+hostPublic+"/sep24/transaction?id="+o.id, bearer(c.token), nil, &a)
 	if err != nil {
 		return nil, err
 	}
@@ -426,13 +329,6 @@ func (c *citizen) asset() txnbuild.CreditAsset {
 func (c *citizen) pay(to string, amount anchor.Amount, memo txnbuild.Memo) error {
 	c.owns -= amount
 	return c.submit(memo, &txnbuild.Payment{Destination: to, Asset: c.asset(), Amount: amount.String()})
-}
-
-func later(err error) error {
-	if err != nil {
-		return errLater{err}
-	}
-	return nil
 }
 
 // submit puts a transaction into the ledger, by the same bytes until it is there.

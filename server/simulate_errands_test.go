@@ -197,7 +197,7 @@ func (c *citizen) late(o *order) error {
 // isLate is what becomes of money that came too late: it is taken all the same,
 // or comes back.
 func (c *citizen) isLate(o *order, back *anchor.Amount) error {
-	if c.revives && o.kind == "withdraw" {
+	if c.revives && o.kind == "withdrawal" {
 		return c.completed(o)
 	}
 	if err := c.sleep(12 * hour); err != nil {
@@ -269,7 +269,7 @@ func (c *citizen) leavesThePage() error {
 
 // wanted is a withdrawal that is agreed to and about to be paid.
 func (c *citizen) wanted(bankAccount string) (*order, error) {
-	o, err := c.agree("withdraw", c.part(), bankAccount)
+	o, err := c.agree("withdrawal", c.part(), bankAccount)
 	if err != nil {
 		return nil, err
 	}

@@ -1,14 +1,9 @@
 package main
 
 import (
-	"bytes"
-	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"net/url"
 	"slices"
 	"time"
 )
@@ -20,8 +15,8 @@ const clerkComes = 3 * time.Hour
 // now, because the anchor stands still or is busy with it, is done next time.
 type clerk struct {
 	*lifetime
-	cookie   string
-	since    time.Time       // when the cookie was got
+	header   http.Header
+	since    time.Time       // when it was got
 	released map[string]bool // withdrawals that the bank was to pay again
 }
 
@@ -85,7 +80,7 @@ func (c *clerk) ask(mutation, arguments, id string) {
 	for range 2 {
 		var answer struct{ Done struct{ ID string } }
 		err := c.graphql(query, map[string]any{"id": id, "key": mutation + ":" + id}, &answer)
-		refused, _ := errors.AsType[*graphRefusal](err)
+		refused, _ := errors.AsType[*gqlRefusal](err)
 		switch {
 		case err == nil && answer.Done.ID == id:
 			c.note("staff: %s %s", mutation, id)
@@ -101,11 +96,6 @@ func (c *clerk) ask(mutation, arguments, id string) {
 	}
 }
 
-// graphRefusal is GraphQL's own no.
-type graphRefusal struct{ gqlError }
-
-func (r *graphRefusal) Error() string { return fmt.Sprintf("%+v", r.gqlError) }
-
 // signIn is by a link of `windlass staff link`, which the keys make.
 func (c *clerk) signIn() error {
 	c.turn <- struct{}{}
@@ -118,58 +108,11 @@ func (c *clerk) signIn() error {
 	if err != nil {
 		return err
 	}
-	u, err := url.Parse(link)
-	if err != nil {
-		return err
-	}
 	c.since = time.Now()
-	text, err := c.post("/signin", "application/x-www-form-urlencoded", []byte(u.RawQuery))
-	if err == nil && c.cookie == "" {
-		err = fmt.Errorf("no cookie, but %.200s", text)
-	}
+	c.header, err = signInStaff(c.lifetime.ask, "http://"+hostAdmin, link)
 	return err
 }
 
 func (c *clerk) graphql(query string, variables map[string]any, into any) error {
-	body, err := json.Marshal(map[string]any{"query": query, "variables": variables})
-	if err != nil {
-		return err
-	}
-	text, err := c.post("/graphql", "application/json", body)
-	if err != nil {
-		return err
-	}
-	var a struct {
-		Data   json.RawMessage
-		Errors []gqlError
-	}
-	if err := json.Unmarshal(text, &a); err != nil {
-		return fmt.Errorf("%w in %.200s", err, text)
-	}
-	if len(a.Errors) > 0 {
-		return &graphRefusal{a.Errors[0]}
-	}
-	return json.Unmarshal(a.Data, into)
-}
-
-// post asks the admin listener, and keeps the cookie that it may give.
-func (c *clerk) post(path, kind string, body []byte) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(c.ctx, 40*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+hostAdmin+path, bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Content-Type", kind)
-	req.Header.Set("Origin", "http://"+hostAdmin)
-	req.Header.Set("Cookie", c.cookie)
-	res, err := c.client.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer res.Body.Close()
-	for _, cookie := range res.Cookies() {
-		c.cookie = cookie.Name + "=" + cookie.Value
-	}
-	return io.ReadAll(res.Body)
+	return asker(c.lifetime.ask).graphql("http://"+hostAdmin, c.header, query, variables, into)
 }
