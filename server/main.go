@@ -59,6 +59,8 @@ type commands struct {
 	Sandbox   sandboxCommand   `cmd:"" help:"Start the offline Stellar network alone."`
 	Serve     serveCommand     `cmd:"" help:"Start the anchor that anchor.toml describes."`
 	Reconcile reconcileCommand `cmd:"" help:"Compare the journal with the ledger and the bank."`
+	Backup    backupCommand    `cmd:"" help:"Copy the books into a file, while the anchor runs or not."`
+	Restore   restoreCommand   `cmd:"" help:"Put a backup in the place of the books."`
 	Keys      keysCommand      `cmd:"" help:"Make the secrets that anchor.toml names, where there are none yet."`
 	Staff     staffCommand     `cmd:"" help:"Let staff in."`
 	Toml      tomlCommand      `cmd:"" help:"Print the stellar.toml that would be served."`

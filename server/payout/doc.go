@@ -79,6 +79,12 @@
 // unexplained. The channel's sequence number is then accepted. A start whose
 // channels are where the books have them waits for nothing.
 //
+// An envelope may be on its way at that very moment, by a channel that was never
+// used since, of which the ledger tells nothing. So books that are not the ones
+// that were open here last, which their lock file tells, begin with a pause of
+// their own, and every channel of theirs is waited for in the same way. While the
+// books are in doubt staff start no money moving either.
+//
 // Until an envelope that is alive is found in the ledger, it accounts for no
 // sequence number: what used that number may be just what the books have
 // forgotten. If the ledger shows that another transaction used it, the envelope

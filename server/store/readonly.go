@@ -43,23 +43,30 @@ func OpenReader(ctx context.Context, path string, keys *Keys) (_ *Store, err err
 
 // checkSchema refuses a database of another version.
 func checkSchema(ctx context.Context, db *sql.DB) error {
-	p, err := migrationsOf(db)
-	if err != nil {
-		return err
-	}
-	sources := p.ListSources()
-	known := sources[len(sources)-1].Version
-	var has int64
-	if err := db.QueryRowContext(ctx, `SELECT version_id FROM goose_db_version WHERE is_applied ORDER BY id DESC LIMIT 1`).Scan(&has); err != nil {
-		return fmt.Errorf("read the database's version: %w", err)
-	}
+	has, known, err := versions(ctx, db)
 	switch {
+	case err != nil:
+		return err
 	case has < known:
 		return fmt.Errorf("the database has version %d, this program needs version %d: `windlass migrate`, or a start, brings it there", has, known)
 	case has > known:
 		return newerSchema(has, known)
 	}
 	return nil
+}
+
+// versions are the schema that a database has, and the one that this program knows.
+func versions(ctx context.Context, db *sql.DB) (has, known int64, err error) {
+	p, err := migrationsOf(db)
+	if err != nil {
+		return 0, 0, err
+	}
+	sources := p.ListSources()
+	known = sources[len(sources)-1].Version
+	if err := db.QueryRowContext(ctx, `SELECT version_id FROM goose_db_version WHERE is_applied ORDER BY id DESC LIMIT 1`).Scan(&has); err != nil {
+		return 0, 0, fmt.Errorf("read the database's version: %w", err)
+	}
+	return has, known, nil
 }
 
 // Snapshot gives fn the books as they are at one moment, whatever is written
