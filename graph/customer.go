@@ -31,7 +31,7 @@ func (q query) Price(ctx context.Context, id string, in anchor.Amount) (*Price, 
 	if err := terms.CheckAmount(t.Kind, in); err != nil {
 		return nil, err
 	}
-	p, err := terms.Price(t.Kind, in)
+	p, err := terms.Price(t.Kind, t.Method, in)
 	if err != nil {
 		return nil, err
 	}
@@ -242,17 +242,14 @@ func (m mutation) ChooseMethod(ctx context.Context, id, method string, answers [
 		return nil, err
 	}
 	return m.change(ctx, id, func(tx *store.Tx, t *anchor.Transaction, now time.Time) error {
-		if t.Status() != anchor.Incomplete {
-			return alreadyAgreed()
-		}
 		terms, err := m.offered(t)
 		if err != nil {
 			return err
 		}
-		chosen, ok := terms.Side(t.Kind).Method(method)
-		if !ok {
-			return &anchor.Error{Kind: anchor.Invalid, Code: "method_unknown", Field: "method", Message: "this way to pay is not offered"}
+		if err := t.ChooseMethod(terms, method); err != nil {
+			return err
 		}
+		chosen, _ := terms.Side(t.Kind).Method(method)
 		d, err := tx.Details(id)
 		if err != nil {
 			return err
@@ -261,7 +258,7 @@ func (m mutation) ChooseMethod(ctx context.Context, id, method string, answers [
 		if err != nil {
 			return err
 		}
-		t.Method, d.Answers = chosen.ID, answered
+		d.Answers = answered
 		return tx.SetDetails(id, d)
 	})
 }

@@ -233,10 +233,19 @@ type SideConfig struct {
 	FeeFixed       string         `toml:"fee_fixed" env:"FEE_FIXED"`
 	FeePercent     string         `toml:"fee_percent" env:"FEE_PERCENT"`
 	FeeMinimum     string         `toml:"fee_minimum" env:"FEE_MINIMUM"`
+	FeeMaximum     string         `toml:"fee_maximum" env:"FEE_MAXIMUM"` // "" is none
+	Tiers          []TierConfig   `toml:"tiers" envPrefix:"TIERS_"`
 	Window         Duration       `toml:"window" env:"WINDOW"`
 	Fields         []string       `toml:"fields" env:"FIELDS"` // SEP-9 names, asked of each customer once
 	OptionalFields []string       `toml:"optional_fields" env:"OPTIONAL_FIELDS"`
 	Methods        []MethodConfig `toml:"methods" envPrefix:"METHODS_"`
+}
+
+// TierConfig is a fee that holds from an amount on.
+type TierConfig struct {
+	From       string `toml:"from" env:"FROM"`
+	FeeFixed   string `toml:"fee_fixed" env:"FEE_FIXED"`
+	FeePercent string `toml:"fee_percent" env:"FEE_PERCENT"`
 }
 
 // MethodConfig is one way the money can move off the ledger.
@@ -245,6 +254,12 @@ type MethodConfig struct {
 	Fields         []string `toml:"fields" env:"FIELDS"` // SEP-9 names, asked for each transaction
 	OptionalFields []string `toml:"optional_fields" env:"OPTIONAL_FIELDS"`
 	Takes          Duration `toml:"takes" env:"TAKES"` // usually, at the bank
+	// What it costs, in place of what its side costs if any of them is given.
+	FeeFixed   string       `toml:"fee_fixed" env:"FEE_FIXED"`
+	FeePercent string       `toml:"fee_percent" env:"FEE_PERCENT"`
+	FeeMinimum string       `toml:"fee_minimum" env:"FEE_MINIMUM"`
+	FeeMaximum string       `toml:"fee_maximum" env:"FEE_MAXIMUM"`
+	Tiers      []TierConfig `toml:"tiers" envPrefix:"TIERS_"`
 }
 
 // Keys are the secrets, read and understood.

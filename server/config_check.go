@@ -420,54 +420,6 @@ var (
 	methodID  = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
 )
 
-// side reads one direction. Nothing but its amounts is asked of a direction
-// that is switched off.
-func (k *check) side(at string, s SideConfig, decimals int) anchor.Side {
-	made := anchor.Side{Enabled: *s.Enabled, Window: time.Duration(s.Window)}
-	amount := func(key, value string) anchor.Amount {
-		switch {
-		case value == "" && !made.Enabled:
-			return 0
-		case value == "":
-			k.wrong(at+key, `is missing; expected an amount in quotes, such as "10"`)
-			return 0
-		case key == "fee_percent":
-			return k.amount(at+key, value, anchor.Decimals)
-		}
-		return k.amount(at+key, value, decimals)
-	}
-	made.Min, made.Max = amount("min", s.Min), amount("max", s.Max)
-	made.Fee = anchor.Schedule{
-		Fixed: amount("fee_fixed", s.FeeFixed), Percent: amount("fee_percent", s.FeePercent), Minimum: amount("fee_minimum", s.FeeMinimum)}
-	if made.Fee.Percent >= 100*anchor.One {
-		k.wrong(at+"fee_percent", "%s leaves nothing to pay out; expected less than 100", s.FeePercent)
-	}
-	made.Fields = k.fields(at, s.Fields, s.OptionalFields)
-	for i, m := range s.Methods {
-		at := fmt.Sprintf("%smethods[%d].", at, i)
-		if !methodID.MatchString(m.ID) {
-			k.wrong(at+"id", `%q will not do; expected small letters, digits and underscores, such as "bank_transfer"`, m.ID)
-		} else if _, twice := made.Method(m.ID); twice {
-			k.wrong(at+"id", "%q is listed twice", m.ID)
-		}
-		made.Methods = append(made.Methods, anchor.Method{ID: m.ID, Fields: k.fields(at, m.Fields, m.OptionalFields), Takes: time.Duration(m.Takes)})
-		if m.Takes != 0 {
-			k.between(at+"takes", m.Takes, time.Second, 90*24*time.Hour)
-		}
-	}
-	if !made.Enabled {
-		return made
-	}
-	if made.Min > made.Max {
-		k.wrong(at+"max", "%s is below min, %s", s.Max, s.Min)
-	}
-	if len(made.Methods) == 0 {
-		k.wrong(at+"methods", `is missing; expected at least one way to pay, such as a [[…methods]] table with id = "bank_transfer"`)
-	}
-	k.between(at+"window", s.Window, time.Minute, 90*24*time.Hour)
-	return made
-}
-
 // fields turns names into what is asked. They are SEP-9's, since the pages have
 // a label for each of those in every language.
 func (k *check) fields(at string, required, optional []string) []anchor.Field {
@@ -510,18 +462,4 @@ var sep9Fields = []string{
 	"bank_name", "bank_account_type", "bank_account_number", "bank_number", "bank_phone_number", "bank_branch_number",
 	"external_transfer_memo", "clabe_number", "cbu_number", "cbu_alias",
 	"mobile_money_number", "mobile_money_provider", "crypto_address",
-}
-
-// prices makes sure that an amount inside the limits can pay for its fee. Not
-// every one must: a customer who enters less than the fee is told so.
-func (k *check) prices(at string, t *anchor.Terms) {
-	for kind, side := range map[anchor.Kind]string{anchor.Deposit: "deposit.", anchor.Withdrawal: "withdraw."} {
-		s := t.Side(kind)
-		if !s.Enabled || s.Min > s.Max {
-			continue
-		}
-		if _, err := t.Price(kind, s.Max); err != nil {
-			k.wrong(at+side+"max", "%s does not even cover the fee; raise it, or lower the fee", s.Max)
-		}
-	}
 }

@@ -1,13 +1,33 @@
 package anchor
 
-// Schedule is how a fee is worked out of amount_in.
+// Schedule is how a fee is worked out of amount_in, in units of its asset.
 type Schedule struct {
-	// Fixed is charged once, in units of amount_in's asset.
+	// Fixed is charged once.
 	Fixed Amount
 	// Percent of amount_in, counted like an amount: 0.5 % is 5,000,000.
 	Percent Amount
-	// Minimum is the least that Fixed and Percent together charge.
-	Minimum Amount
+	// Tiers take the place of Fixed and Percent from an amount on, lowest first.
+	Tiers []Tier
+	// Minimum is the least that is charged, Maximum the most; 0 is no maximum.
+	Minimum, Maximum Amount
+}
+
+// Tier is what an amount costs, all of it, that is From or more.
+type Tier struct{ From, Fixed, Percent Amount }
+
+// Simple reports whether SEP-24's /info can say it: fee_fixed, fee_percent and
+// fee_minimum.
+func (s *Schedule) Simple() bool { return len(s.Tiers) == 0 && s.Maximum == 0 }
+
+// tier is what holds for an amount.
+func (s *Schedule) tier(in Amount) Tier {
+	held := Tier{Fixed: s.Fixed, Percent: s.Percent}
+	for _, t := range s.Tiers {
+		if in >= t.From {
+			held = t
+		}
+	}
+	return held
 }
 
 // The names of fee lines, keys of the language catalogue under "fee.<name>".
@@ -24,6 +44,45 @@ type FeeLine struct {
 	Amount Amount `json:"amount"`
 }
 
+// of is the fee of an amount, line by line.
+func (s *Schedule) of(in Amount) (fee Amount, lines []FeeLine, err error) {
+	tier := s.tier(in)
+	percent, err := in.MulDiv(tier.Percent, 100*One, Down)
+	if err != nil {
+		return 0, nil, err
+	}
+	if fee, err = tier.Fixed.Add(percent); err != nil {
+		return 0, nil, err
+	}
+	lines = lineUp(FeeLine{FeeFixed, tier.Fixed}, FeeLine{FeePercent, percent}, FeeLine{FeeMinimum, s.Minimum - fee})
+	fee = max(fee, s.Minimum)
+	if over := fee - s.Maximum; s.Maximum > 0 && over > 0 {
+		fee = s.Maximum
+		lines, _ = splitFee(lines, over)
+	}
+	return fee, lines, nil
+}
+
+// Fee is what an amount costs, before anything is rounded; the largest amount
+// there is if it cannot be counted.
+func (s *Schedule) Fee(in Amount) Amount {
+	fee, _, err := s.of(in)
+	if err != nil {
+		return MaxAmount
+	}
+	return fee
+}
+
+// lineUp leaves out the lines of nothing.
+func lineUp(all ...FeeLine) (lines []FeeLine) {
+	for _, l := range all {
+		if l.Amount > 0 {
+			lines = append(lines, l)
+		}
+	}
+	return lines
+}
+
 // Price is a transaction's arithmetic: In = Out + the sum of the fee's lines.
 // All are counted in one asset's units, since both are worth the same.
 type Price struct {
@@ -31,37 +90,34 @@ type Price struct {
 	Lines        []FeeLine
 }
 
-// Price works out what leaves of in after the fee of one direction. What is
-// paid is rounded down to the asset's decimals and the remainder is a fee line
-// of its own. An amount that the fee eats whole is Invalid.
-func (t *Terms) Price(k Kind, in Amount) (Price, error) {
-	s := t.Side(k).Fee
-	percent, err := in.MulDiv(s.Percent, 100*One, Down)
+// Schedule is what a direction costs by one of its methods; "" is one that is
+// still to be chosen.
+func (s *Side) Schedule(method string) *Schedule {
+	if method == "" && len(s.Methods) == 1 {
+		method = s.Methods[0].ID
+	}
+	if m, _ := s.Method(method); m.Fee != nil {
+		return m.Fee
+	}
+	return &s.Fee
+}
+
+// Price works out what leaves of in after the fee of one direction, by one of its
+// methods or by one that is still to be chosen. What is paid is rounded down to
+// the asset's decimals and the remainder is a fee line of its own. An amount that
+// the fee eats whole is Invalid.
+//
+// Everybody's price is made here: /fee, the page, the summary that is agreed to,
+// and what arrives otherwise than expected.
+func (t *Terms) Price(k Kind, method string, in Amount) (Price, error) {
+	fee, lines, err := t.Side(k).Schedule(method).of(in)
 	if err != nil {
 		return Price{}, err
 	}
-	p := Price{In: in}
-	add := func(name string, a Amount) {
-		if a > 0 && err == nil {
-			p.Lines = append(p.Lines, FeeLine{name, a})
-			p.Fee, err = p.Fee.Add(a)
-		}
-	}
-	add(FeeFixed, s.Fixed)
-	add(FeePercent, percent)
-	add(FeeMinimum, s.Minimum-p.Fee)
-	if err != nil {
-		return Price{}, err
-	}
-	if p.Fee >= in {
+	out := max(0, in-fee).Floor(t.Decimals)
+	if fee >= in || out <= 0 {
 		return Price{}, &Error{Kind: Invalid, Code: "amount_below_fee", Field: "amount",
 			Message: "the amount does not cover the fee"}
 	}
-	p.Out = (in - p.Fee).Floor(t.Decimals)
-	add(FeeRounding, in-p.Fee-p.Out)
-	if p.Out <= 0 {
-		return Price{}, &Error{Kind: Invalid, Code: "amount_below_fee", Field: "amount",
-			Message: "the amount does not cover the fee"}
-	}
-	return p, nil
+	return Price{In: in, Out: out, Fee: in - out, Lines: append(lines, lineUp(FeeLine{FeeRounding, in - fee - out})...)}, nil
 }

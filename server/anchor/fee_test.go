@@ -29,6 +29,7 @@ func TestPrice(t *testing.T) {
 	t.Parallel()
 	a := anchor.MustAmount
 	type lines = []anchor.FeeLine
+	tiered := &anchor.Schedule{Fixed: a("1"), Tiers: []anchor.Tier{{From: a("100"), Percent: a("2")}, {From: a("1000"), Fixed: a("3")}}}
 	for _, c := range []struct {
 		name     string
 		kind     anchor.Kind
@@ -51,13 +52,18 @@ func TestPrice(t *testing.T) {
 		{"whole units only", anchor.Deposit, &anchor.Schedule{}, 0, "99.9999999", "0.9999999", "99", lines{{anchor.FeeRounding, a("0.9999999")}}},
 		{"down to the stroop", anchor.Deposit, &anchor.Schedule{Percent: a("0.5")}, 7, "0.0000399", "0.0000001", "0.0000398", lines{{anchor.FeePercent, 1}}},
 		{"the largest", anchor.Deposit, &anchor.Schedule{Percent: a("50")}, 7, "922337203685.4775807", "461168601842.7387903", "461168601842.7387904", lines{{anchor.FeePercent, math.MaxInt64 / 2}}},
+		{"capped", anchor.Deposit, &anchor.Schedule{Fixed: a("1"), Percent: a("10"), Maximum: a("5")}, 2, "100", "5", "95", lines{{anchor.FeeFixed, a("1")}, {anchor.FeePercent, a("4")}}},
+		{"capped below the fixed fee", anchor.Deposit, &anchor.Schedule{Fixed: a("6"), Percent: a("1"), Maximum: a("5")}, 2, "100", "5", "95", lines{{anchor.FeeFixed, a("5")}}},
+		{"below the tier", anchor.Deposit, tiered, 2, "99.99", "1", "98.99", lines{{anchor.FeeFixed, a("1")}}},
+		{"at the tier", anchor.Deposit, tiered, 2, "100", "2", "98", lines{{anchor.FeePercent, a("2")}}},
+		{"at the next", anchor.Deposit, tiered, 2, "1000", "3", "997", lines{{anchor.FeeFixed, a("3")}}},
 	} {
 		terms := offer()
 		terms.Decimals = c.decimals
 		if c.fee != nil {
 			terms.Deposit.Fee = *c.fee
 		}
-		p, err := terms.Price(c.kind, a(c.in))
+		p, err := terms.Price(c.kind, "", a(c.in))
 		if err != nil || p.In != a(c.in) || p.Fee != a(c.fees) || p.Out != a(c.out) || len(p.Lines) != len(c.lines) {
 			t.Errorf("%s: %+v, %v; want fee %s, out %s", c.name, p, err, c.fees, c.out)
 			continue
@@ -86,7 +92,7 @@ func TestPrice(t *testing.T) {
 	} {
 		terms := offer()
 		terms.Deposit.Fee = c.fee
-		p, err := terms.Price(anchor.Deposit, c.in)
+		p, err := terms.Price(anchor.Deposit, "", c.in)
 		kindIs(t, err, anchor.Invalid, c.code)
 		if p.Out != 0 || p.Lines != nil {
 			t.Errorf("%s: refused with %+v", c.name, p)
@@ -102,15 +108,25 @@ func TestPriceAddsUp(t *testing.T) {
 		some := func(name string, most anchor.Amount) anchor.Amount {
 			return anchor.Amount(rapid.OneOf(rapid.Int64Range(0, int64(most)), rapid.Int64Range(0, 1000)).Draw(t, name))
 		}
-		s := anchor.Schedule{Fixed: some("fixed", 50*anchor.One), Percent: some("percent", 100*anchor.One), Minimum: some("minimum", 50*anchor.One)}
+		s := anchor.Schedule{Fixed: some("fixed", 50*anchor.One), Percent: some("percent", 100*anchor.One), Minimum: some("minimum", 50*anchor.One), Maximum: some("maximum", 80*anchor.One)}
+		if rapid.Bool().Draw(t, "tiered") {
+			s.Tiers = []anchor.Tier{{From: some("from", 1000*anchor.One), Fixed: some("higher", 50*anchor.One), Percent: some("share", 100*anchor.One)}}
+		}
 		terms := &anchor.Terms{Decimals: rapid.IntRange(0, 7).Draw(t, "decimals"), Withdraw: anchor.Side{Fee: s}}
 		in := some("in", math.MaxInt64)
-		p, err := terms.Price(anchor.Withdrawal, in)
+		p, err := terms.Price(anchor.Withdrawal, "", in)
 		// The same in fractions.
-		percent := new(big.Int).Mul(big.NewInt(int64(in)), big.NewInt(int64(s.Percent)))
+		tier := anchor.Tier{Fixed: s.Fixed, Percent: s.Percent}
+		if len(s.Tiers) > 0 && in >= s.Tiers[0].From {
+			tier = s.Tiers[0]
+		}
+		percent := new(big.Int).Mul(big.NewInt(int64(in)), big.NewInt(int64(tier.Percent)))
 		percent.Quo(percent, big.NewInt(int64(100*anchor.One)))
-		due := anchor.Amount(percent.Int64()) + s.Fixed
+		due := anchor.Amount(percent.Int64()) + tier.Fixed
 		due = max(due, s.Minimum)
+		if s.Maximum > 0 {
+			due = min(due, s.Maximum)
+		}
 		if err != nil {
 			if (in-due).Floor(terms.Decimals) > 0 && due >= 0 {
 				t.Fatalf("%s with a fee of %s is refused: %v", in, due, err)
@@ -131,6 +147,43 @@ func TestPriceAddsUp(t *testing.T) {
 			t.Fatalf("%s costs %s, the schedule says %s", in, p.Fee, due)
 		}
 	})
+}
+
+// A method may cost something else than its side; one that is alone is chosen
+// before anybody chooses.
+func TestMethodsHaveFees(t *testing.T) {
+	t.Parallel()
+	terms := offer()
+	cash := &anchor.Schedule{Fixed: 9 * anchor.One}
+	terms.Deposit.Methods = []anchor.Method{{ID: "cash", Fee: cash}}
+	cost := func(method string) anchor.Amount {
+		p, err := terms.Price(anchor.Deposit, method, 100*anchor.One)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p.Fee
+	}
+	if cost("") != cash.Fixed || cost("cash") != cash.Fixed || cost("bank_transfer") != anchor.MustAmount("1.5") {
+		t.Errorf("%s, %s, %s", cost(""), cost("cash"), cost("bank_transfer"))
+	}
+	terms.Deposit.Methods = append(terms.Deposit.Methods, anchor.Method{ID: "bank_transfer"})
+	if cost("") != anchor.MustAmount("1.5") || cost("cash") != cash.Fixed {
+		t.Errorf("%s, %s", cost(""), cost("cash"))
+	}
+
+	a := anchor.Start("1", anchor.Deposit, terms, anchor.Identity{Account: alice}, anchor.Address(alice), deadline, someday)
+	must(t, a.SetAmount(terms, 100*anchor.One))
+	must(t, a.ChooseMethod(terms, "cash"))
+	if a.Method != "cash" || a.AmountFee != cash.Fixed || a.AmountOut != 91*anchor.One {
+		t.Errorf("by cash: %+v", a)
+	}
+	kindIs(t, a.ChooseMethod(terms, "post"), anchor.Invalid, "method_unknown")
+	must(t, a.ChooseMethod(terms, "bank_transfer"))
+	cash.Fixed = 100 * anchor.One
+	kindIs(t, a.ChooseMethod(terms, "cash"), anchor.Invalid, "amount_below_fee")
+	if a.Method != "bank_transfer" || a.AmountFee != anchor.MustAmount("1.5") {
+		t.Errorf("after a refusal: %+v", a)
+	}
 }
 
 func TestTerms(t *testing.T) {

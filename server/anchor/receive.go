@@ -95,7 +95,7 @@ func (t *Transaction) slack() Amount { return t.Expected / 10 }
 // the fee would eat it whole: whoever reads the ledger could not go on.
 func (t *Transaction) judge(terms *Terms, in Amount) (Arrival, Price) {
 	s := terms.Side(t.Kind)
-	p, err := terms.Price(t.Kind, in)
+	p, err := terms.Price(t.Kind, t.Method, in)
 	switch {
 	case in > s.Max:
 		return Large, Price{In: in, Out: in}

@@ -69,6 +69,8 @@ type Field struct {
 // Method is one way to pay in or out, such as a bank transfer.
 type Method struct {
 	ID string // "bank_transfer"
+	// Fee is what it costs where that is not what the side costs otherwise.
+	Fee *Schedule
 	// Fields are asked for each transaction that uses the method.
 	Fields []Field
 	// Takes is how long the bank's side usually takes; 0 if nobody can tell.

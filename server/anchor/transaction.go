@@ -147,8 +147,28 @@ func (t *Transaction) SetAmount(terms *Terms, in Amount) error {
 	return t.price(terms, in)
 }
 
+// ChooseMethod says how the bank side moves, which may cost something else.
+func (t *Transaction) ChooseMethod(terms *Terms, method string) error {
+	if t.status != Incomplete {
+		return &Error{Kind: Conflict, Code: "already_agreed", Message: "the method can no longer be changed"}
+	}
+	if _, ok := terms.Side(t.Kind).Method(method); !ok {
+		return &Error{Kind: Invalid, Code: "method_unknown", Field: "method", Message: "this way to pay is not offered"}
+	}
+	was := t.Method
+	t.Method = method
+	if !t.AmountsKnown {
+		return nil
+	}
+	err := t.price(terms, t.AmountIn)
+	if err != nil {
+		t.Method = was
+	}
+	return err
+}
+
 func (t *Transaction) price(terms *Terms, in Amount) error {
-	p, err := terms.Price(t.Kind, in)
+	p, err := terms.Price(t.Kind, t.Method, in)
 	if err != nil {
 		return err
 	}

@@ -395,7 +395,7 @@ func TestReceiveNeverFails(t *testing.T) {
 				t.Fatalf("%s (to %s) is too large", in, side.Max)
 			}
 		case anchor.Small:
-			if _, err := terms.Price(kind, in); in >= side.Min && err == nil {
+			if _, err := terms.Price(kind, "", in); in >= side.Min && err == nil {
 				t.Fatalf("%s (from %s) is too small", in, side.Min)
 			}
 		default:

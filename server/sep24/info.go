@@ -33,8 +33,7 @@ func (h *Handler) describe() []byte {
 		Features map[string]bool  `json:"features"`
 	}{
 		sides[anchor.Deposit], sides[anchor.Withdrawal],
-		// Every fee can be said by the fields above, so there is no /fee.
-		map[string]bool{"enabled": false},
+		map[string]bool{"enabled": h.complexFees()},
 		map[string]bool{"account_creation": h.cfg.AccountCreation, "claimable_balances": h.cfg.ClaimableBalances},
 	})
 	if err != nil {
@@ -48,10 +47,14 @@ func offerOf(s *anchor.Side) offer {
 		return offer{}
 	}
 	number := func(a anchor.Amount) *json.Number { n := sep.Number(a); return &n }
-	o := offer{Enabled: true, MinAmount: number(s.Min), MaxAmount: number(s.Max),
-		FeeFixed: number(s.Fee.Fixed), FeePercent: number(s.Fee.Percent)}
-	if s.Fee.Minimum > 0 {
-		o.FeeMinimum = number(s.Fee.Minimum)
+	o := offer{Enabled: true, MinAmount: number(s.Min), MaxAmount: number(s.Max)}
+	if !simple(s) {
+		return o // /fee tells
+	}
+	fee := s.Schedule("")
+	o.FeeFixed, o.FeePercent = number(fee.Fixed), number(fee.Percent)
+	if fee.Minimum > 0 {
+		o.FeeMinimum = number(fee.Minimum)
 	}
 	return o
 }

@@ -107,6 +107,9 @@ func (h *Handler) Register(r *mux.Router) {
 		return sep.Endpoint(map[string]http.HandlerFunc{http.MethodPost: f})
 	}
 	r.Handle(Path+"/info", get(func(w http.ResponseWriter, _ *http.Request) { sep.Write(w, http.StatusOK, h.info) }))
+	if h.complexFees() {
+		r.Handle(Path+"/fee", get(h.fee))
+	}
 	r.Handle(Path+"/transactions/deposit/interactive", post(h.owned(h.starts, h.start(anchor.Deposit))))
 	r.Handle(Path+"/transactions/withdraw/interactive", post(h.owned(h.starts, h.start(anchor.Withdrawal))))
 	r.Handle(Path+"/transaction", get(h.owned(h.polls, h.transaction)))

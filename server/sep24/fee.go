@@ -1,0 +1,81 @@
+package sep24
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+
+	"windlass/server/anchor"
+	"windlass/server/sep"
+)
+
+// complexFees reports whether some fee is more than /info can say, so that there
+// is /fee (SEP-24, "Fee").
+func (h *Handler) complexFees() bool {
+	for _, t := range h.cfg.Terms {
+		for _, kind := range []anchor.Kind{anchor.Deposit, anchor.Withdrawal} {
+			if s := t.Side(kind); s.Enabled && !simple(s) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// simple reports whether one simple schedule holds for all of a side.
+func simple(s *anchor.Side) bool {
+	all := s.Schedule("")
+	for _, m := range s.Methods {
+		if s.Schedule(m.ID) != all {
+			return false
+		}
+	}
+	return all.Simple()
+}
+
+// fee answers GET /fee: what the page will say that the amount costs.
+func (h *Handler) fee(w http.ResponseWriter, r *http.Request) {
+	q, err := sep.Query(r)
+	var fee anchor.Amount
+	if err == nil {
+		fee, err = h.price(q)
+	}
+	if err != nil {
+		sep.WriteError(w, r, h.log, sep.Lang(r, q.Get("lang")), err)
+		return
+	}
+	sep.WriteJSON(w, http.StatusOK, map[string]json.Number{"fee": sep.Number(fee)})
+}
+
+// operations are SEP-24's names for the kinds.
+var operations = map[string]anchor.Kind{"deposit": anchor.Deposit, "withdraw": anchor.Withdrawal}
+
+// price reads the parameters and works the fee out.
+func (h *Handler) price(q url.Values) (anchor.Amount, error) {
+	for _, name := range []string{"operation", "asset_code", "amount"} {
+		if q.Get(name) == "" {
+			return 0, invalid("parameter_required", name, "%s is required", name)
+		}
+	}
+	kind, ok := operations[q.Get("operation")]
+	if !ok {
+		return 0, invalid("parameter_malformed", "operation", "operation must be deposit or withdraw")
+	}
+	terms, err := h.asset(kind, map[string]string{"asset_code": q.Get("asset_code")})
+	if err != nil {
+		return 0, err
+	}
+	method := q.Get("type")
+	if _, ok := terms.Side(kind).Method(method); method != "" && !ok {
+		return 0, invalid("parameter_malformed", "type", "%.40q is no type of %s that is offered for %s", method, kind, terms.Asset.Code)
+	}
+	in, err := anchor.ParseAmount(q.Get("amount"))
+	if err == nil {
+		err = terms.CheckAmount(kind, in)
+	}
+	if err != nil {
+		return 0, at("amount", err)
+	}
+	p, err := terms.Price(kind, method, in)
+	return p.Fee, err
+}
