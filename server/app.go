@@ -88,6 +88,7 @@ func newApp(ctx context.Context, cfg *Config, dev devMode, logger *slog.Logger) 
 	if a.keys, err = session.NewKeys(cfg.keys.Token, cfg.keys.Session); err != nil {
 		return nil, err
 	}
+	a.outside = outside.New(outside.Config{AllowLoopback: cfg.AllowLoopback})
 	if err := a.protocols(); err != nil {
 		return nil, err
 	}
@@ -102,7 +103,7 @@ func (a *app) protocols() (err error) {
 	a.outside = outside.New(outside.Config{AllowLoopback: cfg.AllowLoopback})
 	a.customers = session.NewCustomers(session.Config{
 		BaseURL: cfg.PublicURL, Match: language.Match, Sentence: language.Sentence,
-		AllowHTTP: cfg.AllowLoopback, Log: a.log.With("room", "session"),
+		Outside: a.outside, Log: a.log.With("room", "session"),
 	}, a.keys, a.books)
 	a.staff = session.NewSignIn(session.SignInConfig{BaseURL: cfg.AdminURL, Home: "/playground", Log: a.log.With("room", "session")}, a.keys, a.books)
 	if a.sep1, err = newSEP1(cfg); err != nil {
@@ -133,6 +134,7 @@ func (a *app) engines() {
 	}, a.books, a.ledger, a.log.With("room", "incoming"))
 	a.notify = notify.New(notify.Config{
 		Store: a.books, Client: a.outside, Signing: cfg.keys.Signing, Body: a.message, Logger: a.log.With("room", "notify"),
+		Patience: time.Duration(cfg.Callbacks.Patience), KeepDelivered: time.Duration(cfg.Callbacks.KeepDelivered), KeepGivenUp: time.Duration(cfg.Callbacks.KeepGivenUp),
 	})
 	a.rail = rail.New(rail.Config{
 		Store: a.books, Terms: cfg.terms, Policies: cfg.unmatched, CheckPayer: cfg.Rail.CheckPayer, Rail: a.bank, Logger: a.log.With("room", "rail"),

@@ -308,14 +308,14 @@ func (l *look) outboxOf(t row) {
 			left = 1
 		}
 	}
-	waits := false
+	waits := map[string]bool{} // by kind
 	for _, r := range l.outbox[id] {
 		l.Messages[message{id, r.text("kind")}]++
 		switch {
 		case r.is("state", "due"):
 			l.Undelivered++
-			waits = true
-		case waits:
+			waits[r.text("kind")] = waits[r.text("kind")] || r.num("since") == r.num("created_at") // else staff sent it again
+		case waits[r.text("kind")]:
 			l.find(unbalanced, "%s %s: the message %d was sent before an earlier one", t.text("kind"), id, r.num("id"))
 		}
 		if r.is("kind", "callback") {

@@ -43,6 +43,7 @@ type Config struct {
 	SEP10        SEP10Config        `toml:"sep10" envPrefix:"SEP10_"`
 	SEP24        SEP24Config        `toml:"sep24" envPrefix:"SEP24_"`
 	Payout       PayoutConfig       `toml:"payout" envPrefix:"PAYOUT_"`
+	Callbacks    CallbacksConfig    `toml:"callbacks" envPrefix:"CALLBACKS_"`
 	Rail         RailConfig         `toml:"rail" envPrefix:"RAIL_"`
 	Unmatched    UnmatchedConfig    `toml:"unmatched" envPrefix:"UNMATCHED_"`
 	Secrets      SecretsConfig      `toml:"secrets" envPrefix:"SECRETS_"`
@@ -130,6 +131,14 @@ type PayoutConfig struct {
 	Channels       int      `toml:"channels" env:"CHANNELS"` // of the seeds; 0 is all of them
 	TrustWindow    Duration `toml:"trust_window" env:"TRUST_WINDOW"`
 	ClaimBackAfter Duration `toml:"claim_back_after" env:"CLAIM_BACK_AFTER"` // 0 is never
+}
+
+// CallbacksConfig says for how long wallets' servers are told of their
+// transactions, and how long it is remembered.
+type CallbacksConfig struct {
+	Patience      Duration `toml:"patience" env:"PATIENCE"`
+	KeepDelivered Duration `toml:"keep_delivered" env:"KEEP_DELIVERED"`
+	KeepGivenUp   Duration `toml:"keep_given_up" env:"KEEP_GIVEN_UP"`
 }
 
 // RailConfig says how money moves at the bank. The only kind so far is
@@ -301,6 +310,9 @@ func (c *Config) defaults() {
 	fill(&c.SEP24.OtherAccounts, "everybody")
 	fill(&c.SEP10.TokenLifetime, Duration(24*time.Hour))
 	fill(&c.Payout.TrustWindow, Duration(30*24*time.Hour))
+	fill(&c.Callbacks.Patience, Duration(72*time.Hour))
+	fill(&c.Callbacks.KeepDelivered, Duration(30*24*time.Hour))
+	fill(&c.Callbacks.KeepGivenUp, Duration(90*24*time.Hour))
 	fill(&c.Rail.Kind, "simulated")
 	fill(&c.Rail.Path, ".windlass/bank.db")
 	fill(&c.Rail.Holder, c.Organization.Name)

@@ -34,7 +34,7 @@ var allowed = map[string][]string{
 	"server/horizon": {"server/anchor"},
 	"server/sep":     {"server/anchor", "server/language"},
 
-	"server/session":  {"server/anchor", "server/store"},
+	"server/session":  {"server/anchor", "server/store", "server/outside"},
 	"server/rail":     {"server/anchor", "server/store"},
 	"server/incoming": {"server/anchor", "server/store", "server/horizon"},
 	"server/payout":   {"server/anchor", "server/store", "server/horizon"},

@@ -8,10 +8,15 @@
 // transaction as it is when it is sent, as GET /sep24/transaction answers it: a
 // late message never tells of a past that is over.
 //
-// Wallets are kept apart by host: one that is slow holds few connections, one
-// that is down is asked less and less often, and neither keeps others waiting.
+// Wallets are kept apart by their domains: one that is slow holds few connections,
+// one that is down is asked less and less often, and neither keeps others waiting.
+// Each has at most perHost of the atOnce workers, so that as long as fewer than
+// atOnce/perHost of them hang, nobody else waits even for the end of one call.
 //
-// It must not change transactions.
+// What was answered is told again only if we end before it could be written down.
+//
+// docs/callbacks.md tells wallets and operators what to expect. It must not change
+// transactions.
 package notify
 
 import (
@@ -50,15 +55,23 @@ type Config struct {
 	Retry time.Duration
 	// Patience is for how long a message is tried; 3 days by default.
 	Patience time.Duration
+	// KeepDelivered and KeepGivenUp are for how long messages are remembered that
+	// were delivered, or never; 30 and 90 days by default.
+	KeepDelivered, KeepGivenUp time.Duration
 }
 
 const (
 	// atOnce is how many messages are under way, perHost how many to one host.
-	atOnce, perHost = 64, 4
+	atOnce, perHost = 256, 4
 	maxRetry        = 6 * time.Hour
+	// maxRecord bounds the wait between two attempts to write an answer down.
+	maxRecord = time.Minute
 	// strikes is how many failures in a row say that a host is down, and not
 	// only one message unwelcome.
 	strikes = 3
+	// sweepEach is how often what is long over is forgotten, sweepAtOnce how much
+	// of it in one update: others write, too.
+	sweepEach, sweepAtOnce = time.Hour, 500
 )
 
 // Notifier delivers the outbox. Use New and Run.
@@ -76,24 +89,21 @@ func New(c Config) *Notifier {
 	or(&c.Poll, 5*time.Second)
 	or(&c.Retry, 10*time.Second)
 	or(&c.Patience, 72*time.Hour)
+	or(&c.KeepDelivered, 30*24*time.Hour)
+	or(&c.KeepGivenUp, 90*24*time.Hour)
 	return &Notifier{c}
 }
 
 // round is what Run's own goroutine knows of what is under way.
 type round struct {
 	busy  map[int64]bool
-	hosts map[string]*host
-	done  chan finished
+	hosts map[string]*host // that something is under way to
+	done  chan *store.Message
 }
 
 type host struct {
 	under  int // messages under way
-	failed int // in a row
-}
-
-type finished struct {
-	message store.Message
-	ok      bool
+	failed int // in a row, as the books say
 }
 
 // Run delivers until ctx ends.
@@ -102,7 +112,8 @@ func (n *Notifier) Run(ctx context.Context) error {
 	defer stop()
 	var workers sync.WaitGroup
 	defer workers.Wait()
-	r := &round{busy: map[int64]bool{}, hosts: map[string]*host{}, done: make(chan finished)}
+	workers.Go(func() { n.forget(ctx) })
+	r := &round{busy: map[int64]bool{}, hosts: map[string]*host{}, done: make(chan *store.Message)}
 	tick := time.NewTicker(n.Poll)
 	defer tick.Stop()
 	for {
@@ -112,8 +123,8 @@ func (n *Notifier) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case f := <-r.done:
-			n.finish(ctx, r, f)
+		case m := <-r.done:
+			r.finish(m)
 		case <-wake:
 		case <-tick.C:
 		}
@@ -125,22 +136,20 @@ func (n *Notifier) Run(ctx context.Context) error {
 // hides another's message.
 func (n *Notifier) start(ctx context.Context, r *round, workers *sync.WaitGroup) error {
 	for len(r.busy) < atOnce {
-		due, err := n.Store.MessagesDue(ctx, time.Now(), r.full(), atOnce)
+		due, err := n.Store.MessagesDue(ctx, time.Now(), r.full(), perHost, atOnce+len(r.busy))
 		if err != nil {
 			return err
 		}
 		started := false
 		for _, m := range due {
-			if r.busy[m.ID] || len(r.busy) >= atOnce || !r.room(m.Host) {
+			if r.busy[m.ID] || len(r.busy) >= atOnce || !r.take(m) {
 				continue
 			}
 			started = true
-			r.busy[m.ID] = true
-			r.hosts[m.Host].under++
 			workers.Go(func() {
-				f := finished{m, n.send(ctx, m)}
+				n.send(ctx, m)
 				select {
-				case r.done <- f:
+				case r.done <- m:
 				case <-ctx.Done():
 				}
 			})
@@ -152,47 +161,41 @@ func (n *Notifier) start(ctx context.Context, r *round, workers *sync.WaitGroup)
 	return nil
 }
 
-// room reports whether one message more may go to a host. One that seems to be
-// down is asked one at a time.
-func (r *round) room(name string) bool {
-	h := r.hosts[name]
+// take notes that a message is under way, if there is room for it.
+func (r *round) take(m *store.Message) bool {
+	h := r.hosts[m.Host]
 	if h == nil {
 		h = &host{}
-		r.hosts[name] = h
 	}
-	return h.under < perHost && (h.failed < strikes || h.under == 0)
+	if h.failed = m.Failures; !h.room() {
+		return false
+	}
+	r.hosts[m.Host], r.busy[m.ID] = h, true
+	h.under++
+	return true
 }
+
+// finish notes that a message is no longer under way.
+func (r *round) finish(m *store.Message) {
+	delete(r.busy, m.ID)
+	h := r.hosts[m.Host]
+	if h.under--; h.under == 0 {
+		delete(r.hosts, m.Host)
+	}
+}
+
+// room reports whether one message more may go to a host. One that seems to be
+// down is asked one at a time.
+func (h *host) room() bool { return h.under < perHost && (h.failed < strikes || h.under == 0) }
 
 // full are the hosts that have no room.
 func (r *round) full() (names []string) {
-	for name := range r.hosts {
-		if !r.room(name) {
+	for name, h := range r.hosts {
+		if !h.room() {
 			names = append(names, name)
 		}
 	}
 	return names
-}
-
-// finish notes how a message ended. A host that fails again and again rests with
-// all that waits for it.
-func (n *Notifier) finish(ctx context.Context, r *round, f finished) {
-	h := r.hosts[f.message.Host]
-	delete(r.busy, f.message.ID)
-	h.under--
-	if f.ok {
-		h.failed = 0
-		if h.under == 0 {
-			delete(r.hosts, f.message.Host)
-		}
-		return
-	}
-	if h.failed++; h.failed < strikes {
-		return
-	}
-	until := time.Now().Add(n.backoff(h.failed - strikes))
-	if err := n.Store.Update(ctx, store.Clock, func(tx *store.Tx) error { return tx.RestHost(f.message.Host, until) }); err != nil && ctx.Err() == nil {
-		n.Logger.ErrorContext(ctx, "a host cannot be given a rest", "host", f.message.Host, "error", err)
-	}
 }
 
 // backoff is the wait after so many failures before: longer each time, and never
@@ -202,54 +205,96 @@ func (n *Notifier) backoff(failures int) time.Duration {
 	return d/2 + rand.N(d/2+1) //nolint:gosec // it spreads load and hides nothing
 }
 
-// send tries one message, and writes down what came of it.
-func (n *Notifier) send(ctx context.Context, m store.Message) bool {
-	began := time.Now()
-	outcome, ok := n.post(ctx, m)
-	if ctx.Err() != nil && !ok {
-		return false // we stopped, not they
+// rest is until when a host is left alone after so many failures in a row.
+func (n *Notifier) rest(failures int) time.Time {
+	if failures < strikes {
+		return time.Time{}
 	}
-	d := store.Delivery{At: began, Took: time.Since(began), Outcome: outcome}
-	// The answer is known and must not be lost because we are told to stop.
-	err := n.Store.Update(context.WithoutCancel(ctx), store.Clock, func(tx *store.Tx) error {
-		switch {
-		case ok:
-			return tx.Delivered(m, d)
-		case began.Sub(m.CreatedAt) > n.Patience:
-			return tx.NotDelivered(m, d, time.Time{})
-		}
-		return tx.NotDelivered(m, d, time.Now().Add(n.backoff(m.Attempts)))
-	})
-	switch {
-	case err != nil:
-		n.Logger.ErrorContext(ctx, "a delivery cannot be written down", "message", m.ID, "error", err)
-	case !ok:
-		n.Logger.WarnContext(ctx, "a wallet did not take a message", "message", m.ID, "transaction", m.Transaction, "host", m.Host, "outcome", outcome, "attempts", m.Attempts+1)
-	}
-	return ok
+	return time.Now().Add(n.backoff(failures - strikes))
 }
 
-// post sends the transaction as it is now. ok is whether the wallet took it.
-func (n *Notifier) post(ctx context.Context, m store.Message) (outcome string, ok bool) {
+// An answer is what became of one attempt.
+type answer struct {
+	outcome string
+	taken   bool // by the wallet
+	ours    bool // we are at fault, and not the host
+	never   bool // and it would be the same every time
+}
+
+// send tries one message, and writes down what came of it.
+func (n *Notifier) send(ctx context.Context, m *store.Message) {
+	began := time.Now()
+	a := n.post(ctx, m)
+	if ctx.Err() != nil && !a.taken {
+		return // we stopped, not they
+	}
+	if !a.taken {
+		n.Logger.WarnContext(ctx, "a wallet did not take a message", "message", m.ID, "transaction", m.Transaction, "host", m.Host, "outcome", a.outcome, "attempts", m.Attempts+1)
+	}
+	d := store.Delivery{At: began, Took: time.Since(began), Outcome: a.outcome}
+	n.record(ctx, m, func(tx *store.Tx) error {
+		switch {
+		case a.taken:
+			return tx.Delivered(m, d)
+		case !a.ours:
+			if err := tx.HostFailed(m.Host, d, n.rest); err != nil {
+				return err
+			}
+		}
+		next := time.Time{}
+		if !a.never && began.Sub(m.Since) <= n.Patience {
+			next = time.Now().Add(n.backoff(m.Attempts))
+		}
+		return tx.NotDelivered(m, d, next)
+	})
+}
+
+// record writes down what became of a message, however often that must be tried:
+// until then it is under way and not sent again, and as many others as have no
+// place beside it wait.
+func (n *Notifier) record(ctx context.Context, m *store.Message, write func(*store.Tx) error) {
+	for wait := n.Retry; ; wait = min(2*wait, maxRecord) {
+		// The answer is known and must not be lost because we are told to stop.
+		err := n.Store.Update(context.WithoutCancel(ctx), store.Clock, write)
+		if err == nil {
+			return
+		}
+		n.Logger.ErrorContext(ctx, "a delivery cannot be written down", "message", m.ID, "error", err)
+		if anchor.KindOf(err) == anchor.Conflict {
+			return // it is due no more
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// post sends the transaction as it is now.
+func (n *Notifier) post(ctx context.Context, m *store.Message) answer {
+	if err := n.Client.Check(m.URL); err != nil {
+		return answer{outcome: err.Error(), ours: true, never: true}
+	}
 	t, err := n.Store.Transaction(ctx, m.Transaction)
 	if err != nil {
-		return "the transaction cannot be read", false
+		return answer{outcome: "the transaction cannot be read", ours: true}
 	}
 	body, err := n.Body(t)
 	if err != nil {
-		return "the transaction cannot be written", false
+		return answer{outcome: "the transaction cannot be written", ours: true}
 	}
 	signature, err := n.sign(m.URL, body, time.Now())
 	if err != nil {
-		return "the message cannot be signed", false
+		return answer{outcome: "the message cannot be signed", ours: true}
 	}
 	status, err := n.Client.Post(ctx, m.URL, http.Header{
 		"Content-Type": {"application/json"}, "Signature": {signature}, "X-Stellar-Signature": {signature},
 	}, body)
 	if err != nil {
-		return err.Error(), false
+		return answer{outcome: err.Error()}
 	}
-	return strconv.Itoa(status), status >= 200 && status < 300
+	return answer{outcome: strconv.Itoa(status), taken: status >= 200 && status < 300}
 }
 
 // sign is the header that proves that the message is ours, for this host, and
@@ -265,4 +310,38 @@ func (n *Notifier) sign(address string, body []byte, now time.Time) (string, err
 		return "", err
 	}
 	return "t=" + at + ", s=" + base64.StdEncoding.EncodeToString(signature), nil
+}
+
+// forget sweeps until ctx ends.
+func (n *Notifier) forget(ctx context.Context) {
+	tick := time.NewTicker(sweepEach)
+	defer tick.Stop()
+	for {
+		if err := n.sweep(ctx, time.Now()); err != nil && ctx.Err() == nil {
+			n.Logger.ErrorContext(ctx, "the outbox cannot be swept", "error", err)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// sweep gives up what waits for hosts that are gone, and forgets what is long
+// over.
+func (n *Notifier) sweep(ctx context.Context, now time.Time) error {
+	for _, some := range []func(tx *store.Tx) (int, error){
+		func(tx *store.Tx) (int, error) { return tx.GiveUpMessages(now.Add(-n.Patience), now, sweepAtOnce) },
+		func(tx *store.Tx) (int, error) {
+			return tx.SweepMessages(now.Add(-n.KeepDelivered), now.Add(-n.KeepGivenUp), sweepAtOnce)
+		},
+	} {
+		for swept := 1; swept > 0; {
+			if err := n.Store.Update(ctx, store.Clock, func(tx *store.Tx) (err error) { swept, err = some(tx); return err }); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

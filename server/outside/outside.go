@@ -23,6 +23,8 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"regexp"
+	"strings"
 	"syscall"
 	"time"
 
@@ -80,22 +82,46 @@ func (c *Client) Close() { c.client.CloseIdleConnections() }
 // ErrForbidden says that an address is none that may be called.
 var ErrForbidden = errors.New("this address may not be called")
 
-// check refuses an address by its looks; where it leads is checked when it is
-// called.
+// MaxAddress is how many bytes an address may have.
+const MaxAddress = 2000
+
+// Check refuses an address by its looks, with an error that is ErrForbidden and
+// says why; where it leads is checked when it is called. What it refuses is never
+// called, so that whoever is given an address can say so at once.
+func (c *Client) Check(address string) error {
+	_, err := c.check(address)
+	return err
+}
+
 func (c *Client) check(address string) (*url.URL, error) {
 	u, err := url.Parse(address)
+	why := ""
 	switch {
-	case err != nil || u.Host == "" || u.User != nil || u.Opaque != "":
-		return nil, fmt.Errorf("%w: it is malformed", ErrForbidden)
+	case len(address) > MaxAddress:
+		why = fmt.Sprintf("it has more than %d characters", MaxAddress)
+	case err != nil || u.Host == "" || u.Opaque != "":
+		why = "it is malformed"
+	case u.User != nil:
+		why = "it has a user name"
+	case strings.Contains(address, "#"):
+		why = "it has a fragment"
 	case c.cfg.AllowLoopback && (u.Scheme == "http" || u.Scheme == "https") && isLoopback(u.Hostname()):
-		return u, nil
 	case u.Scheme != "https":
-		return nil, fmt.Errorf("%w: it is not https", ErrForbidden)
-	case u.Port() != "" && u.Port() != "443":
-		return nil, fmt.Errorf("%w: its port is not 443", ErrForbidden)
+		why = "it is not https"
+	case u.Port() != "" && u.Port() != "443" || strings.HasSuffix(u.Host, ":"):
+		why = "its port is not 443"
+	case !domain.MatchString(u.Hostname()):
+		why = "its host is no domain name in ASCII, such as wallet.example.com"
+	}
+	if why != "" {
+		return nil, fmt.Errorf("%w: %s", ErrForbidden, why)
 	}
 	return u, nil
 }
+
+// domain is a name of the public internet: at least two labels, and the last one
+// not a number, in whatever spelling, for then all of it is an address.
+var domain = regexp.MustCompile(`^([a-zA-Z0-9_]([a-zA-Z0-9_-]*[a-zA-Z0-9_])?\.)+[a-zA-Z]([a-zA-Z0-9-]*[a-zA-Z0-9])?$`)
 
 func isLoopback(host string) bool {
 	a, err := netip.ParseAddr(host)

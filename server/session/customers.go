@@ -17,6 +17,7 @@ import (
 	"github.com/gorilla/sessions"
 
 	"windlass/server/anchor"
+	"windlass/server/outside"
 	"windlass/server/store"
 )
 
@@ -28,10 +29,10 @@ type Config struct {
 	// package language.
 	Match    func(want ...string) string
 	Sentence func(lang, code, fallback string, args map[string]string) string
-	// CallbackSchemes are those of wallets' apps that callbacks may use beside
-	// https. AllowHTTP allows http, for test networks.
+	// Outside refuses an address that messages could not be sent to. CallbackSchemes
+	// are those of wallets' apps, which the page opens by itself.
+	Outside         *outside.Client
 	CallbackSchemes []string
-	AllowHTTP       bool
 	Log             *slog.Logger
 }
 
@@ -91,6 +92,12 @@ func (c *Customers) exchange(w http.ResponseWriter, r *http.Request) {
 	}
 	if err == nil && (len(in.Nonce) < 16 || len(in.Nonce) > 128 || strings.ContainsRune(in.Nonce, 0)) {
 		err = &anchor.Error{Kind: anchor.Invalid, Code: "nonce_malformed", Field: "nonce", Message: "the nonce must have 16 to 128 characters"}
+	}
+	if err == nil {
+		in.Callback, err = c.callback("callback", in.Callback)
+	}
+	if err == nil {
+		in.OnChange, err = c.callback("on_change_callback", in.OnChange)
 	}
 	if err != nil {
 		c.fail(w, r, lang, err)
@@ -165,10 +172,10 @@ func (c *Customers) remember(tx *store.Tx, id, callback, onChange, lang string) 
 	}
 	before := [3]string{t.Callback, t.OnChange, t.Lang}
 	if t.Callback == "" {
-		t.Callback = c.callback(callback)
+		t.Callback = callback
 	}
 	if t.OnChange == "" {
-		t.OnChange = c.callback(onChange)
+		t.OnChange = onChange
 	}
 	if lang != "" {
 		t.Lang = c.cfg.Match(lang, t.Lang)
@@ -179,26 +186,26 @@ func (c *Customers) remember(tx *store.Tx, id, callback, onChange, lang string) 
 	return tx.SaveTransaction(t)
 }
 
-// maxCallback bounds a callback, in bytes.
-const maxCallback = 2000
-
-// callback is a callback that we are ready to use, "" for any other: a wallet's
-// mistake in it must not stop the customer.
-func (c *Customers) callback(s string) string {
-	if strings.EqualFold(s, "postMessage") {
-		return "postMessage"
-	}
+// callback is a callback as it is kept. One that we could not use is refused: the
+// wallet would wait in vain for what it asked for, and nobody would learn why.
+func (c *Customers) callback(field, s string) (string, error) {
 	u, err := url.Parse(s)
 	switch {
-	case err != nil, s == "", len(s) > maxCallback, u.User != nil:
-		return ""
-	case u.Scheme == "https" && u.Hostname() != "",
-		u.Scheme == "http" && u.Hostname() != "" && c.cfg.AllowHTTP,
-		u.Scheme != "http" && u.Scheme != "https" && slices.Contains(c.cfg.CallbackSchemes, u.Scheme):
-		return u.String()
+	case s == "":
+		return "", nil
+	case strings.EqualFold(s, "postMessage"):
+		return "postMessage", nil
+	case err == nil && len(s) <= maxScheme && u.Scheme != "http" && u.Scheme != "https" && slices.Contains(c.cfg.CallbackSchemes, u.Scheme):
+		return u.String(), nil
 	}
-	return ""
+	if err := c.cfg.Outside.Check(s); err != nil {
+		return "", &anchor.Error{Kind: anchor.Invalid, Code: "callback_refused", Field: field, Message: field + ": " + err.Error()}
+	}
+	return s, nil
 }
+
+// maxScheme bounds an address that an app opens, in bytes.
+const maxScheme = 2000
 
 // Middleware finds out who calls and puts it into the request's context. It
 // understands, in this order,
@@ -269,9 +276,10 @@ func readJSON(w http.ResponseWriter, r *http.Request, v any) error {
 
 var errTooLarge = &anchor.Error{Kind: anchor.Invalid, Code: "body_too_large", Message: "the request's body must have at most 64 KiB"}
 
-// fail answers {"error": sentence, "code": code}, for the page to act on.
+// fail answers {"error": sentence, "code": code}, for the page to act on, and
+// where one field is at fault {"field", "detail"}, for whoever made it so.
 func (c *Customers) fail(w http.ResponseWriter, r *http.Request, lang string, err error) {
-	status, code, message := http.StatusInternalServerError, "internal", "something went wrong on our side; please try again later"
+	status, code, message, field := http.StatusInternalServerError, "internal", "something went wrong on our side; please try again later", ""
 	if e, ok := errors.AsType[*anchor.Error](err); ok {
 		known := map[anchor.ErrorKind]int{
 			anchor.Invalid: http.StatusBadRequest, anchor.Unauthenticated: http.StatusUnauthorized,
@@ -279,7 +287,7 @@ func (c *Customers) fail(w http.ResponseWriter, r *http.Request, lang string, er
 			anchor.Conflict: http.StatusConflict, anchor.Unavailable: http.StatusServiceUnavailable,
 		}
 		if s, ok := known[e.Kind]; ok {
-			status, code, message = s, e.Code, e.Message
+			status, code, message, field = s, e.Code, e.Message, e.Field
 		}
 	}
 	if errors.Is(err, errTooLarge) {
@@ -288,7 +296,11 @@ func (c *Customers) fail(w http.ResponseWriter, r *http.Request, lang string, er
 	if status >= http.StatusInternalServerError {
 		c.cfg.Log.ErrorContext(r.Context(), "exchange failed", "err", err)
 	}
-	writeJSON(w, status, map[string]string{"error": c.cfg.Sentence(lang, code, message, nil), "code": code})
+	out := map[string]string{"error": c.cfg.Sentence(lang, code, message, map[string]string{"field": field}), "code": code}
+	if field != "" {
+		out["field"], out["detail"] = field, message
+	}
+	writeJSON(w, status, out)
 }
 
 func writeJSON(w http.ResponseWriter, status int, v map[string]string) {

@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -21,6 +22,8 @@ import (
 	"github.com/gorilla/mux"
 
 	"windlass/server/anchor"
+	"windlass/server/outside"
+	"windlass/server/rig"
 	"windlass/server/session"
 	"windlass/server/store"
 )
@@ -246,7 +249,7 @@ func newHouse(t testing.TB) *house {
 			return "en"
 		},
 		Sentence: func(lang, code, _ string, _ map[string]string) string { return lang + ":" + code },
-		Log:      quiet, CallbackSchemes: []string{"mywallet"},
+		Log:      quiet, Outside: outside.New(outside.Config{}), CallbackSchemes: []string{"mywallet"},
 	}, x.keys, x.books)
 	r := mux.NewRouter()
 	c.Register(r)
@@ -445,6 +448,8 @@ func TestExchangeRefusals(t *testing.T) {
 		{"short nonce", map[string]any{"token": x.token(x.id, now), "nonce": "x"}, nil, 400, "nonce_malformed"},
 		{"wrong type", map[string]any{"token": 1, "nonce": nonce}, nil, 400, "json_malformed"},
 		{"huge", map[string]any{"token": x.token(x.id, now), "nonce": nonce, "callback": strings.Repeat("x", 1<<20)}, nil, 413, "body_too_large"},
+		{"a callback inward", map[string]any{"token": x.token(x.id, now), "nonce": nonce, "callback": "https://10.0.0.1/"}, nil, 400, "callback_refused"},
+		{"another inward", map[string]any{"token": x.token(x.id, now), "nonce": nonce, "callback": "https://w.example/", "on_change_callback": "http://w.example"}, nil, 400, "callback_refused"},
 		{"a form", map[string]any{"token": x.token(x.id, now), "nonce": nonce}, []string{"Content-Type", "text/plain"}, 400, "content_type_unknown"},
 		{"another site", map[string]any{"token": x.token(x.id, now), "nonce": nonce}, []string{"Origin", "https://evil.example"}, 403, "forbidden"},
 		{"another site, newer browser", map[string]any{"token": x.token(x.id, now), "nonce": nonce}, []string{"Sec-Fetch-Site", "cross-site", "Origin", base}, 403, "forbidden"},
@@ -461,37 +466,55 @@ func TestExchangeRefusals(t *testing.T) {
 	}
 }
 
+// TestCallbacks: what is kept of a callback, or why it is refused, which burns no
+// token. The first value wins, whatever the next page says.
 func TestCallbacks(t *testing.T) {
 	t.Parallel()
 	x := newHouse(t)
-	for given, kept := range map[string]string{
-		"postMessage":                    "postMessage",
-		"https://wallet.example/x":       "https://wallet.example/x",
-		"mywallet://done?x=1":            "mywallet://done?x=1",
-		"http://wallet.example/x":        "",
-		"https://user:pw@wallet.example": "",
-		"https:///x":                     "",
-		"https://:443/x":                 "",
-		"javascript:alert(1)":            "",
-		"data:text/html,x":               "",
-		"otherwallet://x":                "",
-		"//wallet.example":               "",
-		"":                               "",
-		"https://w.example/" + strings.Repeat("x", 3000): "",
+	long := "https://w.example/" + strings.Repeat("x", 3000)
+	for _, c := range []struct{ given, kept, refused string }{
+		{"postMessage", "postMessage", ""},
+		{"https://wallet.example/x", "https://wallet.example/x", ""},
+		{"https://wallet.example:443/x?a=b", "https://wallet.example:443/x?a=b", ""},
+		{"mywallet://done?x=1", "mywallet://done?x=1", ""},
+		{"", "", ""},
+		{"http://wallet.example/x", "", "it is not https"},
+		{"https://user:pw@wallet.example", "", "it has a user name"},
+		{"https://wallet.example:8443/x", "", "its port is not 443"},
+		{"https://wallet.example/x#y", "", "it has a fragment"},
+		{"https://127.0.0.1/x", "", "its host is no domain name"},
+		{"https://localhost/x", "", "its host is no domain name"},
+		{"https:///x", "", "it is malformed"},
+		{"https://:443/x", "", "its host is no domain name"},
+		{"javascript:alert(1)", "", "it is malformed"},
+		{"data:text/html,x", "", "it is malformed"},
+		{"otherwallet://x", "", "it is not https"},
+		{"//wallet.example", "", "it is not https"},
+		{long, "", "it has more than 2000 characters"},
+		{"my" + long, "", "it has more than 2000 characters"},
+		{"mywallet" + long[5:], "", "it has more than 2000 characters"},
 	} {
-		id := x.transaction()
-		res, _ := x.exchange(id, map[string]any{"token": x.token(id, time.Now()), "nonce": nonce, "callback": given, "on_change_callback": nil, "lang": nil})
-		if res.Code != 200 {
-			t.Errorf("%.40q: %d", given, res.Code)
-		}
-		// The first value wins, whatever the next page says.
-		res, _ = x.exchange(id, map[string]any{"token": x.token(id, time.Now()), "nonce": nonce, "callback": "https://late.example"})
-		tr, err := x.books.Transaction(t.Context(), id)
-		if kept == "" {
-			kept = "https://late.example"
-		}
-		if err != nil || res.Code != 200 || tr.Callback != kept {
-			t.Errorf("%.40q is kept as %q, %v", given, tr.Callback, err)
+		for _, field := range []string{"callback", "on_change_callback"} {
+			id := x.transaction()
+			token := x.token(id, time.Now())
+			res, out := x.exchange(id, map[string]any{"token": token, "nonce": nonce, field: c.given, "lang": nil})
+			if c.refused != "" {
+				if res.Code != 400 || out["code"] != "callback_refused" || out["field"] != field ||
+					!strings.HasPrefix(out["detail"], field+": ") || !strings.Contains(out["detail"], c.refused) {
+					t.Errorf("%.40q: %d %v", c.given, res.Code, out)
+				}
+				res, _ = x.exchange(id, map[string]any{"token": token, "nonce": nonce})
+			}
+			if res.Code != 200 {
+				t.Errorf("%.40q: %d", c.given, res.Code)
+			}
+			res, _ = x.exchange(id, map[string]any{"token": x.token(id, time.Now()), "nonce": nonce, field: "https://late.example"})
+			tr, err := x.books.Transaction(t.Context(), id)
+			rig.Must(t, err)
+			kept := map[string]string{"callback": tr.Callback, "on_change_callback": tr.OnChange}
+			if want := cmp.Or(c.kept, "https://late.example"); res.Code != 200 || kept[field] != want {
+				t.Errorf("%.40q is kept as %v", c.given, kept)
+			}
 		}
 	}
 }

@@ -49,6 +49,10 @@ var (
 	bankLineList    = listing[*anchor.BankLine]{"bank_lines", bankLineColumns, scanBankLine, []sortKey{{"at", true}, {"id", false}}, func(l *anchor.BankLine) []any { return []any{micros(l.At), l.ID} }}
 	outgoingList    = listing[*anchor.Outgoing]{"outgoing", outgoingColumns, scanOutgoing, bySeq, func(o *anchor.Outgoing) []any { return []any{token(o.ID)} }}
 	auditList       = listing[*AuditEntry]{"audit", auditColumns, scanAudit, []sortKey{{"id", true}}, func(e *AuditEntry) []any { return []any{e.ID} }}
+	messageList     = listing[*Message]{"outbox", messageColumns, scanMessage, []sortKey{{"id", true}}, func(m *Message) []any { return []any{m.ID} }}
+
+	callbackHostList = listing[*CallbackHost]{"callback_hosts", callbackHostColumns, scanCallbackHost, []sortKey{{"since", true}, {"host", false}},
+		func(h *CallbackHost) []any { return []any{micros(h.Since), h.Host} }}
 )
 
 // token is the number of Horizon's that an id is; the books take no other.

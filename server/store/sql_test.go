@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"windlass/server/anchor"
 	"windlass/server/store"
@@ -249,6 +250,34 @@ func TestPlans(t *testing.T) {
 		{"the trail", func() error { _, _, err := b.Audit(ctx, store.Trail{Page: store.Page{Limit: 5}}); return err }, []string{"SCAN audit", "SEARCH audit_notes"}, false},
 		{"a transaction's trail", func() error { _, _, err := b.Audit(ctx, store.Trail{Transaction: "x"}); return err }, []string{"USING INDEX audit_transaction (transaction_id=?)"}, false},
 		{"a subject's trail", func() error { _, _, err := b.Audit(ctx, store.Trail{Subject: "x"}); return err }, []string{"USING INDEX audit_subject (subject=?)"}, false},
+		{"messages due", func() error { _, err := b.MessagesDue(ctx, noon, []string{"x"}, 4, 5); return err }, []string{
+			"COVERING INDEX outbox_host", "COVERING INDEX outbox_host (host>?)", "SCAN hosts", "callback_hosts_1 (host=?)", "INTEGER PRIMARY KEY (rowid=?)",
+			"USING INDEX outbox_host (host=? AND not_before<?)", "outbox_order (transaction_id=? AND kind=? AND id<?)"}, true},
+		{"messages", func() error { _, _, err := b.Messages(ctx, "", "", store.Page{Limit: 5}); return err }, []string{"SCAN outbox"}, false},
+		{"a host's messages that were given up", func() error {
+			_, _, err := b.Messages(ctx, store.MessageGivenUp, "x", store.Page{Limit: 5})
+			return err
+		}, []string{"outbox_given_up (host=?)"}, false},
+		{"messages of transactions", func() error { _, err := b.MessagesOfEach(ctx, []string{"x"}); return err }, []string{"outbox_transaction (transaction_id=?)"}, false},
+		{"deliveries", func() error { _, err := b.DeliveriesOfEach(ctx, []int64{1}); return err }, []string{"deliveries_outbox (outbox_id=?)"}, false},
+		{"hosts in trouble", func() error { _, _, err := b.CallbackHosts(ctx, store.Page{Limit: 5}); return err }, []string{
+			"SCAN callback_hosts", "outbox_host (host=?)", "outbox_given_up (host=?)"}, true},
+		{"what became of a message", in(func(tx *store.Tx) error {
+			if err := tx.HostFailed("x", store.Delivery{}, func(int) time.Time { return noon }); err != nil {
+				return err
+			}
+			if err := tx.Delivered(&store.Message{}, store.Delivery{}); anchor.KindOf(err) != anchor.Conflict {
+				return err
+			}
+			if err := tx.NotDelivered(&store.Message{}, store.Delivery{}, noon); anchor.KindOf(err) != anchor.Conflict {
+				return err
+			}
+			return nil
+		}), []string{"callback_hosts_1 (host=?)", "INTEGER PRIMARY KEY (rowid=?)"}, false},
+		{"sweeping messages", in(func(tx *store.Tx) error { _, err := tx.SweepMessages(noon, noon, 5); return err }), []string{
+			"outbox_ended (kind=? AND state=? AND ended_at<?)", "deliveries_outbox (outbox_id=?)", "SCAN callback_hosts", "outbox_host (host=?)"}, false},
+		{"giving up messages", in(func(tx *store.Tx) error { _, err := tx.GiveUpMessages(noon, noon, 5); return err }), []string{
+			"SCAN callback_hosts", "outbox_host (host=?)"}, false},
 		{"session", func() error { _, ignore = b.Session(ctx, "x"); return nil }, []string{"(id=?)"}, false},
 		{"sweeping", in(func(tx *store.Tx) error { return tx.Sweep(noon) }), []string{"used_expires", "sessions_expires", "asked_at"}, false},
 	} {

@@ -250,8 +250,8 @@ func isURL(s string) bool { return strings.HasPrefix(s, "https://") || strings.H
 
 // enqueue writes an outbox row. The callback has at most one, by its index.
 func (t *Tx) enqueue(a *anchor.Transaction, kind, url string, step anchor.Step) error {
-	_, err := t.exec(`INSERT INTO outbox (transaction_id, kind, url, host, status, state, attempts, not_before, created_at)
-		VALUES ($1, $2, $3, $4, $5, 'due', 0, 0, $6) ON CONFLICT DO NOTHING`, a.ID, kind, url, hostOf(url), step.To, micros(step.At))
+	_, err := t.exec(`INSERT INTO outbox (transaction_id, kind, url, host, status, state, attempts, not_before, created_at, since)
+		VALUES ($1, $2, $3, $4, $5, 'due', 0, 0, $6, $6) ON CONFLICT DO NOTHING`, a.ID, kind, url, hostOf(url), step.To, micros(step.At))
 	t.Notify(TopicOutbox)
 	return err
 }
