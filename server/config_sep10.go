@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/stellar/go-stellar-sdk/strkey"
-
 	"windlass/server/anchor"
 	"windlass/server/sep10"
 )
@@ -29,7 +27,7 @@ func (k *check) signIn(c *SEP10Config) {
 		}
 	}
 	for _, account := range c.CustodialWallet {
-		if !strkey.IsValidEd25519PublicKey(account) {
+		if !anchor.IsAccount(account) {
 			k.wrong("sep10.custodial_wallets", "%q will not do; expected accounts, G…", account)
 		}
 	}

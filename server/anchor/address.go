@@ -2,6 +2,7 @@ package anchor
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/stellar/go-stellar-sdk/strkey"
 	"github.com/stellar/go-stellar-sdk/xdr"
@@ -14,7 +15,7 @@ type Address string
 // ParseAddress accepts G… and M… addresses with a valid checksum. Contract
 // addresses (C…) and everything else are Invalid.
 func ParseAddress(s string) (Address, error) {
-	if strkey.IsValidEd25519PublicKey(s) || strkey.IsValidMuxedAccountEd25519PublicKey(s) {
+	if IsAccount(s) || len(s) == 69 && spelled(s) && strkey.IsValidMuxedAccountEd25519PublicKey(s) {
 		return Address(s), nil
 	}
 	if len(s) == 56 && s[0] == 'C' {
@@ -23,6 +24,17 @@ func ParseAddress(s string) (Address, error) {
 	}
 	return "", &Error{Kind: Invalid, Code: "account_malformed", Field: "account",
 		Message: "the account must be a Stellar address that starts with G or M"}
+}
+
+// IsAccount reports whether a text is a G… address with a valid checksum.
+func IsAccount(s string) bool {
+	return len(s) == 56 && spelled(s) && strkey.IsValidEd25519PublicKey(s)
+}
+
+// spelled reports whether a text has the letters of an address only: the decoder
+// below passes over line breaks, and with them one account would have many names.
+func spelled(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return (r < 'A' || r > 'Z') && (r < '2' || r > '7') })
 }
 
 // Account is the address's G… account.

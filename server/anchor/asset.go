@@ -3,8 +3,6 @@ package anchor
 import (
 	"regexp"
 	"strings"
-
-	"github.com/stellar/go-stellar-sdk/strkey"
 )
 
 // The schemes of SEP-38's asset identification format.
@@ -38,7 +36,7 @@ func ParseAsset(s string) (Asset, error) {
 		return Native, nil
 	case scheme == ISO4217 && issuer == "" && isoCode.MatchString(code) && s == ISO4217+":"+code:
 		return Asset{Scheme: ISO4217, Code: code}, nil
-	case scheme == Stellar && stellarCode.MatchString(code) && strkey.IsValidEd25519PublicKey(issuer):
+	case scheme == Stellar && stellarCode.MatchString(code) && IsAccount(issuer):
 		return Asset{Scheme: Stellar, Code: code, Issuer: issuer}, nil
 	}
 	return Asset{}, &Error{Kind: Invalid, Code: "asset_malformed",

@@ -79,7 +79,7 @@ func (c *checker) handle(field, value string) {
 }
 
 func (c *checker) account(field, value string) {
-	if !strkey.IsValidEd25519PublicKey(value) {
+	if !anchor.IsAccount(value) {
 		c.wrong(field, "%q is no account; expected an address, G followed by 55 letters and digits", value)
 	}
 }

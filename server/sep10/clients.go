@@ -12,7 +12,6 @@ import (
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/pelletier/go-toml/v2"
-	"github.com/stellar/go-stellar-sdk/strkey"
 	"golang.org/x/sync/singleflight"
 
 	"windlass/server/anchor"
@@ -125,7 +124,7 @@ func signingKey(text []byte) (string, error) {
 	if err := toml.Unmarshal(text, &t); err != nil {
 		return "", errors.New("it is not TOML")
 	}
-	if !strkey.IsValidEd25519PublicKey(t.SigningKey) {
+	if !anchor.IsAccount(t.SigningKey) {
 		return "", errors.New("it has no SIGNING_KEY that is an account")
 	}
 	return t.SigningKey, nil
