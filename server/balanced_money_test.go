@@ -113,7 +113,9 @@ type history struct {
 func (b *balance) ours() []string {
 	all := append(followed(b.Config), b.Config.keys.channels()...)
 	for _, t := range b.Config.terms {
-		all = append(all, t.Asset.Issuer)
+		if !t.ThirdParty {
+			all = append(all, t.Asset.Issuer)
+		}
 	}
 	return all
 }

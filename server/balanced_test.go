@@ -295,12 +295,8 @@ func (l *look) reconciled(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, books.Close()) }()
 	ledger := horizon.New(horizon.Config{URLs: []string{l.Horizon}, Passphrase: l.Config.Network.Passphrase, HTTP: l.HTTP})
 	defer ledger.Close()
-	var issued []anchor.Asset
-	for _, t := range l.Config.terms {
-		issued = append(issued, t.Asset)
-	}
 	report, err := reconcile.Run(ctx, reconcile.Config{
-		Accounts: followed(l.Config), Own: l.Config.keys.channels(), Assets: issued, Currencies: currencies(l.Config.terms),
+		Accounts: followed(l.Config), Own: append(l.Config.keys.channels(), l.Config.Accounts...), Assets: issued(l.Config), Currencies: currencies(l.Config.terms),
 		Store: books, Ledger: ledger, Rail: l.bank,
 	})
 	if err != nil || report.Agrees {

@@ -215,6 +215,7 @@ type AssetConfig struct {
 	Code          string `toml:"code" env:"CODE"`
 	Issuer        string `toml:"issuer" env:"ISSUER"`
 	OffChain      string `toml:"off_chain" env:"OFF_CHAIN"` // SEP-38's "iso4217:USD"
+	ThirdParty    bool   `toml:"third_party" env:"THIRD_PARTY"`
 	Name          string `toml:"name" env:"NAME"`
 	Description   string `toml:"description" env:"DESCRIPTION"`
 	Decimals      *int   `toml:"decimals" env:"DECIMALS"`

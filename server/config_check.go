@@ -355,7 +355,7 @@ func (k *check) assets(c *Config) {
 			k.wrong(at+"code", "%q is offered twice; wallets tell assets apart by their code alone", a.Code)
 		}
 		codes[a.Code] = true
-		t := &anchor.Terms{Name: a.Name, Description: a.Description, Decimals: *a.Decimals}
+		t := &anchor.Terms{Name: a.Name, Description: a.Description, Decimals: *a.Decimals, ThirdParty: a.ThirdParty}
 		if c.keys.Distribution != nil {
 			t.Account = c.keys.Distribution.Address()
 		}

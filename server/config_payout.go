@@ -58,6 +58,8 @@ func (k *check) authorizer(c *Config, at string, a *AssetConfig, t *anchor.Terms
 	}
 	other := c.keys.Authorizers[t.Asset.Issuer]
 	switch {
+	case t.ThirdParty:
+		k.wrong(at+"authorizer_seed", "is for assets of your own, and third_party says that somebody else issues this one; remove one of them")
 	case key.Address() == t.Asset.Issuer:
 		k.wrong(at+"authorizer_seed", "is the issuer's own: whoever has it can make any amount of the asset; add another key to the issuer's signers, with a weight that reaches its low threshold only")
 	case other != nil && other.Address() != key.Address():

@@ -70,12 +70,8 @@ func (c *reconcileCommand) compare(ctx context.Context, p process) (_ *reconcile
 	defer func() { err = errors.Join(err, bank.Close()) }()
 	ledger := horizon.New(horizon.Config{URLs: cfg.Network.Horizon, Passphrase: cfg.Network.Passphrase, Logger: logger.With("room", "horizon")})
 	defer ledger.Close()
-	var issued []anchor.Asset
-	for _, t := range cfg.terms {
-		issued = append(issued, t.Asset)
-	}
 	return reconcile.Run(ctx, reconcile.Config{
-		Accounts: followed(cfg), Own: cfg.keys.channels(), Assets: issued, Currencies: currencies(cfg.terms), Explained: c.Explained,
+		Accounts: followed(cfg), Own: append(cfg.keys.channels(), cfg.Accounts...), Assets: issued(cfg), Currencies: currencies(cfg.terms), Explained: c.Explained,
 		Store: books, Ledger: ledger, Rail: bank,
 	})
 }
@@ -83,6 +79,16 @@ func (c *reconcileCommand) compare(ctx context.Context, p process) (_ *reconcile
 // followed are the accounts whose balances the journal keeps.
 func followed(c *Config) []string {
 	return []string{c.keys.Distribution.Address(), c.keys.Fee.Address()}
+}
+
+// issued are the assets of which the journal keeps how much there is: our own.
+func issued(c *Config) (all []anchor.Asset) {
+	for _, t := range c.terms {
+		if !t.ThirdParty {
+			all = append(all, t.Asset)
+		}
+	}
+	return all
 }
 
 // openBank opens the simulated bank.

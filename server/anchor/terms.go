@@ -18,6 +18,9 @@ type Terms struct {
 	Asset Asset
 	// OffChain is what the bank moves, worth exactly as much: "iso4217:USD".
 	OffChain Asset
+	// ThirdParty says that somebody else issues the asset: what its issuer sends is
+	// a payment like any other, and how much there is of it is not our matter.
+	ThirdParty bool
 	// Name is the asset's name for people, such as "US dollar".
 	Name string
 	// Description is one sentence for stellar.toml.

@@ -214,12 +214,20 @@ func (f *follower) own(tx *store.Tx, p horizon.Payment) error {
 // place is where the journal keeps what an account of ours holds.
 func (f *follower) place(account string, asset anchor.Asset) anchor.Ledger {
 	switch {
-	case account == asset.Issuer:
+	case account == asset.Issuer && !f.thirdParty(asset):
 		return anchor.Issued
 	case slices.Contains(f.Accounts, account):
 		return anchor.Distribution
 	}
 	return anchor.Capital
+}
+
+// thirdParty reports whether an asset that is offered is issued by somebody else.
+// That issuer may be an account of the operator's all the same, for whom it is
+// another pocket.
+func (f *follower) thirdParty(asset anchor.Asset) bool {
+	terms := f.termsOf(asset)
+	return terms != nil && terms.ThirdParty
 }
 
 // fromOutside books what somebody paid us.

@@ -84,7 +84,9 @@ func New(c Config, s *store.Store, h *horizon.Client, logger *slog.Logger) *Inco
 	or(&c.RetryAfter, time.Second)
 	or(&c.Margin, time.Minute)
 	for _, t := range c.Terms {
-		c.Own = append(slices.Clip(c.Own), t.Asset.Issuer)
+		if !t.ThirdParty {
+			c.Own = append(slices.Clip(c.Own), t.Asset.Issuer)
+		}
 	}
 	in := &Incoming{Config: c, store: s, logger: logger, hosts: h.Each(), status: map[string]Status{}}
 	for _, a := range c.Accounts {
