@@ -133,8 +133,9 @@ func (h *Handler) asset(kind anchor.Kind, fields map[string]string) (*anchor.Ter
 }
 
 func unknownAsset(code string) error {
+	code = fmt.Sprintf("%.20s", code) // it is said again, and may be as long as a body
 	return &anchor.Error{Kind: anchor.Invalid, Code: "asset_unknown", Field: "asset_code",
-		Message: fmt.Sprintf("this anchor doesn't support the given currency code: %.20s", code), Args: map[string]string{"asset": code}}
+		Message: fmt.Sprintf("this anchor doesn't support the given currency code: %s", code), Args: map[string]string{"asset": code}}
 }
 
 // account is the other party on the ledger. It may be another one than the one
