@@ -30,6 +30,7 @@ const (
 	CancelPayout           Action = "cancelPayout"
 	CancelBankPayout       Action = "cancelBankPayout"
 	ExplainOutgoing        Action = "explainOutgoing"
+	RetryCallback          Action = "retryCallback"
 	AcceptCustomer         Action = "acceptCustomer"
 	AskCorrection          Action = "askCorrection"
 	RejectCustomer         Action = "rejectCustomer"

@@ -50,6 +50,7 @@ var mutations = map[string]string{
 	"approveBankPayout": `mutation($order: ID!, $key: ID!, $note: String) { approveBankPayout(order: $order, key: $key, note: $note) { ...o } }`,
 	"cancelPayout":      `mutation($payout: ID!, $key: ID!, $note: String) { cancelPayout(payout: $payout, key: $key, note: $note) { id state reason actions } }`,
 	"cancelBankPayout":  `mutation($order: ID!, $key: ID!, $note: String) { cancelBankPayout(order: $order, key: $key, note: $note) { ...o } }`,
+	"retryCallback":     `mutation($callback: ID!, $key: ID!, $note: String) { retryCallback(callback: $callback, key: $key, note: $note) { id state attempts nextAt endedAt actions } }`,
 	"pausePayouts":      `mutation($key: ID!, $note: String) { pausePayouts(key: $key, note: $note) { key actor reason since } }`,
 	"resumePayouts":     `mutation($pause: ID! = "staff", $key: ID!, $note: String) { resumePayouts(pause: $pause, key: $key, note: $note) { key } }`,
 	"explainOutgoing": `mutation($operation: ID!, $as: Explanation!, $payout: ID, $key: ID!, $note: String) {

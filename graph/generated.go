@@ -36,6 +36,9 @@ type ResolverRoot interface {
 	Balance() BalanceResolver
 	BankLine() BankLineResolver
 	BankPayout() BankPayoutResolver
+	Callback() CallbackResolver
+	CallbackHost() CallbackHostResolver
+	Delivery() DeliveryResolver
 	FeeLine() FeeLineResolver
 	JournalEntry() JournalEntryResolver
 	Method() MethodResolver
@@ -135,6 +138,48 @@ type ComplexityRoot struct {
 		Nodes     func(childComplexity int) int
 	}
 
+	Callback struct {
+		Actions     func(childComplexity int) int
+		Attempts    func(childComplexity int) int
+		CreatedAt   func(childComplexity int) int
+		Deliveries  func(childComplexity int) int
+		EndedAt     func(childComplexity int) int
+		Host        func(childComplexity int) int
+		ID          func(childComplexity int) int
+		Kind        func(childComplexity int) int
+		NextAt      func(childComplexity int) int
+		State       func(childComplexity int) int
+		Status      func(childComplexity int) int
+		Transaction func(childComplexity int) int
+	}
+
+	CallbackHost struct {
+		At        func(childComplexity int) int
+		Failures  func(childComplexity int) int
+		GivenUp   func(childComplexity int) int
+		Host      func(childComplexity int) int
+		Outcome   func(childComplexity int) int
+		RestUntil func(childComplexity int) int
+		Since     func(childComplexity int) int
+		Waiting   func(childComplexity int) int
+	}
+
+	CallbackHostPage struct {
+		EndCursor func(childComplexity int) int
+		Nodes     func(childComplexity int) int
+	}
+
+	CallbackPage struct {
+		EndCursor func(childComplexity int) int
+		Nodes     func(childComplexity int) int
+	}
+
+	Delivery struct {
+		At           func(childComplexity int) int
+		Milliseconds func(childComplexity int) int
+		Outcome      func(childComplexity int) int
+	}
+
 	Detail struct {
 		Name  func(childComplexity int) int
 		Value func(childComplexity int) int
@@ -202,6 +247,7 @@ type ComplexityRoot struct {
 		ResumePayouts          func(childComplexity int, pause string, key string, note *string) int
 		Retry                  func(childComplexity int, transaction string, key string, note *string) int
 		RetryBankPayout        func(childComplexity int, order string, to []*Answer, key string, note *string) int
+		RetryCallback          func(childComplexity int, callback string, key string, note *string) int
 		RetryPayout            func(childComplexity int, payout string, key string, note *string) int
 		SetAmount              func(childComplexity int, transaction string, amountIn anchor.Amount) int
 		SetLanguage            func(childComplexity int, transaction string, lang string) int
@@ -296,17 +342,19 @@ type ComplexityRoot struct {
 	}
 
 	Query struct {
-		Audit        func(childComplexity int, transaction *string, subject *string, first int, after *string, oldestFirst bool) int
-		Balances     func(childComplexity int) int
-		BankLines    func(childComplexity int, unmatched *bool, first int, after *string, oldestFirst bool) int
-		BankPayouts  func(childComplexity int, state *anchor.BankPayoutState, undecided *bool, first int, after *string, oldestFirst bool) int
-		Outgoing     func(childComplexity int, unexplained *bool, first int, after *string, oldestFirst bool) int
-		Pauses       func(childComplexity int) int
-		Payments     func(childComplexity int, unmatched *bool, first int, after *string, oldestFirst bool) int
-		Payouts      func(childComplexity int, state *anchor.PayoutState, first int, after *string, oldestFirst bool) int
-		Price        func(childComplexity int, transaction string, amountIn anchor.Amount) int
-		Transaction  func(childComplexity int, id string) int
-		Transactions func(childComplexity int, filter *TransactionFilter, first int, after *string, oldestFirst bool) int
+		Audit         func(childComplexity int, transaction *string, subject *string, first int, after *string, oldestFirst bool) int
+		Balances      func(childComplexity int) int
+		BankLines     func(childComplexity int, unmatched *bool, first int, after *string, oldestFirst bool) int
+		BankPayouts   func(childComplexity int, state *anchor.BankPayoutState, undecided *bool, first int, after *string, oldestFirst bool) int
+		CallbackHosts func(childComplexity int, first int, after *string, oldestFirst bool) int
+		Callbacks     func(childComplexity int, state *store.MessageState, host *string, first int, after *string, oldestFirst bool) int
+		Outgoing      func(childComplexity int, unexplained *bool, first int, after *string, oldestFirst bool) int
+		Pauses        func(childComplexity int) int
+		Payments      func(childComplexity int, unmatched *bool, first int, after *string, oldestFirst bool) int
+		Payouts       func(childComplexity int, state *anchor.PayoutState, first int, after *string, oldestFirst bool) int
+		Price         func(childComplexity int, transaction string, amountIn anchor.Amount) int
+		Transaction   func(childComplexity int, id string) int
+		Transactions  func(childComplexity int, filter *TransactionFilter, first int, after *string, oldestFirst bool) int
 	}
 
 	Question struct {
@@ -331,6 +379,7 @@ type ComplexityRoot struct {
 		Audit          func(childComplexity int) int
 		BankLines      func(childComplexity int) int
 		BankPayouts    func(childComplexity int) int
+		Callbacks      func(childComplexity int) int
 		ClientDomain   func(childComplexity int) int
 		CustomerID     func(childComplexity int) int
 		Journal        func(childComplexity int) int
@@ -461,6 +510,20 @@ type BankPayoutResolver interface {
 	Line(ctx context.Context, obj *anchor.BankPayout) (*string, error)
 	Actions(ctx context.Context, obj *anchor.BankPayout) ([]Action, error)
 }
+type CallbackResolver interface {
+	ID(ctx context.Context, obj *store.Message) (string, error)
+
+	NextAt(ctx context.Context, obj *store.Message) (*time.Time, error)
+	EndedAt(ctx context.Context, obj *store.Message) (*time.Time, error)
+	Deliveries(ctx context.Context, obj *store.Message) ([]*store.Delivery, error)
+	Actions(ctx context.Context, obj *store.Message) ([]Action, error)
+}
+type CallbackHostResolver interface {
+	RestUntil(ctx context.Context, obj *store.CallbackHost) (*time.Time, error)
+}
+type DeliveryResolver interface {
+	Milliseconds(ctx context.Context, obj *store.Delivery) (int, error)
+}
 type FeeLineResolver interface {
 	Label(ctx context.Context, obj *anchor.FeeLine) (string, error)
 }
@@ -496,6 +559,7 @@ type MutationResolver interface {
 	MarkBankPayoutReturned(ctx context.Context, order string, line *string, reason string, key string, note *string) (*anchor.BankPayout, error)
 	RetryBankPayout(ctx context.Context, order string, to []*Answer, key string, note *string) (*anchor.BankPayout, error)
 	RetryPayout(ctx context.Context, payout string, key string, note *string) (*anchor.Payout, error)
+	RetryCallback(ctx context.Context, callback string, key string, note *string) (*store.Message, error)
 	ApprovePayout(ctx context.Context, payout string, key string, note *string) (*anchor.Payout, error)
 	ApproveBankPayout(ctx context.Context, order string, key string, note *string) (*anchor.BankPayout, error)
 	CancelPayout(ctx context.Context, payout string, key string, note *string) (*anchor.Payout, error)
@@ -555,6 +619,8 @@ type QueryResolver interface {
 	Payments(ctx context.Context, unmatched *bool, first int, after *string, oldestFirst bool) (*PaymentPage, error)
 	BankLines(ctx context.Context, unmatched *bool, first int, after *string, oldestFirst bool) (*BankLinePage, error)
 	Outgoing(ctx context.Context, unexplained *bool, first int, after *string, oldestFirst bool) (*OutgoingPage, error)
+	Callbacks(ctx context.Context, state *store.MessageState, host *string, first int, after *string, oldestFirst bool) (*CallbackPage, error)
+	CallbackHosts(ctx context.Context, first int, after *string, oldestFirst bool) (*CallbackHostPage, error)
 	Pauses(ctx context.Context) ([]*anchor.Pause, error)
 	Balances(ctx context.Context) ([]*store.Balance, error)
 	Audit(ctx context.Context, transaction *string, subject *string, first int, after *string, oldestFirst bool) (*AuditPage, error)
@@ -573,6 +639,7 @@ type StaffViewResolver interface {
 	Payments(ctx context.Context, obj *StaffView) ([]*anchor.Payment, error)
 	BankLines(ctx context.Context, obj *StaffView) ([]*anchor.BankLine, error)
 	Journal(ctx context.Context, obj *StaffView) ([]*store.JournalEntry, error)
+	Callbacks(ctx context.Context, obj *StaffView) ([]*store.Message, error)
 	Audit(ctx context.Context, obj *StaffView) ([]*store.AuditEntry, error)
 }
 type StepResolver interface {
@@ -971,6 +1038,173 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.BankPayoutPage.Nodes(childComplexity), true
+
+	case "Callback.actions":
+		if e.ComplexityRoot.Callback.Actions == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Callback.Actions(childComplexity), true
+	case "Callback.attempts":
+		if e.ComplexityRoot.Callback.Attempts == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Callback.Attempts(childComplexity), true
+	case "Callback.createdAt":
+		if e.ComplexityRoot.Callback.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Callback.CreatedAt(childComplexity), true
+	case "Callback.deliveries":
+		if e.ComplexityRoot.Callback.Deliveries == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Callback.Deliveries(childComplexity), true
+	case "Callback.endedAt":
+		if e.ComplexityRoot.Callback.EndedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Callback.EndedAt(childComplexity), true
+	case "Callback.host":
+		if e.ComplexityRoot.Callback.Host == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Callback.Host(childComplexity), true
+	case "Callback.id":
+		if e.ComplexityRoot.Callback.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Callback.ID(childComplexity), true
+	case "Callback.kind":
+		if e.ComplexityRoot.Callback.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Callback.Kind(childComplexity), true
+	case "Callback.nextAt":
+		if e.ComplexityRoot.Callback.NextAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Callback.NextAt(childComplexity), true
+	case "Callback.state":
+		if e.ComplexityRoot.Callback.State == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Callback.State(childComplexity), true
+	case "Callback.status":
+		if e.ComplexityRoot.Callback.Status == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Callback.Status(childComplexity), true
+	case "Callback.transaction":
+		if e.ComplexityRoot.Callback.Transaction == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Callback.Transaction(childComplexity), true
+
+	case "CallbackHost.at":
+		if e.ComplexityRoot.CallbackHost.At == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CallbackHost.At(childComplexity), true
+	case "CallbackHost.failures":
+		if e.ComplexityRoot.CallbackHost.Failures == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CallbackHost.Failures(childComplexity), true
+	case "CallbackHost.givenUp":
+		if e.ComplexityRoot.CallbackHost.GivenUp == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CallbackHost.GivenUp(childComplexity), true
+	case "CallbackHost.host":
+		if e.ComplexityRoot.CallbackHost.Host == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CallbackHost.Host(childComplexity), true
+	case "CallbackHost.outcome":
+		if e.ComplexityRoot.CallbackHost.Outcome == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CallbackHost.Outcome(childComplexity), true
+	case "CallbackHost.restUntil":
+		if e.ComplexityRoot.CallbackHost.RestUntil == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CallbackHost.RestUntil(childComplexity), true
+	case "CallbackHost.since":
+		if e.ComplexityRoot.CallbackHost.Since == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CallbackHost.Since(childComplexity), true
+	case "CallbackHost.waiting":
+		if e.ComplexityRoot.CallbackHost.Waiting == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CallbackHost.Waiting(childComplexity), true
+
+	case "CallbackHostPage.endCursor":
+		if e.ComplexityRoot.CallbackHostPage.EndCursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CallbackHostPage.EndCursor(childComplexity), true
+	case "CallbackHostPage.nodes":
+		if e.ComplexityRoot.CallbackHostPage.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CallbackHostPage.Nodes(childComplexity), true
+
+	case "CallbackPage.endCursor":
+		if e.ComplexityRoot.CallbackPage.EndCursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CallbackPage.EndCursor(childComplexity), true
+	case "CallbackPage.nodes":
+		if e.ComplexityRoot.CallbackPage.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CallbackPage.Nodes(childComplexity), true
+
+	case "Delivery.at":
+		if e.ComplexityRoot.Delivery.At == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Delivery.At(childComplexity), true
+	case "Delivery.milliseconds":
+		if e.ComplexityRoot.Delivery.Milliseconds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Delivery.Milliseconds(childComplexity), true
+	case "Delivery.outcome":
+		if e.ComplexityRoot.Delivery.Outcome == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Delivery.Outcome(childComplexity), true
 
 	case "Detail.name":
 		if e.ComplexityRoot.Detail.Name == nil {
@@ -1406,6 +1640,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.RetryBankPayout(childComplexity, args["order"].(string), args["to"].([]*Answer), args["key"].(string), args["note"].(*string)), true
+	case "Mutation.retryCallback":
+		if e.ComplexityRoot.Mutation.RetryCallback == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_retryCallback_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RetryCallback(childComplexity, args["callback"].(string), args["key"].(string), args["note"].(*string)), true
 	case "Mutation.retryPayout":
 		if e.ComplexityRoot.Mutation.RetryPayout == nil {
 			break
@@ -1854,6 +2099,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.BankPayouts(childComplexity, args["state"].(*anchor.BankPayoutState), args["undecided"].(*bool), args["first"].(int), args["after"].(*string), args["oldestFirst"].(bool)), true
+	case "Query.callbackHosts":
+		if e.ComplexityRoot.Query.CallbackHosts == nil {
+			break
+		}
+
+		args, err := ec.field_Query_callbackHosts_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.CallbackHosts(childComplexity, args["first"].(int), args["after"].(*string), args["oldestFirst"].(bool)), true
+	case "Query.callbacks":
+		if e.ComplexityRoot.Query.Callbacks == nil {
+			break
+		}
+
+		args, err := ec.field_Query_callbacks_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Callbacks(childComplexity, args["state"].(*store.MessageState), args["host"].(*string), args["first"].(int), args["after"].(*string), args["oldestFirst"].(bool)), true
 
 	case "Query.outgoing":
 		if e.ComplexityRoot.Query.Outgoing == nil {
@@ -2020,6 +2287,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.StaffView.BankPayouts(childComplexity), true
+	case "StaffView.callbacks":
+		if e.ComplexityRoot.StaffView.Callbacks == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StaffView.Callbacks(childComplexity), true
 	case "StaffView.clientDomain":
 		if e.ComplexityRoot.StaffView.ClientDomain == nil {
 			break
@@ -2565,6 +2838,8 @@ enum Reason {
   cursor_malformed
   "The customer must say who they are, or be accepted, first."
   customer_missing
+  "The wallet has accepted this message."
+  delivered
   "Another kind of money, or more of it than there can be."
   does_not_fit
   "It exists already."
@@ -2726,6 +3001,12 @@ type Query @refuses(reasons: [cursor_malformed, first_malformed, not_found]) {
   "Operations that took something from an account of the anchor's and that the books did not know; only those that nobody has explained, if so asked. Payouts pause while there is one to explain."
   outgoing(unexplained: Boolean, first: Int! = 20, after: String, oldestFirst: Boolean! = false): OutgoingPage! @allow(roles: [STAFF])
 
+  "Messages to wallets about their transactions (docs/callbacks.md): of one state and of one host, if so asked."
+  callbacks(state: CallbackState, host: String, first: Int! = 20, after: String, oldestFirst: Boolean! = false): CallbackPage! @allow(roles: [STAFF])
+
+  "Wallets' hosts that do not take what they are sent, by when that began. One that takes a message is no longer among them."
+  callbackHosts(first: Int! = 20, after: String, oldestFirst: Boolean! = false): CallbackHostPage! @allow(roles: [STAFF])
+
   "Why nothing new is paid for now, oldest first; empty if payouts go on."
   pauses: [Pause!]! @allow(roles: [STAFF])
 
@@ -2859,6 +3140,13 @@ type Mutation @refuses(reasons: [amount_malformed, amount_too_large, argument_ma
   """
   retryPayout(payout: ID!, key: ID!, note: String): Payout! @allow(roles: [STAFF]) @refuses(reasons: [books_in_doubt, not_offered, not_parked])
 
+  """
+  Send a message to a wallet again now that was given up or waits, as if it had
+  never been tried, and ask its host again for all that waits there. It tells of
+  the transaction as it is now.
+  """
+  retryCallback(callback: ID!, key: ID!, note: String): Callback! @allow(roles: [STAFF]) @refuses(reasons: [delivered])
+
   "Let a payout go that is above a limit."
   approvePayout(payout: ID!, key: ID!, note: String): Payout! @allow(roles: [STAFF]) @refuses(reasons: [books_in_doubt, four_eyes, not_in_approval])
 
@@ -2984,6 +3272,8 @@ type StaffView {
   payments: [Payment!]!
   bankLines: [BankLine!]!
   journal: [JournalEntry!]!
+  "The messages about it to the wallet's server, oldest first, as far as they are remembered."
+  callbacks: [Callback!]!
   "Its steps, and what staff did besides, oldest first."
   audit: [AuditEntry!]!
 }
@@ -3009,6 +3299,7 @@ enum Action {
   cancelPayout
   cancelBankPayout
   explainOutgoing
+  retryCallback
   acceptCustomer
   askCorrection
   rejectCustomer
@@ -3160,9 +3451,79 @@ type OutgoingPage {
   endCursor: String
 }
 
+type CallbackPage {
+  nodes: [Callback!]!
+  endCursor: String
+}
+
+type CallbackHostPage {
+  nodes: [CallbackHost!]!
+  endCursor: String
+}
+
 type AuditPage {
   nodes: [AuditEntry!]!
   endCursor: String
+}
+
+"What became of a message to a wallet."
+enum CallbackState {
+  "It is sent until the wallet accepts it."
+  due
+  "The wallet answered with a 2xx."
+  delivered
+  "The wallet did not accept it for days, or it can never be sent."
+  given_up
+}
+
+"A message to a wallet's server: one change of a transaction. What is sent is the transaction as it is by then."
+type Callback {
+  id: ID!
+  "\"callback\" or \"on_change_callback\"."
+  kind: String!
+  "The domain that it goes to."
+  host: String!
+  state: CallbackState!
+  "What the transaction's status became."
+  status: Status!
+  transaction: ID!
+  createdAt: Time!
+  "The attempts that failed."
+  attempts: Int!
+  "Before when it is not sent again; null unless it is due and has failed."
+  nextAt: Time
+  "When it was delivered or given up."
+  endedAt: Time
+  "The attempts, oldest first."
+  deliveries: [Delivery!]!
+  "What may be asked for now."
+  actions: [Action!]!
+}
+
+"One attempt to send a message."
+type Delivery {
+  at: Time!
+  "How long it took."
+  milliseconds: Int!
+  "The status of the answer, or why there was none."
+  outcome: String!
+}
+
+"A wallet's domain that does not take what it is sent."
+type CallbackHost {
+  host: String!
+  "In a row."
+  failures: Int!
+  "The first of them, and the last."
+  since: Time!
+  at: Time!
+  "What the last one was."
+  outcome: String!
+  "Nothing is sent to it before then; null while it is tried."
+  restUntil: Time
+  "Its messages that wait, and those that were given up."
+  waiting: Int!
+  givenUp: Int!
 }
 
 "Where a payment that leaves on the ledger is."
@@ -3400,7 +3761,7 @@ type AuditEntry {
   "The state machine's event (docs/state-machine.md), the name of one of staff's mutations, started (the transaction was begun), or paused and resumed (a pause that the program began or ended)."
   event: String!
   transaction: ID
-  "What it was about besides: \"payment:ID\", \"line:ID\", \"payout:ID\", \"order:ID\", \"operation:ID\" or \"pause:KEY\"."
+  "What it was about besides: \"payment:ID\", \"line:ID\", \"payout:ID\", \"order:ID\", \"operation:ID\", \"callback:ID\" or \"pause:KEY\"."
   subject: String
   "Null for what is no step."
   from: Status
@@ -3585,6 +3946,90 @@ func (ec *executionContext) childFields_BankPayoutPage(ctx context.Context, fiel
 		return ec.fieldContext_BankPayoutPage_endCursor(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type BankPayoutPage", field.Name)
+}
+
+func (ec *executionContext) childFields_Callback(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Callback_id(ctx, field)
+	case "kind":
+		return ec.fieldContext_Callback_kind(ctx, field)
+	case "host":
+		return ec.fieldContext_Callback_host(ctx, field)
+	case "state":
+		return ec.fieldContext_Callback_state(ctx, field)
+	case "status":
+		return ec.fieldContext_Callback_status(ctx, field)
+	case "transaction":
+		return ec.fieldContext_Callback_transaction(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_Callback_createdAt(ctx, field)
+	case "attempts":
+		return ec.fieldContext_Callback_attempts(ctx, field)
+	case "nextAt":
+		return ec.fieldContext_Callback_nextAt(ctx, field)
+	case "endedAt":
+		return ec.fieldContext_Callback_endedAt(ctx, field)
+	case "deliveries":
+		return ec.fieldContext_Callback_deliveries(ctx, field)
+	case "actions":
+		return ec.fieldContext_Callback_actions(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Callback", field.Name)
+}
+
+func (ec *executionContext) childFields_CallbackHost(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "host":
+		return ec.fieldContext_CallbackHost_host(ctx, field)
+	case "failures":
+		return ec.fieldContext_CallbackHost_failures(ctx, field)
+	case "since":
+		return ec.fieldContext_CallbackHost_since(ctx, field)
+	case "at":
+		return ec.fieldContext_CallbackHost_at(ctx, field)
+	case "outcome":
+		return ec.fieldContext_CallbackHost_outcome(ctx, field)
+	case "restUntil":
+		return ec.fieldContext_CallbackHost_restUntil(ctx, field)
+	case "waiting":
+		return ec.fieldContext_CallbackHost_waiting(ctx, field)
+	case "givenUp":
+		return ec.fieldContext_CallbackHost_givenUp(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CallbackHost", field.Name)
+}
+
+func (ec *executionContext) childFields_CallbackHostPage(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_CallbackHostPage_nodes(ctx, field)
+	case "endCursor":
+		return ec.fieldContext_CallbackHostPage_endCursor(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CallbackHostPage", field.Name)
+}
+
+func (ec *executionContext) childFields_CallbackPage(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_CallbackPage_nodes(ctx, field)
+	case "endCursor":
+		return ec.fieldContext_CallbackPage_endCursor(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CallbackPage", field.Name)
+}
+
+func (ec *executionContext) childFields_Delivery(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "at":
+		return ec.fieldContext_Delivery_at(ctx, field)
+	case "milliseconds":
+		return ec.fieldContext_Delivery_milliseconds(ctx, field)
+	case "outcome":
+		return ec.fieldContext_Delivery_outcome(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Delivery", field.Name)
 }
 
 func (ec *executionContext) childFields_Detail(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -3899,6 +4344,8 @@ func (ec *executionContext) childFields_StaffView(ctx context.Context, field gra
 		return ec.fieldContext_StaffView_bankLines(ctx, field)
 	case "journal":
 		return ec.fieldContext_StaffView_journal(ctx, field)
+	case "callbacks":
+		return ec.fieldContext_StaffView_callbacks(ctx, field)
 	case "audit":
 		return ec.fieldContext_StaffView_audit(ctx, field)
 	}
@@ -5067,6 +5514,36 @@ func (ec *executionContext) field_Mutation_retryBankPayout_args(ctx context.Cont
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_retryCallback_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "callback",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["callback"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "key",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["key"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "note",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["note"] = arg2
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_retryPayout_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -5288,6 +5765,82 @@ func (ec *executionContext) field_Query_bankPayouts_args(ctx context.Context, ra
 		return nil, err
 	}
 	args["undecided"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "oldestFirst",
+		func(ctx context.Context, v any) (bool, error) {
+			return ec.unmarshalNBoolean2bool(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["oldestFirst"] = arg4
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_callbackHosts_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "oldestFirst",
+		func(ctx context.Context, v any) (bool, error) {
+			return ec.unmarshalNBoolean2bool(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["oldestFirst"] = arg2
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_callbacks_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "state",
+		func(ctx context.Context, v any) (*store.MessageState, error) {
+			return ec.unmarshalOCallbackState2ᚖwindlassᚋserverᚋstoreᚐMessageState(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["state"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "host",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["host"] = arg1
 	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "first",
 		func(ctx context.Context, v any) (int, error) {
 			return ec.unmarshalNInt2int(ctx, v)
@@ -6912,6 +7465,654 @@ func (ec *executionContext) _BankPayoutPage_endCursor(ctx context.Context, field
 }
 func (ec *executionContext) fieldContext_BankPayoutPage_endCursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("BankPayoutPage", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Callback_id(ctx context.Context, field graphql.CollectedField, obj *store.Message) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Callback_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Callback().ID(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Callback_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Callback", field, true, true, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _Callback_kind(ctx context.Context, field graphql.CollectedField, obj *store.Message) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Callback_kind(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kind, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Callback_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Callback", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Callback_host(ctx context.Context, field graphql.CollectedField, obj *store.Message) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Callback_host(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Host, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Callback_host(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Callback", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Callback_state(ctx context.Context, field graphql.CollectedField, obj *store.Message) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Callback_state(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.State, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v store.MessageState) graphql.Marshaler {
+			return ec.marshalNCallbackState2windlassᚋserverᚋstoreᚐMessageState(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Callback_state(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Callback", field, false, false, errors.New("field of type CallbackState does not have child fields"))
+}
+
+func (ec *executionContext) _Callback_status(ctx context.Context, field graphql.CollectedField, obj *store.Message) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Callback_status(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Status, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v anchor.Status) graphql.Marshaler {
+			return ec.marshalNStatus2windlassᚋserverᚋanchorᚐStatus(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Callback_status(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Callback", field, false, false, errors.New("field of type Status does not have child fields"))
+}
+
+func (ec *executionContext) _Callback_transaction(ctx context.Context, field graphql.CollectedField, obj *store.Message) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Callback_transaction(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Transaction, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Callback_transaction(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Callback", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _Callback_createdAt(ctx context.Context, field graphql.CollectedField, obj *store.Message) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Callback_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Callback_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Callback", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _Callback_attempts(ctx context.Context, field graphql.CollectedField, obj *store.Message) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Callback_attempts(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Attempts, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Callback_attempts(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Callback", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _Callback_nextAt(ctx context.Context, field graphql.CollectedField, obj *store.Message) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Callback_nextAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Callback().NextAt(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Callback_nextAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Callback", field, true, true, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _Callback_endedAt(ctx context.Context, field graphql.CollectedField, obj *store.Message) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Callback_endedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Callback().EndedAt(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Callback_endedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Callback", field, true, true, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _Callback_deliveries(ctx context.Context, field graphql.CollectedField, obj *store.Message) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Callback_deliveries(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Callback().Deliveries(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*store.Delivery) graphql.Marshaler {
+			return ec.marshalNDelivery2ᚕᚖwindlassᚋserverᚋstoreᚐDeliveryᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Callback_deliveries(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Callback",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Delivery(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Callback_actions(ctx context.Context, field graphql.CollectedField, obj *store.Message) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Callback_actions(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Callback().Actions(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []Action) graphql.Marshaler {
+			return ec.marshalNAction2ᚕwindlassᚋgraphᚐActionᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Callback_actions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Callback", field, true, true, errors.New("field of type Action does not have child fields"))
+}
+
+func (ec *executionContext) _CallbackHost_host(ctx context.Context, field graphql.CollectedField, obj *store.CallbackHost) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CallbackHost_host(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Host, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CallbackHost_host(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CallbackHost", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _CallbackHost_failures(ctx context.Context, field graphql.CollectedField, obj *store.CallbackHost) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CallbackHost_failures(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Failures, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CallbackHost_failures(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CallbackHost", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _CallbackHost_since(ctx context.Context, field graphql.CollectedField, obj *store.CallbackHost) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CallbackHost_since(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Since, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CallbackHost_since(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CallbackHost", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _CallbackHost_at(ctx context.Context, field graphql.CollectedField, obj *store.CallbackHost) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CallbackHost_at(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.At, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CallbackHost_at(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CallbackHost", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _CallbackHost_outcome(ctx context.Context, field graphql.CollectedField, obj *store.CallbackHost) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CallbackHost_outcome(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Outcome, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CallbackHost_outcome(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CallbackHost", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _CallbackHost_restUntil(ctx context.Context, field graphql.CollectedField, obj *store.CallbackHost) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CallbackHost_restUntil(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.CallbackHost().RestUntil(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CallbackHost_restUntil(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CallbackHost", field, true, true, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _CallbackHost_waiting(ctx context.Context, field graphql.CollectedField, obj *store.CallbackHost) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CallbackHost_waiting(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Waiting, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CallbackHost_waiting(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CallbackHost", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _CallbackHost_givenUp(ctx context.Context, field graphql.CollectedField, obj *store.CallbackHost) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CallbackHost_givenUp(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.GivenUp, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CallbackHost_givenUp(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CallbackHost", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _CallbackHostPage_nodes(ctx context.Context, field graphql.CollectedField, obj *CallbackHostPage) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CallbackHostPage_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*store.CallbackHost) graphql.Marshaler {
+			return ec.marshalNCallbackHost2ᚕᚖwindlassᚋserverᚋstoreᚐCallbackHostᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CallbackHostPage_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CallbackHostPage",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CallbackHost(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CallbackHostPage_endCursor(ctx context.Context, field graphql.CollectedField, obj *CallbackHostPage) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CallbackHostPage_endCursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EndCursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CallbackHostPage_endCursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CallbackHostPage", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _CallbackPage_nodes(ctx context.Context, field graphql.CollectedField, obj *CallbackPage) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CallbackPage_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*store.Message) graphql.Marshaler {
+			return ec.marshalNCallback2ᚕᚖwindlassᚋserverᚋstoreᚐMessageᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CallbackPage_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CallbackPage",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Callback(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CallbackPage_endCursor(ctx context.Context, field graphql.CollectedField, obj *CallbackPage) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CallbackPage_endCursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EndCursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CallbackPage_endCursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CallbackPage", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Delivery_at(ctx context.Context, field graphql.CollectedField, obj *store.Delivery) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Delivery_at(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.At, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Delivery_at(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Delivery", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _Delivery_milliseconds(ctx context.Context, field graphql.CollectedField, obj *store.Delivery) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Delivery_milliseconds(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Delivery().Milliseconds(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Delivery_milliseconds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Delivery", field, true, true, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _Delivery_outcome(ctx context.Context, field graphql.CollectedField, obj *store.Delivery) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Delivery_outcome(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Outcome, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Delivery_outcome(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Delivery", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
 func (ec *executionContext) _Detail_name(ctx context.Context, field graphql.CollectedField, obj *Detail) (ret graphql.Marshaler) {
@@ -8892,6 +10093,68 @@ func (ec *executionContext) fieldContext_Mutation_retryPayout(ctx context.Contex
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_retryPayout_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_retryCallback(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_retryCallback(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RetryCallback(ctx, fc.Args["callback"].(string), fc.Args["key"].(string), fc.Args["note"].(*string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				roles, err := ec.unmarshalNRole2ᚕwindlassᚋserverᚋsessionᚐRoleᚄ(ctx, []any{"STAFF"})
+				if err != nil {
+					var zeroVal *store.Message
+					return zeroVal, err
+				}
+				if ec.Directives.Allow == nil {
+					var zeroVal *store.Message
+					return zeroVal, errors.New("directive allow is not implemented")
+				}
+				return ec.Directives.Allow(ctx, nil, directive0, roles)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *store.Message) graphql.Marshaler {
+			return ec.marshalNCallback2ᚖwindlassᚋserverᚋstoreᚐMessage(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_retryCallback(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Callback(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_retryCallback_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -11312,6 +12575,130 @@ func (ec *executionContext) fieldContext_Query_outgoing(ctx context.Context, fie
 	return fc, nil
 }
 
+func (ec *executionContext) _Query_callbacks(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_callbacks(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().Callbacks(ctx, fc.Args["state"].(*store.MessageState), fc.Args["host"].(*string), fc.Args["first"].(int), fc.Args["after"].(*string), fc.Args["oldestFirst"].(bool))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				roles, err := ec.unmarshalNRole2ᚕwindlassᚋserverᚋsessionᚐRoleᚄ(ctx, []any{"STAFF"})
+				if err != nil {
+					var zeroVal *CallbackPage
+					return zeroVal, err
+				}
+				if ec.Directives.Allow == nil {
+					var zeroVal *CallbackPage
+					return zeroVal, errors.New("directive allow is not implemented")
+				}
+				return ec.Directives.Allow(ctx, nil, directive0, roles)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *CallbackPage) graphql.Marshaler {
+			return ec.marshalNCallbackPage2ᚖwindlassᚋgraphᚐCallbackPage(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_callbacks(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CallbackPage(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_callbacks_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_callbackHosts(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_callbackHosts(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().CallbackHosts(ctx, fc.Args["first"].(int), fc.Args["after"].(*string), fc.Args["oldestFirst"].(bool))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				roles, err := ec.unmarshalNRole2ᚕwindlassᚋserverᚋsessionᚐRoleᚄ(ctx, []any{"STAFF"})
+				if err != nil {
+					var zeroVal *CallbackHostPage
+					return zeroVal, err
+				}
+				if ec.Directives.Allow == nil {
+					var zeroVal *CallbackHostPage
+					return zeroVal, errors.New("directive allow is not implemented")
+				}
+				return ec.Directives.Allow(ctx, nil, directive0, roles)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *CallbackHostPage) graphql.Marshaler {
+			return ec.marshalNCallbackHostPage2ᚖwindlassᚋgraphᚐCallbackHostPage(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_callbackHosts(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CallbackHostPage(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_callbackHosts_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Query_pauses(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -12128,6 +13515,38 @@ func (ec *executionContext) fieldContext_StaffView_journal(_ context.Context, fi
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_JournalEntry(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _StaffView_callbacks(ctx context.Context, field graphql.CollectedField, obj *StaffView) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StaffView_callbacks(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.StaffView().Callbacks(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*store.Message) graphql.Marshaler {
+			return ec.marshalNCallback2ᚕᚖwindlassᚋserverᚋstoreᚐMessageᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StaffView_callbacks(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "StaffView",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Callback(ctx, field)
 		},
 	}
 	return fc, nil
@@ -16190,6 +17609,537 @@ func (ec *executionContext) _BankPayoutPage(ctx context.Context, sel ast.Selecti
 	return out
 }
 
+var callbackImplementors = []string{"Callback"}
+
+func (ec *executionContext) _Callback(ctx context.Context, sel ast.SelectionSet, obj *store.Message) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, callbackImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Callback")
+		case "id":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Callback_id(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "kind":
+			out.Values[i] = ec._Callback_kind(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "host":
+			out.Values[i] = ec._Callback_host(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "state":
+			out.Values[i] = ec._Callback_state(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "status":
+			out.Values[i] = ec._Callback_status(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "transaction":
+			out.Values[i] = ec._Callback_transaction(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "createdAt":
+			out.Values[i] = ec._Callback_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "attempts":
+			out.Values[i] = ec._Callback_attempts(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "nextAt":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Callback_nextAt(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "endedAt":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Callback_endedAt(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "deliveries":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Callback_deliveries(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "actions":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Callback_actions(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var callbackHostImplementors = []string{"CallbackHost"}
+
+func (ec *executionContext) _CallbackHost(ctx context.Context, sel ast.SelectionSet, obj *store.CallbackHost) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, callbackHostImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CallbackHost")
+		case "host":
+			out.Values[i] = ec._CallbackHost_host(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "failures":
+			out.Values[i] = ec._CallbackHost_failures(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "since":
+			out.Values[i] = ec._CallbackHost_since(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "at":
+			out.Values[i] = ec._CallbackHost_at(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "outcome":
+			out.Values[i] = ec._CallbackHost_outcome(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "restUntil":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._CallbackHost_restUntil(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "waiting":
+			out.Values[i] = ec._CallbackHost_waiting(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "givenUp":
+			out.Values[i] = ec._CallbackHost_givenUp(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var callbackHostPageImplementors = []string{"CallbackHostPage"}
+
+func (ec *executionContext) _CallbackHostPage(ctx context.Context, sel ast.SelectionSet, obj *CallbackHostPage) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, callbackHostPageImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CallbackHostPage")
+		case "nodes":
+			out.Values[i] = ec._CallbackHostPage_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "endCursor":
+			out.Values[i] = ec._CallbackHostPage_endCursor(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var callbackPageImplementors = []string{"CallbackPage"}
+
+func (ec *executionContext) _CallbackPage(ctx context.Context, sel ast.SelectionSet, obj *CallbackPage) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, callbackPageImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CallbackPage")
+		case "nodes":
+			out.Values[i] = ec._CallbackPage_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "endCursor":
+			out.Values[i] = ec._CallbackPage_endCursor(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var deliveryImplementors = []string{"Delivery"}
+
+func (ec *executionContext) _Delivery(ctx context.Context, sel ast.SelectionSet, obj *store.Delivery) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, deliveryImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Delivery")
+		case "at":
+			out.Values[i] = ec._Delivery_at(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "milliseconds":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Delivery_milliseconds(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "outcome":
+			out.Values[i] = ec._Delivery_outcome(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var detailImplementors = []string{"Detail"}
 
 func (ec *executionContext) _Detail(ctx context.Context, sel ast.SelectionSet, obj *Detail) graphql.Marshaler {
@@ -16804,6 +18754,13 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "retryPayout":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_retryPayout(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "retryCallback":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_retryCallback(ctx, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
@@ -18534,6 +20491,50 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "callbacks":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_callbacks(ctx, field)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "callbackHosts":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_callbackHosts(ctx, field)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
 		case "pauses":
 			field := field
 
@@ -19229,6 +21230,44 @@ func (ec *executionContext) _StaffView(ctx context.Context, sel ast.SelectionSet
 					}
 				}()
 				res = ec._StaffView_journal(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "callbacks":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._StaffView_callbacks(ctx, field, obj)
 				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -21090,6 +23129,7 @@ var (
 		"cancelPayout":           CancelPayout,
 		"cancelBankPayout":       CancelBankPayout,
 		"explainOutgoing":        ExplainOutgoing,
+		"retryCallback":          RetryCallback,
 		"acceptCustomer":         AcceptCustomer,
 		"askCorrection":          AskCorrection,
 		"rejectCustomer":         RejectCustomer,
@@ -21114,6 +23154,7 @@ var (
 		CancelPayout:           "cancelPayout",
 		CancelBankPayout:       "cancelBankPayout",
 		ExplainOutgoing:        "explainOutgoing",
+		RetryCallback:          "retryCallback",
 		AcceptCustomer:         "acceptCustomer",
 		AskCorrection:          "askCorrection",
 		RejectCustomer:         "rejectCustomer",
@@ -21385,6 +23426,134 @@ func (ec *executionContext) marshalNBoolean2bool(ctx context.Context, sel ast.Se
 		}
 	}
 	return res
+}
+
+func (ec *executionContext) marshalNCallback2ᚕᚖwindlassᚋserverᚋstoreᚐMessageᚄ(ctx context.Context, sel ast.SelectionSet, v []*store.Message) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNCallback2ᚖwindlassᚋserverᚋstoreᚐMessage(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNCallback2ᚖwindlassᚋserverᚋstoreᚐMessage(ctx context.Context, sel ast.SelectionSet, v *store.Message) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._Callback(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNCallbackHost2ᚕᚖwindlassᚋserverᚋstoreᚐCallbackHostᚄ(ctx context.Context, sel ast.SelectionSet, v []*store.CallbackHost) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNCallbackHost2ᚖwindlassᚋserverᚋstoreᚐCallbackHost(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNCallbackHost2ᚖwindlassᚋserverᚋstoreᚐCallbackHost(ctx context.Context, sel ast.SelectionSet, v *store.CallbackHost) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._CallbackHost(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNCallbackHostPage2ᚖwindlassᚋgraphᚐCallbackHostPage(ctx context.Context, sel ast.SelectionSet, v *CallbackHostPage) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._CallbackHostPage(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNCallbackPage2ᚖwindlassᚋgraphᚐCallbackPage(ctx context.Context, sel ast.SelectionSet, v *CallbackPage) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._CallbackPage(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNCallbackState2windlassᚋserverᚋstoreᚐMessageState(ctx context.Context, v any) (store.MessageState, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := unmarshalNCallbackState2windlassᚋserverᚋstoreᚐMessageState[tmp]
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNCallbackState2windlassᚋserverᚋstoreᚐMessageState(ctx context.Context, sel ast.SelectionSet, v store.MessageState) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(marshalNCallbackState2windlassᚋserverᚋstoreᚐMessageState[v])
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
+var (
+	unmarshalNCallbackState2windlassᚋserverᚋstoreᚐMessageState = map[string]store.MessageState{
+		"due":       store.MessageDue,
+		"delivered": store.MessageDelivered,
+		"given_up":  store.MessageGivenUp,
+	}
+	marshalNCallbackState2windlassᚋserverᚋstoreᚐMessageState = map[store.MessageState]string{
+		store.MessageDue:       "due",
+		store.MessageDelivered: "delivered",
+		store.MessageGivenUp:   "given_up",
+	}
+)
+
+func (ec *executionContext) marshalNDelivery2ᚕᚖwindlassᚋserverᚋstoreᚐDeliveryᚄ(ctx context.Context, sel ast.SelectionSet, v []*store.Delivery) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNDelivery2ᚖwindlassᚋserverᚋstoreᚐDelivery(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNDelivery2ᚖwindlassᚋserverᚋstoreᚐDelivery(ctx context.Context, sel ast.SelectionSet, v *store.Delivery) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._Delivery(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNDetail2ᚕᚖwindlassᚋgraphᚐDetailᚄ(ctx context.Context, sel ast.SelectionSet, v []*Detail) graphql.Marshaler {
@@ -22483,6 +24652,38 @@ func (ec *executionContext) marshalOBoolean2ᚖbool(ctx context.Context, sel ast
 	res := graphql.MarshalBoolean(*v)
 	return res
 }
+
+func (ec *executionContext) unmarshalOCallbackState2ᚖwindlassᚋserverᚋstoreᚐMessageState(ctx context.Context, v any) (*store.MessageState, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := graphql.UnmarshalString(v)
+	res := unmarshalOCallbackState2ᚖwindlassᚋserverᚋstoreᚐMessageState[tmp]
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOCallbackState2ᚖwindlassᚋserverᚋstoreᚐMessageState(ctx context.Context, sel ast.SelectionSet, v *store.MessageState) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(marshalOCallbackState2ᚖwindlassᚋserverᚋstoreᚐMessageState[*v])
+	return res
+}
+
+var (
+	unmarshalOCallbackState2ᚖwindlassᚋserverᚋstoreᚐMessageState = map[string]store.MessageState{
+		"due":       store.MessageDue,
+		"delivered": store.MessageDelivered,
+		"given_up":  store.MessageGivenUp,
+	}
+	marshalOCallbackState2ᚖwindlassᚋserverᚋstoreᚐMessageState = map[store.MessageState]string{
+		store.MessageDue:       "due",
+		store.MessageDelivered: "delivered",
+		store.MessageGivenUp:   "given_up",
+	}
+)
 
 func (ec *executionContext) unmarshalOExplanation2ᚖwindlassᚋserverᚋanchorᚐExplanation(ctx context.Context, v any) (*anchor.Explanation, error) {
 	if v == nil {

@@ -186,6 +186,10 @@ func costs() ComplexityRoot {
 	c.Query.Payments = func(row int, _ *bool, first int, _ *string, _ bool) int { return rows(row, first) }
 	c.Query.BankLines = func(row int, _ *bool, first int, _ *string, _ bool) int { return rows(row, first) }
 	c.Query.Outgoing = func(row int, _ *bool, first int, _ *string, _ bool) int { return rows(row, first) }
+	c.Query.Callbacks = func(row int, _ *store.MessageState, _ *string, first int, _ *string, _ bool) int {
+		return rows(row, first)
+	}
+	c.Query.CallbackHosts = func(row, first int, _ *string, _ bool) int { return rows(row, first) }
 	c.Query.Audit = func(row int, _, _ *string, first int, _ *string, _ bool) int { return rows(row, first) }
 	return c
 }
@@ -292,6 +296,9 @@ type (
 	payment      struct{ *server }
 	bankLine     struct{ *server }
 	outgoing     struct{ *server }
+	callback     struct{ *server }
+	delivery     struct{ *server }
+	callbackHost struct{ *server }
 	balance      struct{ *server }
 	auditEntry   struct{ *server }
 	journalEntry struct{ *server }
@@ -314,6 +321,9 @@ func (s *server) BankPayout() BankPayoutResolver     { return bankPayout{s} }
 func (s *server) Payment() PaymentResolver           { return payment{s} }
 func (s *server) BankLine() BankLineResolver         { return bankLine{s} }
 func (s *server) Outgoing() OutgoingResolver         { return outgoing{s} }
+func (s *server) Callback() CallbackResolver         { return callback{s} }
+func (s *server) Delivery() DeliveryResolver         { return delivery{s} }
+func (s *server) CallbackHost() CallbackHostResolver { return callbackHost{s} }
 func (s *server) Balance() BalanceResolver           { return balance{s} }
 func (s *server) AuditEntry() AuditEntryResolver     { return auditEntry{s} }
 func (s *server) JournalEntry() JournalEntryResolver { return journalEntry{s} }

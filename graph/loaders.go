@@ -25,6 +25,9 @@ type loaders struct {
 	steps    loader[string, []store.TimelineEntry]
 	journal  loader[string, []store.JournalEntry]
 	audit    loader[string, []*store.AuditEntry]
+	messages loader[string, []*store.Message]
+
+	deliveries loader[int64, []*store.Delivery] // by message
 
 	customers loader[anchor.Identity, *anchor.Customer]
 }
@@ -65,6 +68,8 @@ func (s *server) newLoaders() *loaders {
 	l.steps.fetch = s.Store.TimelineOfEach
 	l.journal.fetch = s.Store.JournalOfEach
 	l.audit.fetch = s.Store.AuditOfEach
+	l.messages.fetch = and(s.Store.MessagesOfEach, l.aboutMessages)
+	l.deliveries.fetch = s.Store.DeliveriesOfEach
 	l.customers.fetch = s.Store.CustomersOfEach
 	return l
 }
@@ -81,6 +86,7 @@ func (l *loaders) aboutTransactions(all []*anchor.Transaction) {
 		l.steps.expect(t.ID)
 		l.journal.expect(t.ID)
 		l.audit.expect(t.ID)
+		l.messages.expect(t.ID)
 		l.customers.expect(t.Owner)
 	}
 }
@@ -108,6 +114,12 @@ func (l *loaders) aboutPayments(all []*anchor.Payment) {
 func (l *loaders) aboutLines(all []*anchor.BankLine) {
 	for _, line := range all {
 		l.orders.expect(cause{anchor.CauseLine, line.ID})
+	}
+}
+
+func (l *loaders) aboutMessages(all []*store.Message) {
+	for _, m := range all {
+		l.deliveries.expect(m.ID)
 	}
 }
 

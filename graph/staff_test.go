@@ -124,12 +124,13 @@ func TestPages(t *testing.T) {
 		w.funded(fmt.Sprintf("%064x", i+1))
 		w.strayPayment()
 		w.strayLine()
+		w.told("https://wallet.example/")
 		w.ordered(anchor.BankQueued)
 		w.update(store.Ledger, func(tx *store.Tx) error {
 			return tx.LeftUnexplained(&anchor.Outgoing{ID: operations(), Account: account, Destination: account, Asset: usdw, Amount: anchor.One, Hash: fmt.Sprint(i), Ledger: 9, At: time.Now()})
 		})
 	}
-	for _, name := range []string{"transactions", "payouts", "bankPayouts", "payments", "bankLines", "outgoing", "audit"} {
+	for _, name := range []string{"transactions", "payouts", "bankPayouts", "payments", "bankLines", "outgoing", "callbacks", "audit"} {
 		walk := func(oldest bool) (ids []string) {
 			var after any
 			for range 100 {

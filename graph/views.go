@@ -89,6 +89,10 @@ type (
 	BankLinePage struct{ Page[*anchor.BankLine] }
 	// OutgoingPage is a page of operations that the books did not know.
 	OutgoingPage struct{ Page[*anchor.Outgoing] }
+	// CallbackPage is a page of messages to wallets.
+	CallbackPage struct{ Page[*store.Message] }
+	// CallbackHostPage is a page of hosts that do not take them.
+	CallbackHostPage struct{ Page[*store.CallbackHost] }
 	// AuditPage is a page of the audit trail.
 	AuditPage struct{ Page[*store.AuditEntry] }
 )
