@@ -220,8 +220,8 @@ type AssetConfig struct {
 	Description   string `toml:"description" env:"DESCRIPTION"`
 	Decimals      *int   `toml:"decimals" env:"DECIMALS"`
 	RefundFee     string `toml:"refund_fee" env:"REFUND_FEE"`
-	RefundMinimum string `toml:"refund_minimum" env:"REFUND_MINIMUM"`
-	HotMinimum    string `toml:"hot_minimum" env:"HOT_MINIMUM"` // on the distribution account; "" is none
+	RefundMinimum string `toml:"refund_minimum" env:"REFUND_MINIMUM"` // "" is a tenth of the least limit
+	HotMinimum    string `toml:"hot_minimum" env:"HOT_MINIMUM"`       // on the distribution account; "" is none
 	HotMaximum    string `toml:"hot_maximum" env:"HOT_MAXIMUM"`
 	PayoutLimit   string `toml:"payout_limit" env:"PAYOUT_LIMIT"` // "" is none, as below
 	DailyLimit    string `toml:"daily_limit" env:"DAILY_LIMIT"`
@@ -335,7 +335,6 @@ func (c *Config) defaults() {
 		fill(&a.Name, a.Code)
 		fill(&a.Decimals, new(2))
 		fill(&a.RefundFee, "0")
-		fill(&a.RefundMinimum, "0")
 		for _, s := range []*SideConfig{&a.Deposit, &a.Withdraw} {
 			fill(&s.Enabled, new(len(s.Methods) > 0))
 			fill(&s.FeeFixed, "0")

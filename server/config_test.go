@@ -94,6 +94,8 @@ func TestExampleLoads(t *testing.T) {
 		Description: "A dollar at Example Anchor's bank, one for one.",
 		Decimals:    2,
 		Account:     c.keys.Distribution.Address(),
+
+		RefundMinimum: anchor.One,
 		Deposit: anchor.Side{
 			Enabled: true,
 			Min:     anchor.MustAmount("10"), Max: anchor.MustAmount("10000"),
@@ -127,6 +129,33 @@ func TestExampleLoads(t *testing.T) {
 	}
 	if !filepath.IsAbs(c.Database.Path) || !strings.HasSuffix(c.Database.Path, "/.windlass/windlass.db") {
 		t.Errorf("database path %q", c.Database.Path)
+	}
+}
+
+// What goes back by itself is worth sending, whatever is left out.
+func TestRefundMinimum(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		oldnew  []string
+		environ []string
+		want    string
+	}{
+		"a tenth of the least":      {nil, nil, "1"},
+		"of either direction's":     {nil, []string{"WINDLASS_ASSETS_0_WITHDRAW_MIN=4"}, "0.4"},
+		"that is offered":           {nil, []string{"WINDLASS_ASSETS_0_WITHDRAW_MIN=4", "WINDLASS_ASSETS_0_WITHDRAW_ENABLED=false"}, "1"},
+		"in what the bank moves":    {nil, []string{"WINDLASS_ASSETS_0_WITHDRAW_MIN=4.57"}, "0.45"},
+		"one unit of that at least": {nil, []string{"WINDLASS_ASSETS_0_DEPOSIT_MIN=0.05", "WINDLASS_ASSETS_0_DEPOSIT_FEE_FIXED=0"}, "0.01"},
+		"and more than the fee":     {[]string{`#refund_fee = "0"`, `refund_fee = "4"`}, nil, "4.01"},
+		"what is said":              {[]string{`#refund_minimum = "1"`, `refund_minimum = "25"`}, nil, "25"},
+		"nothing, if that is said":  {[]string{`#refund_minimum = "1"`, `refund_minimum = "0"`}, nil, "0"},
+	} {
+		got, problems := loadExample(t, c.environ, c.oldnew...)
+		if problems != nil {
+			t.Fatalf("%s: %v", name, problems)
+		}
+		if got := got.terms[0].RefundMinimum; got != anchor.MustAmount(c.want) {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
 	}
 }
 
@@ -583,11 +612,18 @@ func TestProblems(t *testing.T) {
 		{name: "what becomes of money that nobody expected",
 			oldnew: []string{`#wrong_asset = "hold"`, `wrong_assets = "hold"`, `#no_memo = "hold"`, `no_memo = "keep"`, `#short = "hold"`, `short = "revive"`, `#late = "hold"`, `late = "never"`,
 				`#lumens_minimum = "1"`, `lumens_minimum = "some"`, `#refunds_per_sender = 3`, `refunds_per_sender = -1`,
-				`#refund_fee = "0"`, `refund_fee = "0.001"`, `#refund_minimum = "0"`, `refund_minimum = "1e3"`},
+				`#refund_fee = "0"`, `refund_fee = "0.001"`, `#refund_minimum = "1"`, `refund_minimum = "1e3"`},
 			want: []string{`unmatched.wrong_assets: there is no such key; did you mean "wrong_asset"?`, `unmatched.no_memo: "keep" will not do; expected hold or refund`, `unmatched.short: "revive" will not do; expected hold or refund`,
 				`unmatched.late: "never" will not do; expected hold or refund or revive`, `unmatched.lumens_minimum: "some" will not do`,
 				`unmatched.refunds_per_sender: -1 will not do; expected 0 to 1000`,
 				`assets[0].refund_fee: 0.001 has more than the 2 decimals`, `assets[0].refund_minimum: "1e3" will not do`}},
+		{name: "refunds that leave nothing",
+			oldnew: []string{`#refund_fee = "0"`, `refund_fee = "10"`, `#refund_minimum = "1"`, `refund_minimum = "10"`},
+			want: []string{`assets[0].refund_fee: 10 would eat the least that is taken, 10`,
+				`assets[0].refund_minimum: 10 would leave nothing to send back; it must be above refund_fee, 10`}},
+		{name: "refunds that never are",
+			oldnew: []string{`#refund_minimum = "1"`, `refund_minimum = "10000.01"`},
+			want:   []string{`assets[0].refund_minimum: 10000.01 is more than is ever taken, 10000`}},
 		{name: "no assets",
 			oldnew: []string{example(t)[strings.Index(example(t), "[[assets]]"):], ""},
 			want:   []string{`assets: is missing; expected an [[assets]] table`}},

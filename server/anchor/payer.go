@@ -14,6 +14,27 @@ func (l *BankLine) PaidFrom(account string) bool {
 	return l.Sender() != "" && l.Sender() == plainAccount(account)
 }
 
+// Quotes reports whether the payer wrote an id, whole: in whatever case, and however
+// a bank has spaced or split it, but as words of its own. A part of an id, or one
+// inside a longer word, is something else.
+func (l *BankLine) Quotes(id string) bool {
+	id = plainAccount(id)
+	written := strings.FieldsFunc(l.Reference, func(r rune) bool { return plainAccount(string(r)) == "" })
+	for i := range written {
+		rest := id
+		for _, w := range written[i:] {
+			after, ok := strings.CutPrefix(rest, plainAccount(w))
+			if !ok {
+				break
+			}
+			if rest = after; rest == "" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // Sender is the payer's account as it compares.
 func (l *BankLine) Sender() string { return plainAccount(l.PayerAccount) }
 

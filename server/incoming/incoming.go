@@ -28,7 +28,7 @@ type Config struct {
 	// CheckEvery is how often the head of the ledger is looked at besides the
 	// stream; 15 s by default. ReadUntil moves with it.
 	CheckEvery time.Duration
-	// ExpireEvery is how often overdue transactions are looked for; 2 s by default.
+	// ExpireEvery is how often overdue transactions are looked for; 10 s by default.
 	ExpireEvery time.Duration
 	// DecideEvery is how often it is looked whether a policy has to decide about
 	// unmatched money, though nobody said so; 15 s by default.
@@ -79,7 +79,7 @@ func New(c Config, s *store.Store, h *horizon.Client, logger *slog.Logger) *Inco
 		}
 	}
 	or(&c.CheckEvery, 15*time.Second)
-	or(&c.ExpireEvery, 2*time.Second)
+	or(&c.ExpireEvery, 10*time.Second)
 	or(&c.DecideEvery, 15*time.Second)
 	or(&c.RetryAfter, time.Second)
 	or(&c.Margin, time.Minute)

@@ -3,7 +3,6 @@ package rail
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"windlass/server/anchor"
@@ -112,8 +111,8 @@ func (e *Engine) mayRefund(tx *store.Tx, l *anchor.BankLine, reason string, mean
 	}
 	if reason == string(anchor.Second) && meant != nil {
 		// What a person confirmed under another name may be this very credit.
-		came, err := tx.BankLinesOf(meant.ID)
-		if err != nil || slices.ContainsFunc(came, func(l *anchor.BankLine) bool { return l.ConfirmedBy != "" }) {
+		confirmed, err := tx.ConfirmedLines(meant.ID)
+		if err != nil || len(confirmed) > 0 {
 			return 0, false, err
 		}
 	}
@@ -121,7 +120,7 @@ func (e *Engine) mayRefund(tx *store.Tx, l *anchor.BankLine, reason string, mean
 	if err != nil {
 		return 0, false, err
 	}
-	if slices.ContainsFunc(lately, func(refunded string) bool { return strings.Contains(l.Reference, refunded) }) { // as our refund's reference
+	if slices.ContainsFunc(lately, l.Quotes) { // as our refund's reference
 		return 0, false, nil
 	}
 	ok, err = tx.CountRefund(cause, id, l.Sender(), e.Policies.PerSender, now)

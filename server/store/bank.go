@@ -90,10 +90,16 @@ func (t *Tx) BankLine(id string) (*anchor.BankLine, error) {
 	return one(t, "bank line", scanBankLine, `SELECT `+bankLineColumns+` FROM bank_lines WHERE id = $1`, id)
 }
 
-// BankLinesOf loads the credits that were matched to a transaction, or meant
-// for it, oldest first.
-func (t *Tx) BankLinesOf(transaction string) ([]*anchor.BankLine, error) {
-	return list(t, scanBankLine, `SELECT `+bankLineColumns+` FROM bank_lines WHERE transaction_id = $1 AND transaction_id <> '' ORDER BY at, id`, transaction)
+// BankLinesOf loads the newest credits of a transaction, or that were meant for
+// it, of which that became: newest first.
+func (t *Tx) BankLinesOf(transaction string, state anchor.Match, limit int) ([]*anchor.BankLine, error) {
+	return list(t, scanBankLine, `SELECT `+bankLineColumns+` FROM bank_lines
+		WHERE transaction_id = $1 AND transaction_id <> '' AND state = $2 ORDER BY at DESC, id DESC LIMIT $3`, transaction, state, limit)
+}
+
+// ConfirmedLines loads the credits that a person said have come for a transaction.
+func (t *Tx) ConfirmedLines(transaction string) ([]*anchor.BankLine, error) {
+	return list(t, scanBankLine, `SELECT `+bankLineColumns+` FROM bank_lines WHERE transaction_id = $1 AND transaction_id <> '' AND confirmed_by <> ''`, transaction)
 }
 
 // UndecidedLines lists credits about which the operator's policy is due to
@@ -109,18 +115,9 @@ func (s *Store) RefusedLines(ctx context.Context) ([]*anchor.BankLine, error) {
 	return list(s.reader(ctx), scanBankLine, `SELECT `+bankLineColumns+` FROM bank_lines WHERE state = 'unmatched' AND reason = 'refused' AND amount = 0 ORDER BY at`)
 }
 
-// HasBankLine reports whether a credit of the bank's statement is in the books.
-func (t *Tx) HasBankLine(id string) (bool, error) {
-	return t.anyLine(`id = $1`, id)
-}
-
 // cameBack reports whether a line has brought the order's money back.
 func (t *Tx) cameBack(order string) (bool, error) {
-	return t.anyLine(`order_id = $1 AND order_id <> ''`, order)
-}
-
-func (t *Tx) anyLine(where string, arg string) (bool, error) {
-	all, err := list(t, func(r scanner, _ *Keys) (n int, err error) { return n, r.Scan(&n) }, `SELECT 1 FROM bank_lines WHERE `+where, arg)
+	all, err := list(t, func(r scanner, _ *Keys) (n int, err error) { return n, r.Scan(&n) }, `SELECT 1 FROM bank_lines WHERE order_id = $1 AND order_id <> ''`, order)
 	return len(all) > 0, err
 }
 

@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"fmt"
+	"math/big"
 	"time"
 
 	"windlass/server/anchor"
@@ -89,6 +91,20 @@ func (s *Store) JournalOfEach(ctx context.Context, transactions []string) (map[s
 	return each, nil
 }
 
+// sumOf adds amounts up, in two parts that do so without overflow: SQLite fails a
+// sum that leaves int64 on its way, whatever comes after.
+const sumOf = `COALESCE(SUM(amount / 10000000), 0), COALESCE(SUM(amount % 10000000), 0)`
+
+// sum are its two parts: whole units, and the rest.
+type sum struct{ whole, rest int64 }
+
+// amount is the sum, where an amount can hold it.
+func (s sum) amount() (a anchor.Amount, fits bool) {
+	all := new(big.Int).Mul(big.NewInt(s.whole), big.NewInt(int64(anchor.One)))
+	all.Add(all, big.NewInt(s.rest))
+	return anchor.Amount(all.Int64()), all.IsInt64()
+}
+
 // Balance is one journal account's sum in one asset.
 type Balance struct {
 	Account anchor.Ledger
@@ -96,16 +112,22 @@ type Balance struct {
 	Amount  anchor.Amount
 }
 
-// Balances sums the journal.
+// Balances sums the journal. A sum that no amount can hold is an error that names
+// the account and the asset.
 func (s *Store) Balances(ctx context.Context) ([]Balance, error) {
 	return list(s.reader(ctx), func(r scanner, _ *Keys) (Balance, error) {
 		var b Balance
 		var asset string
-		if err := r.Scan(&b.Account, &asset, &b.Amount); err != nil {
+		var of sum
+		if err := r.Scan(&b.Account, &asset, &of.whole, &of.rest); err != nil {
 			return b, err
+		}
+		var fits bool
+		if b.Amount, fits = of.amount(); !fits {
+			return b, fmt.Errorf("the journal account %s has more %s than can be counted", b.Account, asset)
 		}
 		var err error
 		b.Asset, err = anchor.ParseAsset(asset)
 		return b, err
-	}, `SELECT account, asset, SUM(amount) FROM postings GROUP BY account, asset ORDER BY account, asset`)
+	}, `SELECT account, asset, `+sumOf+` FROM postings GROUP BY account, asset ORDER BY account, asset`)
 }

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"math"
 	"strings"
 	"time"
 
@@ -42,9 +41,9 @@ func (s *Store) Limit(terms []*anchor.Terms) {
 // What left, or is about to, counts from when it was asked for. What waits for a
 // person does not: it would keep all others waiting.
 const (
-	payoutsWithin = `SELECT COALESCE(SUM(amount / 10000000), 0), COALESCE(SUM(amount % 10000000), 0) FROM payouts
+	payoutsWithin = `SELECT ` + sumOf + ` FROM payouts
 		WHERE asset = $1 AND created_at > $2 AND purpose IN ('payout', 'refund') AND state NOT IN ('approval', 'cancelled')`
-	ordersWithin = `SELECT COALESCE(SUM(amount / 10000000), 0), COALESCE(SUM(amount % 10000000), 0) FROM bank_payouts
+	ordersWithin = `SELECT ` + sumOf + ` FROM bank_payouts
 		WHERE asset = $1 AND created_at > $2 AND purpose IN ('payout', 'refund') AND state NOT IN ('approval', 'cancelled')`
 )
 
@@ -61,14 +60,11 @@ func (t *Tx) aboveLimit(within string, purpose anchor.Purpose, asset anchor.Asse
 	case l.daily == 0:
 		return "", nil
 	}
-	type parts struct{ whole, rest int64 } // each of which adds up without overflow
-	sum, err := list(t, func(r scanner, _ *Keys) (p parts, err error) { return p, r.Scan(&p.whole, &p.rest) }, within, asset.String(), micros(now.Add(-limitedWithin)))
+	sums, err := list(t, func(r scanner, _ *Keys) (s sum, err error) { return s, r.Scan(&s.whole, &s.rest) }, within, asset.String(), micros(now.Add(-limitedWithin)))
 	if err != nil {
 		return "", err
 	}
-	whole := sum[0].whole + sum[0].rest/int64(anchor.One)
-	rest := anchor.Amount(sum[0].rest % int64(anchor.One))
-	if whole >= math.MaxInt64/int64(anchor.One) || anchor.Amount(whole)*anchor.One > l.daily-amount-rest {
+	if left, fits := sums[0].amount(); !fits || left > l.daily-amount {
 		return AboveDailyLimit, nil
 	}
 	return "", nil

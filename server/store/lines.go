@@ -34,13 +34,13 @@ func (t *Tx) ReceiveLine(l *anchor.BankLine, a *anchor.Transaction, terms *ancho
 
 // addUpLines is AddUp for credits at the bank.
 func (t *Tx) addUpLines(a *anchor.Transaction, terms *anchor.Terms, l *anchor.BankLine, now time.Time) (anchor.Arrival, error) {
-	all, err := t.BankLinesOf(a.ID)
+	all, err := t.BankLinesOf(a.ID, anchor.Unmatched, mostShort)
 	if err != nil {
 		return "", err
 	}
 	sum, before := l.Amount, all[:0]
 	for _, b := range all {
-		if b.State != anchor.Unmatched || b.Reason != string(anchor.Short) || !l.PaidFrom(b.PayerAccount) || b.Asset != l.Asset {
+		if b.Reason != string(anchor.Short) || !l.PaidFrom(b.PayerAccount) || b.Asset != l.Asset {
 			continue
 		}
 		if sum, err = sum.Add(b.Amount); err != nil {

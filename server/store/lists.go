@@ -91,10 +91,10 @@ func (s *Store) BankPayoutsOfEach(ctx context.Context, kind anchor.Cause, causes
 }
 
 // BankLinesOfEach lists the credits matched to many transactions at once, or
-// meant for them, each one's oldest first.
+// meant for them, each one's oldest first; of very many those that were matched,
+// and the newest.
 func (s *Store) BankLinesOfEach(ctx context.Context, transactions []string) (map[string][]*anchor.BankLine, error) {
-	all, err := list(s.reader(ctx), scanBankLine, `SELECT `+bankLineColumns+` FROM bank_lines
-		WHERE transaction_id IN (`+placeholders(len(transactions))+`) AND transaction_id <> '' ORDER BY at, id`, values(transactions)...)
+	all, err := bankLineList.ofEach(s.reader(ctx), transactions)
 	return groupBy(all, func(l *anchor.BankLine) string { return l.Transaction }), err
 }
 

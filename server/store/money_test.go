@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -130,6 +131,94 @@ func TestPayments(t *testing.T) {
 	of, err := b.PaymentsOfEach(ctx, []string{"t", ""})
 	if err != nil || len(of["t"]) != 4 || of["t"][0].ID != "96" || len(of[""]) != 0 {
 		t.Errorf("%v, %v", of, err)
+	}
+}
+
+// TestManyPaymentsForOne: a stranger who sends a transaction dust without end hides
+// nothing that was taken for it, and has no more than so much of it read.
+func TestManyPaymentsForOne(t *testing.T) {
+	t.Parallel()
+	b := newBooks(t)
+	ctx := t.Context()
+	const many = 100_000
+	b.do(t, func(tx *store.Tx) error {
+		for i, id := range []string{"1", "2"} {
+			p := payment(id)
+			p.State, p.Transaction, p.Reason = anchor.Matched, "t", ""
+			if err := tx.CreatePayment(p); err != nil {
+				return err
+			}
+			l := &anchor.BankLine{ID: id, At: noon.Add(time.Duration(i)), Asset: usd, Amount: 1, State: anchor.Matched, Transaction: "t"}
+			if err := tx.CreateBankLine(l); err != nil {
+				return err
+			}
+		}
+		dust := payment("3")
+		dust.State, dust.Transaction, dust.Reason = anchor.Unmatched, "t", string(anchor.Short)
+		if err := tx.CreatePayment(dust); err != nil {
+			return err
+		}
+		return tx.Exec(`WITH RECURSIVE n (i) AS (SELECT 4 UNION ALL SELECT i + 1 FROM n WHERE i < $1)
+			INSERT INTO payments (id, seq, account, sender, asset, amount, memo_type, memo, hash, ledger, at, state, reason, transaction_id, decide_at)
+			SELECT i, i, account, sender, asset, amount, memo_type, memo, hash, ledger, at, state, reason, transaction_id, decide_at FROM n, payments WHERE id = '3'`, many)
+	})
+	of, err := b.PaymentsOfEach(ctx, []string{"other", "t"})
+	got := of["t"]
+	if err != nil || len(of) != 1 || len(got) != 200 || got[0].ID != "1" || got[1].ID != "2" || got[2].ID != fmt.Sprint(many-197) || got[199].ID != fmt.Sprint(many) {
+		t.Errorf("%d, %v", len(got), err)
+	}
+	lines, err := b.BankLinesOfEach(ctx, []string{"t"})
+	if err != nil || len(lines["t"]) != 2 || lines["t"][0].ID != "1" {
+		t.Errorf("%v, %v", lines, err)
+	}
+	if none, err := b.PaymentsOfEach(ctx, nil); err != nil || len(none) != 0 {
+		t.Errorf("%v, %v", none, err)
+	}
+	b.do(t, func(tx *store.Tx) error {
+		taken, err := tx.PaymentsOf("t", anchor.Matched, 9)
+		if len(taken) != 2 || taken[0].ID != "2" {
+			t.Errorf("taken: %v", taken)
+		}
+		return err
+	})
+}
+
+// TestSumsAtTheEdge: amounts that are large by themselves add up as long as their
+// sum is one, whatever it was on its way; and one that is none names its account.
+func TestSumsAtTheEdge(t *testing.T) {
+	t.Parallel()
+	b := newBooks(t)
+	post := func(amount anchor.Amount, from, to anchor.Ledger) {
+		t.Helper()
+		b.do(t, func(tx *store.Tx) error { return tx.Post(noon, anchor.Move("x", "", "r", usd, amount, from, to)) })
+	}
+	sums := func() string {
+		t.Helper()
+		all, err := b.Balances(t.Context())
+		if err != nil {
+			return err.Error()
+		}
+		text := ""
+		for _, s := range all {
+			text += fmt.Sprintf("%s %d ", s.Account, s.Amount)
+		}
+		return text
+	}
+	const most = math.MaxInt64
+	post(most, anchor.Suspense, anchor.Bank)
+	if got, want := sums(), fmt.Sprintf("bank %d suspense %d ", most, -most); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	// One stroop more than an amount can hold.
+	post(1, anchor.Suspense, anchor.Bank)
+	if got := sums(); !strings.Contains(got, "bank") || !strings.Contains(got, "iso4217:USD") {
+		t.Error(got)
+	}
+	post(most, anchor.Suspense, anchor.Bank)
+	post(most, anchor.Bank, anchor.Suspense)
+	post(2, anchor.Bank, anchor.Suspense)
+	if got, want := sums(), fmt.Sprintf("bank %d suspense %d ", most-1, -most+1); got != want {
+		t.Errorf("%s, want %s", got, want)
 	}
 }
 

@@ -94,6 +94,29 @@ func (l listing[T]) page(src source, w where, p Page) (all []T, end string, err 
 	return all, end, err
 }
 
+// mostOfEach is how many rows of one transaction are listed. Anybody can send it
+// as many payments as they like, each of next to nothing. What was taken for it
+// never is as much (see mostShort).
+const mostOfEach = 2 * mostShort
+
+// ofEach lists what came for many transactions at once, in the order of the keys:
+// of one that has more than mostOfEach, first what was matched, which is also the
+// first of the states as texts, and then the newest of each state.
+func (l listing[T]) ofEach(src source, transactions []string) ([]T, error) {
+	if len(transactions) == 0 {
+		return nil, nil
+	}
+	var newest, oldest, some []string
+	for _, k := range l.keys {
+		newest, oldest = append(newest, k.column+" DESC"), append(oldest, k.column)
+	}
+	for i := range transactions {
+		some = append(some, `SELECT * FROM (SELECT `+l.columns+` FROM `+l.table+` WHERE transaction_id = $`+strconv.Itoa(i+1)+` AND transaction_id <> ''
+			ORDER BY state, `+strings.Join(newest, ", ")+` LIMIT `+strconv.Itoa(mostOfEach)+`)`)
+	}
+	return list(src, l.scan, strings.Join(some, ` UNION ALL `)+` ORDER BY `+strings.Join(oldest, ", "), values(transactions)...)
+}
+
 // cursor stands for a row of this list in this order.
 func (l listing[T]) cursor(row T, order string) string {
 	text, err := json.Marshal(append([]any{l.table + order}, l.of(row)...))

@@ -55,10 +55,11 @@ func (t *Tx) Payment(id string) (*anchor.Payment, error) {
 	return one(t, "payment", scanPayment, `SELECT `+paymentColumns+` FROM payments WHERE id = $1`, id)
 }
 
-// PaymentsOf loads the payments that were matched to a transaction, or meant for
-// it, oldest first.
-func (t *Tx) PaymentsOf(transaction string) ([]*anchor.Payment, error) {
-	return list(t, scanPayment, `SELECT `+paymentColumns+` FROM payments WHERE transaction_id = $1 AND transaction_id <> '' ORDER BY seq`, transaction)
+// PaymentsOf loads the newest payments of a transaction, or that were meant for
+// it, of which that became: newest first.
+func (t *Tx) PaymentsOf(transaction string, state anchor.Match, limit int) ([]*anchor.Payment, error) {
+	return list(t, scanPayment, `SELECT `+paymentColumns+` FROM payments
+		WHERE transaction_id = $1 AND transaction_id <> '' AND state = $2 ORDER BY seq DESC LIMIT $3`, transaction, state, limit)
 }
 
 // mostShort is how many short payments add up. Somebody who sends dust must not
@@ -104,16 +105,12 @@ func (s *Store) Payments(ctx context.Context, unmatched bool, p Page) (all []*an
 	return paymentList.page(s.reader(ctx), w, p)
 }
 
-// PaymentsOfEach lists the payments matched to many transactions at once, each
-// one's oldest first.
+// PaymentsOfEach lists the payments matched to many transactions at once, or meant
+// for them, each one's oldest first; of very many those that were matched, and the
+// newest.
 func (s *Store) PaymentsOfEach(ctx context.Context, transactions []string) (map[string][]*anchor.Payment, error) {
-	all, err := list(s.reader(ctx), scanPayment, `SELECT `+paymentColumns+` FROM payments
-		WHERE transaction_id IN (`+placeholders(len(transactions))+`) AND transaction_id <> '' ORDER BY seq`, values(transactions)...)
-	each := map[string][]*anchor.Payment{}
-	for _, p := range all {
-		each[p.Transaction] = append(each[p.Transaction], p)
-	}
-	return each, err
+	all, err := paymentList.ofEach(s.reader(ctx), transactions)
+	return groupBy(all, func(p *anchor.Payment) string { return p.Transaction }), err
 }
 
 func cursorOf(src source, name string) (anchor.Cursor, bool, error) {

@@ -61,11 +61,10 @@ func (t *Tx) refundOnLedger(a *anchor.Transaction, amount, fee anchor.Amount, fe
 			return underWay("order", o.ID)
 		}
 	}
-	came, err := t.PaymentsOf(a.ID)
+	came, err := t.PaymentsOf(a.ID, anchor.Matched, 1)
 	if err != nil {
 		return err
 	}
-	came = slices.DeleteFunc(came, func(p *anchor.Payment) bool { return p.State != anchor.Matched })
 	if len(came) == 0 {
 		return &anchor.Error{Kind: anchor.Conflict, Code: "sender_unknown", Message: "no payment of this transaction says where the money came from"}
 	}
@@ -73,7 +72,7 @@ func (t *Tx) refundOnLedger(a *anchor.Transaction, amount, fee anchor.Amount, fe
 	if err != nil {
 		return err
 	}
-	to, memo := came[len(came)-1].RefundTo(a.RefundMemo)
+	to, memo := came[0].RefundTo(a.RefundMemo)
 	return t.CreatePayout(&anchor.Payout{
 		ID: NewID(), CauseKind: anchor.CauseTransaction, CauseID: a.ID, Purpose: anchor.ForRefund, Ordinal: len(ordinal), Operation: anchor.PayPayment,
 		Asset: a.Asset, Amount: amount, Fee: fee, FeeBack: feeBack, Source: a.AnchorAccount, Destination: to, Memo: memo,
@@ -107,12 +106,11 @@ func (t *Tx) refundAtBank(a *anchor.Transaction, amount, fee anchor.Amount, feeB
 			return err
 		}
 	}
-	came, err := t.BankLinesOf(a.ID)
+	came, err := t.BankLinesOf(a.ID, anchor.Matched, 1)
 	if err != nil {
 		return err
 	}
-	came = slices.DeleteFunc(came, func(l *anchor.BankLine) bool { return l.State != anchor.Matched })
-	if len(came) == 0 || came[len(came)-1].PayerAccount == "" {
+	if len(came) == 0 || came[0].PayerAccount == "" {
 		return &anchor.Error{Kind: anchor.Conflict, Code: "sender_unknown", Message: "no line of the bank's statement says where the money came from"}
 	}
 	ordinal, err := t.BankPayoutsOf(anchor.CauseTransaction, a.ID, anchor.ForRefund)
@@ -122,7 +120,7 @@ func (t *Tx) refundAtBank(a *anchor.Transaction, amount, fee anchor.Amount, feeB
 	return t.CreateBankPayout(&anchor.BankPayout{
 		ID:        orderID(anchor.CauseTransaction, a.ID, anchor.ForRefund, len(ordinal), a.StartedAt),
 		CauseKind: anchor.CauseTransaction, CauseID: a.ID, Purpose: anchor.ForRefund, Ordinal: len(ordinal),
-		Asset: a.OffChain, Amount: amount, Fee: fee, FeeBack: feeBack, To: payerOf(came[len(came)-1]),
+		Asset: a.OffChain, Amount: amount, Fee: fee, FeeBack: feeBack, To: payerOf(came[0]),
 		State: anchor.BankQueued, RequestedBy: by, CreatedAt: now,
 	})
 }

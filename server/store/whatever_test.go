@@ -301,22 +301,18 @@ func (w *whatever) takeBack(tx *store.Tx, _ *anchor.Transaction) error {
 // assign gives it what came for it and did not fit.
 func (w *whatever) assign(tx *store.Tx, a *anchor.Transaction) error {
 	if w.kind == anchor.Deposit {
-		lines, err := tx.BankLinesOf(w.id)
-		for _, l := range lines {
-			if l.State == anchor.Unmatched {
-				_, err := tx.AssignLine(l, a, offer(), w.now)
-				return err
-			}
-		}
-		return err
-	}
-	came, err := tx.PaymentsOf(w.id)
-	for _, p := range came {
-		if p.State == anchor.Unmatched {
-			_, err := tx.AssignPayment(p, a, offer(), w.now)
+		lines, err := tx.BankLinesOf(w.id, anchor.Unmatched, 1)
+		if err != nil || len(lines) == 0 {
 			return err
 		}
+		_, err = tx.AssignLine(lines[0], a, offer(), w.now)
+		return err
 	}
+	came, err := tx.PaymentsOf(w.id, anchor.Unmatched, 1)
+	if err != nil || len(came) == 0 {
+		return err
+	}
+	_, err = tx.AssignPayment(came[0], a, offer(), w.now)
 	return err
 }
 
