@@ -20,7 +20,8 @@ func balanceOf(t testing.TB, dir, horizon string, settings ...string) *balance {
 	return &balance{Config: cfg, Horizon: horizon}
 }
 
-// devHelps has the anchor of dev's folder help customers who cannot receive yet.
+// devHelps has the anchor of dev's folder help customers who cannot receive yet,
+// and gives it limits.
 func devHelps(t testing.TB, dir string) {
 	t.Helper()
 	if _, err := devFiles(dir); err != nil {
@@ -31,7 +32,7 @@ func devHelps(t testing.TB, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	helps := strings.Replace(string(text), "\ndecimals = 2\n", "\ndecimals = 2\ncreate_account = \"2\"\ntop_up = \"0.5\"\n", 1)
+	helps := strings.Replace(string(text), "\ndecimals = 2\n", "\ndecimals = 2\ncreate_account = \"2\"\ntop_up = \"0.5\"\npayout_limit = \"500\"\ndaily_limit = \"600\"\n", 1)
 	if err := os.WriteFile(path, []byte(helps), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +128,13 @@ func TestBalancedFinds(t *testing.T) {
 		{`UPDATE postings SET account = 'in_flight' WHERE account = 'fees'`, "is in flight", unbalanced},
 		{`UPDATE postings SET account = 'losses' WHERE account = 'reserves'`, "was given to customers' accounts is off by", unbalanced},
 		{`UPDATE payouts SET cause_id = destination || 'X' WHERE purpose = 'create'`, "for which nobody has paid", doubled},
-		{`INSERT INTO payouts SELECT 'another', cause_kind, cause_id, purpose, 1, asset, amount, source, destination, memo_type, memo, 'queued', '', 0, '', 0, created_at, operation, fee, '', '' FROM payouts WHERE purpose = 'create'`, "create more than once", doubled},
+		{`INSERT INTO payouts (id, cause_kind, cause_id, purpose, ordinal, asset, amount, source, destination, memo_type, memo, state, envelope_id, attempts, reason, not_before, created_at)
+			SELECT 'another', cause_kind, cause_id, purpose, 1, asset, amount, source, destination, memo_type, memo, 'queued', '', 0, '', 0, created_at FROM payouts WHERE purpose = 'create'`, "create more than once", doubled},
+		{`UPDATE payouts SET amount = 5000000001 WHERE purpose = 'payout'`, "is above the limit of 500, ", doubled},
+		{`UPDATE bank_payouts SET amount = 5000000001`, "is above the limit of 500, ", doubled},
+		{`UPDATE payouts SET amount = 4000000000 WHERE purpose = 'payout'`, "have left within a day", doubled},
+		{`UPDATE payouts SET requested_by = 'staff:ana'; INSERT INTO audit (at, actor, transaction_id, event, from_status, to_status, subject)
+			SELECT 0, 'staff:ana', '', 'approvePayout', '', '', 'payout:' || id FROM payouts WHERE purpose = 'payout'`, "was asked for and let go by staff:ana", doubled},
 		{`UPDATE transactions SET balance_id = ''`, "is told of the balance", lost},
 		{`UPDATE payouts SET destination = source WHERE operation = 'claimable_balance'`, "can be claimed by", doubled},
 		{`UPDATE payouts SET amount = amount + 1 WHERE operation = 'claimable_balance'`, "the balance", unbalanced},

@@ -66,6 +66,8 @@ type verdict struct {
 	Deposits, Withdrawals, Refunds int
 	// Helped counts what customers were helped with, by purpose or operation.
 	Helped map[string]int
+	// Approved counts what a second person has let go.
+	Approved int
 	// Open counts intents and orders that still wait for something to happen by
 	// itself, Parked those that wait for a person.
 	Open, Parked int
@@ -129,7 +131,7 @@ func (b *balance) look(ctx context.Context) (_ *verdict, err error) {
 		defer func() { err = errors.Join(err, bank.Close()) }()
 		l.bank = bank
 	}
-	for _, examine := range []func(context.Context) error{l.reconciled, l.moneyOut, l.moneyIn, l.bankOut, l.bankIn, l.ownerless, l.transactions, l.inFlight, l.help, l.claimables} {
+	for _, examine := range []func(context.Context) error{l.reconciled, l.moneyOut, l.moneyIn, l.bankOut, l.bankIn, l.ownerless, l.transactions, l.inFlight, l.help, l.claimables, l.limits} {
 		if err := examine(ctx); err != nil {
 			return nil, err
 		}
@@ -155,6 +157,7 @@ type look struct {
 	paidFor              map[string][]row    // intents and orders, by what they are for
 	replaced             map[string]bool     // refused orders that another took the place of
 	credited             map[string]int64    // what came in, by transaction
+	approvals            map[string]string   // who has let an intent or order go, by "payout:" or "order:" and its id
 }
 
 // sumOf is a journal account in one asset, of one transaction.
@@ -207,6 +210,10 @@ func (l *look) readBooks(ctx context.Context, db *sql.DB) (err error) {
 	l.trail = groupBy(read(`SELECT * FROM audit WHERE to_status <> '' ORDER BY id`), "transaction_id")
 	l.outbox = groupBy(read(`SELECT * FROM outbox ORDER BY id`), "transaction_id")
 	l.cursors = by(read(`SELECT * FROM cursors`), "name")
+	l.approvals = map[string]string{}
+	for _, r := range read(`SELECT subject, actor FROM audit WHERE event IN ('approvePayout', 'approveBankPayout')`) {
+		l.approvals[r.text("subject")] = r.text("actor")
+	}
 	l.carried = map[string][]string{}
 	for _, r := range read(`SELECT * FROM envelope_payouts ORDER BY envelope_id, ordinal`) {
 		l.carried[r.text("envelope_id")] = append(l.carried[r.text("envelope_id")], r.text("payout_id"))

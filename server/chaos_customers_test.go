@@ -16,6 +16,7 @@ import (
 	"github.com/stellar/go-stellar-sdk/txnbuild"
 
 	"windlass/server/anchor"
+	"windlass/server/rail"
 )
 
 // A customer has a wallet and a bank, and does one thing after the other until
@@ -29,8 +30,9 @@ type customer struct {
 
 	key      *keypair.Full
 	asset    txnbuild.CreditAsset
-	claims   bool // claimable balances
-	trusts   bool // there is a trustline
+	currency string // at the bank
+	claims   bool   // claimable balances
+	trusts   bool   // there is a trustline
 	token    string
 	staff    map[string]http.Header // by name, when they are called
 	sequence int64
@@ -59,20 +61,21 @@ type manner string
 
 const (
 	exactly   manner = "exactly"
-	nearly    manner = "nearly"       // within the tolerance
-	tooMuch   manner = "too much"     // held
-	tooLittle manner = "too little"   // unmatched
-	wrongly   manner = "wrongly"      // without reference or memo: unmatched
-	twice     manner = "twice"        // the second one is unmatched
-	toClosed  manner = "to a closed"  // the bank refuses the payout: held
-	toBounce  manner = "to a bounced" // the bank sends the payout back: held
+	nearly    manner = "nearly"        // within the tolerance
+	tooMuch   manner = "too much"      // held
+	tooLittle manner = "too little"    // unmatched
+	wrongly   manner = "wrongly"       // without reference or memo: unmatched
+	twice     manner = "twice"         // the second one is unmatched
+	toClosed  manner = "to a closed"   // the bank refuses the payout: held
+	toBounce  manner = "to a bounced"  // the bank sends the payout back: held
+	toRecall  manner = "to a recaller" // it is completed, and comes back: held
 )
 
 // pick chooses a manner; most people do as they are told.
 func pick(rng *rand.Rand, kind string) manner {
 	some := []manner{nearly, nearly, tooMuch, tooLittle, wrongly, wrongly, twice, twice}
 	if kind == "withdrawal" {
-		some = append(some, toClosed, toBounce)
+		some = append(some, toClosed, toBounce, toRecall)
 	}
 	if rng.IntN(10) < 6 {
 		return exactly
@@ -82,7 +85,7 @@ func pick(rng *rand.Rand, kind string) manner {
 
 // customer is somebody new, of whom nobody has heard. What they do is decided by
 // the life's seed and a number of their own.
-func (l *life) customer(name string, number uint64, asset txnbuild.CreditAsset) *customer {
+func (l *life) customer(name string, number uint64, terms *anchor.Terms) *customer {
 	l.t.Helper()
 	var seed [32]byte
 	rng := rand.New(rand.NewPCG(l.seed, number))
@@ -93,16 +96,17 @@ func (l *life) customer(name string, number uint64, asset txnbuild.CreditAsset) 
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	return &customer{life: l, name: name, rng: rng, key: key, asset: asset, staff: map[string]http.Header{}}
+	return &customer{
+		life: l, name: name, rng: rng, key: key, staff: map[string]http.Header{},
+		asset: txnbuild.CreditAsset{Code: terms.Asset.Code, Issuer: terms.Asset.Issuer}, currency: terms.OffChain.Code,
+	}
 }
 
 // open makes customers with accounts and trustlines.
 func (l *life) open(n int) {
 	l.t.Helper()
-	asset := l.cfg.terms[0].Asset
-	code := txnbuild.CreditAsset{Code: asset.Code, Issuer: asset.Issuer}
 	for i := range n {
-		c := l.customer(fmt.Sprintf("customer %d", i), uint64(i+1), code)
+		c := l.customer(fmt.Sprintf("customer %d", i), uint64(i+1), l.cfg.terms[i%5/4]) // four in five have dollars
 		c.claims, c.trusts = true, true
 		l.customers = append(l.customers, c)
 	}
@@ -120,7 +124,7 @@ func (l *life) open(n int) {
 				ops = append(ops, &txnbuild.CreateAccount{Destination: c.key.Address(), Amount: "10"})
 				keys = append(keys, c.key)
 			}
-			ops = append(ops, &txnbuild.ChangeTrust{SourceAccount: c.key.Address(), Line: code.MustToChangeTrustAsset(), Limit: txnbuild.MaxTrustlineLimit})
+			ops = append(ops, c.line())
 		}
 		if err := rich.submit(l.t.Context(), nil, ops, keys...); err != nil {
 			l.t.Fatal(err)
@@ -221,7 +225,7 @@ func (c *customer) report(ctx context.Context, do func() error) {
 // visit begins one thing, and perhaps has staff meddle with it.
 func (c *customer) visit(ctx context.Context) (*story, error) {
 	s, err := c.story(ctx)
-	if err == nil && s.manner != tooLittle && s.manner != wrongly && c.rng.IntN(6) == 0 {
+	if err == nil && s.manner != tooLittle && s.manner != wrongly && s.manner != toRecall && c.rng.IntN(6) == 0 {
 		err = c.meddle(ctx, s)
 	}
 	return s, err
@@ -260,6 +264,8 @@ func (c *customer) story(ctx context.Context) (*story, error) {
 	switch s.manner {
 	case tooLittle, wrongly:
 		s.want = []anchor.Status{anchor.PendingUserTransferStart}
+	case toRecall:
+		s.want = []anchor.Status{anchor.Refunded}
 	default:
 		s.want = []anchor.Status{anchor.Completed}
 	}
@@ -351,7 +357,7 @@ func (c *customer) operate(ctx context.Context, listener string, header http.Hea
 func (c *customer) agree(ctx context.Context, s *story, p pageOf) error {
 	var method []string
 	if s.kind == "withdrawal" {
-		account := map[manner]string{toClosed: "00000000", toBounce: "99999999"}[s.manner]
+		account := map[manner]string{toClosed: rail.ClosedAccount, toBounce: rail.ReturningAccount, toRecall: rail.RecallingAccount}[s.manner]
 		if account == "" {
 			account = "777000999"
 		}
@@ -442,7 +448,7 @@ func (c *customer) payAtBank(ctx context.Context, s *story, p pageOf) error {
 	s.paid = counts
 	for i, amount := range all {
 		if err := c.insist(ctx)(http.MethodPost, c.life.at("public")+"/bank/api/transfers", http.Header{"Idempotency-Key": {fmt.Sprintf("%s-%d", s.id, i)}},
-			map[string]string{"amount": amount.String(), "currency": "USD", "reference": reference, "payer_name": "Ada Lovelace", "payer_account": "555000111"}, nil); err != nil {
+			map[string]string{"amount": amount.String(), "currency": c.currency, "reference": reference, "payer_name": "Ada Lovelace", "payer_account": "555000111"}, nil); err != nil {
 			return err
 		}
 	}

@@ -17,23 +17,25 @@ type arrival struct {
 	name   string
 	lumens anchor.Amount // in their account; 0 is no account
 	claims bool          // their wallet can claim balances
+	buys   int           // which of the assets
 }
 
 // arrivals is the table. To add one is to add a line.
 var arrivals = []arrival{
-	{"without an account", 0, false},                                // the anchor makes it
-	{"without an account, and claims", 0, true},                     // and pays by a balance
-	{"without a trustline", 5 * anchor.One, false},                  // the anchor waits for it
-	{"without a trustline, and claims", 5 * anchor.One, true},       // it does not wait
-	{"without lumens for a trustline", 11 * anchor.One / 10, false}, // the anchor gives some
+	{"without an account", 0, false, 0},                                             // the anchor makes it
+	{"without an account, and claims", 0, true, 0},                                  // and pays by a balance
+	{"without a trustline", 5 * anchor.One, false, 0},                               // the anchor waits for it
+	{"without a trustline, and claims", 5 * anchor.One, true, 0},                    // it does not wait
+	{"without lumens for a trustline", 11 * anchor.One / 10, false, 0},              // the anchor gives some
+	{"without a trustline that the issuer wants to allow", 5 * anchor.One, true, 1}, // it is allowed, and never paid by a balance
+	{"without an account, where the issuer allows", 0, false, 1},
 }
 
 // welcome has one after the other come until closing: what each arrival does is
 // done once for an account.
 func (l *life) welcome(ctx context.Context, closing <-chan struct{}, way int, a arrival) {
-	of := l.customers[0].asset
 	for n := 0; !closed(closing); n++ {
-		c := l.customer(fmt.Sprintf("newcomer %d %s", n, a.name), uint64(way+1)<<32+uint64(n), of)
+		c := l.customer(fmt.Sprintf("newcomer %d %s", n, a.name), uint64(way+1)<<32+uint64(n), l.cfg.terms[a.buys])
 		c.claims = a.claims
 		l.mu.Lock()
 		l.newcomers = append(l.newcomers, c)
@@ -83,7 +85,7 @@ func (c *customer) trust(ctx context.Context) error {
 }
 
 func (c *customer) line() txnbuild.Operation {
-	return &txnbuild.ChangeTrust{Line: c.asset.MustToChangeTrustAsset(), Limit: txnbuild.MaxTrustlineLimit}
+	return &txnbuild.ChangeTrust{SourceAccount: c.key.Address(), Line: c.asset.MustToChangeTrustAsset(), Limit: txnbuild.MaxTrustlineLimit}
 }
 
 // claim takes the balance that a story was paid by.

@@ -42,7 +42,7 @@ func TestChaos(t *testing.T) {
 			defer func() { // however it ends
 				lived := l.sum()
 				all.add(lived)
-				t.Logf("%s, in %s; newcomers %d, payouts %v", lived, time.Since(began).Round(time.Second), len(l.newcomers), l.verdict.Helped)
+				t.Logf("%s, in %s; newcomers %d, approvals %d, payouts %v", lived, time.Since(began).Round(time.Second), len(l.newcomers), l.verdict.Approved, l.verdict.Helped)
 			}()
 			l.live()
 		})
@@ -230,7 +230,9 @@ var chaosSettings = []string{
 	"WINDLASS_UNMATCHED_NO_MEMO=refund", "WINDLASS_UNMATCHED_SECOND=refund", "WINDLASS_UNMATCHED_UNKNOWN_REFERENCE=refund",
 	"WINDLASS_UNMATCHED_REFUNDS_PER_SENDER=1000",
 	// Whoever cannot receive yet is helped.
-	"WINDLASS_ASSETS_0_CREATE_ACCOUNT=2", "WINDLASS_ASSETS_0_TOP_UP=0.5",
+	"WINDLASS_ASSETS_0_CREATE_ACCOUNT=2", "WINDLASS_ASSETS_0_TOP_UP=0.5", "WINDLASS_ASSETS_1_CREATE_ACCOUNT=2",
+	// Much of it needs a second person.
+	"WINDLASS_ASSETS_0_PAYOUT_LIMIT=90", "WINDLASS_ASSETS_1_PAYOUT_LIMIT=60", "WINDLASS_ASSETS_1_DAILY_LIMIT=500",
 }
 
 // prepare makes the keys, the configuration and the anchor's accounts, but no
@@ -241,9 +243,17 @@ func (l *life) prepare() {
 	if err != nil {
 		l.t.Fatal(err)
 	}
+	guarded, err := guardedFiles(l.dir)
+	if err != nil {
+		l.t.Fatal(err)
+	}
 	l.balance = balanceOf(l.t, l.dir, l.horizon, chaosSettings...)
 	l.cfg = l.balance.Config
-	if err := bootstrap(l.t.Context(), l.cfg, issuer, nil, newLog(l.file("bootstrap.log"), l.cfg.Log)); err != nil {
+	log := newLog(l.file("bootstrap.log"), l.cfg.Log)
+	if err := bootstrap(l.t.Context(), l.cfg, issuer, nil, log); err != nil {
+		l.t.Fatal(err)
+	}
+	if err := issueGuarded(l.t.Context(), l.cfg, guarded, nil, log); err != nil {
 		l.t.Fatal(err)
 	}
 	l.gate, l.mail = newGate(l.t, l.at("stormy")), newMailbox(l.t)
@@ -276,17 +286,19 @@ func (l *life) killAnchor() {
 func (l *life) live() {
 	l.t.Helper()
 	l.birth()
-	var customers sync.WaitGroup
+	var customers, staff sync.WaitGroup
 	ctx, cancel := context.WithCancel(l.t.Context())
 	defer func() { // however it ends
 		cancel()
 		customers.Wait()
+		staff.Wait()
 	}()
 	closing := make(chan struct{}) // customers begin nothing new
 	l.open(min(3*l.kills, 150))
 	for _, c := range l.customers {
 		customers.Go(func() { c.live(ctx, closing) })
 	}
+	staff.Go(func() { l.approve(ctx) })
 	for i, a := range slices.Repeat(arrivals, 4) {
 		customers.Go(func() { l.welcome(ctx, closing, i, a) })
 	}
@@ -326,7 +338,7 @@ func (l *life) quiet(cancel func(), customers *sync.WaitGroup) {
 		l.see()
 		return
 	}
-	eventually(l.t, "nothing is open any more", func() bool { v := l.see(); return v.Open+v.Undelivered == 0 })
+	eventually(l.t, "nothing is open any more", func() bool { v := l.see(); return v.Open+v.Parked+v.Undelivered == 0 })
 	for _, m := range l.mail.missing(l.verdict.Messages) {
 		l.untold++
 		l.t.Errorf("the wallet was not told as often as the outbox says: %v", m)

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/stellar/go-stellar-sdk/keypair"
@@ -28,8 +29,12 @@ type citizen struct {
 	dice    *rand.Rand
 	visits  []time.Duration // after the beginning
 	key     *keypair.Full
-	exists  bool // the account
-	trusts  bool // and its trustline
+	terms   *anchor.Terms // of what they buy
+	claims  bool          // their wallet can claim balances
+	started bool          // this is not their first visit
+	exists  bool          // the account
+	trusts  bool          // and its trustline
+	scant   bool          // with hardly any lumens
 	token   string
 	tokenAt time.Time
 	closed  time.Time // the ledger of their last transaction
@@ -38,6 +43,17 @@ type citizen struct {
 	owns   anchor.Amount // of the anchor's asset on the ledger
 	owed   anchor.Amount // what will come back to them there
 	banked anchor.Amount // more, or less, in their bank account than at first
+}
+
+// kinds are the customers that there are: what they buy, and whether their wallet
+// can claim balances. To add one is to add a line.
+var kinds = []struct {
+	buys   int
+	claims bool
+}{
+	{0, false},
+	{0, true},
+	{1, true}, // whose issuer authorizes trustlines, so that balances could not be claimed
 }
 
 // newCitizen decides what one does by the seed and the number alone.
@@ -49,6 +65,8 @@ func newCitizen(l *lifetime, number int) *citizen {
 		l.find("no key for customer %d: %v", number, err)
 	}
 	c.key = key
+	k := kinds[number%len(kinds)]
+	c.terms, c.claims = l.cfg.terms[k.buys], k.claims
 	whole := time.Duration(l.sim.days) * day
 	first := time.Duration(c.dice.Int64N(int64(whole)))
 	for range 1 + c.dice.IntN(4) {
@@ -69,11 +87,12 @@ func newCitizen(l *lifetime, number int) *citizen {
 
 // live is all that the customer does.
 func (c *citizen) live() {
-	for i, at := range c.visits {
+	for _, at := range c.visits {
 		if c.sleep(time.Until(c.begins.Add(at))) != nil {
 			return
 		}
-		s := c.choose(i == 0)
+		s := c.choose()
+		c.started = true
 		c.count("visits")
 		c.count("errand " + s.name)
 		c.note("customer %d: %s", c.number, s.name)
@@ -134,7 +153,9 @@ func (c *citizen) begin(kind string) (p pageOf, err error) {
 	if err := c.signIn(); err != nil {
 		return p, err
 	}
-	return openPage(c.ask, "http://"+hostPublic, c.token, kind, map[string]string{"asset_code": c.asset().Code}, nil)
+	return openPage(c.ask, "http://"+hostPublic, c.token, kind, map[string]string{
+		"asset_code": c.terms.Asset.Code, "claimable_balance_supported": strconv.FormatBool(c.claims),
+	}, nil)
 }
 
 // An order is a deposit or withdrawal that the customer has agreed to.
@@ -269,12 +290,32 @@ func (c *citizen) completed(o *order) error {
 	if out := anchor.MustAmount(tx.AmountOut); out != o.out {
 		return fmt.Errorf("%s paid %s where %s was agreed to", o.id, out, o.out)
 	}
-	if o.kind == "deposit" {
-		c.owns += o.out
-	} else {
+	if o.kind == "withdrawal" {
 		c.banked += o.out
+		return nil
 	}
-	return nil
+	c.owns += o.out
+	return c.claim(tx)
+}
+
+// claim takes the balance that a deposit was paid by, if it was.
+func (c *citizen) claim(tx *polled) error {
+	if tx.BalanceID == "" {
+		return nil
+	}
+	c.mayComeBack()
+	if err := c.open(true); err != nil {
+		return err
+	}
+	return c.submit(nil, &txnbuild.ClaimClaimableBalance{BalanceID: tx.BalanceID})
+}
+
+// mayComeBack says that there is a balance which the anchor could take back after
+// a while: the run does not end before.
+func (c *citizen) mayComeBack() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.claimable = time.Now().Add(claimBackAfter + 2*hour)
 }
 
 // transfer sends money to the anchor at the bank.
@@ -283,7 +324,7 @@ func (c *citizen) transfer(amount anchor.Amount, reference string) error {
 	c.banked -= amount
 	return c.insist("transfer at the bank", func() error {
 		return c.ask(http.MethodPost, "http://"+hostBank+"/bank/api/transfers", http.Header{"Idempotency-Key": {key}}, map[string]string{
-			"amount": amount.String(), "currency": "USD", "reference": reference, "payer_name": "Ada Lovelace", "payer_account": c.bankAccount(),
+			"amount": amount.String(), "currency": c.terms.OffChain.Code, "reference": reference, "payer_name": "Ada Lovelace", "payer_account": c.bankAccount(),
 		}, nil)
 	})
 }
@@ -302,7 +343,12 @@ func (c *citizen) bankAccount() string { return fmt.Sprintf("5550%06d", c.number
 func (c *citizen) open(trustline bool) error {
 	if !c.exists {
 		err := c.insist("make an account", func() error {
-			if _, err := c.plain.Account(c.ctx, c.key.Address()); err == nil || anchor.KindOf(err) != anchor.NotFound {
+			a, err := c.plain.Account(c.ctx, c.key.Address())
+			if err == nil {
+				lumens, _ := a.Balance(anchor.Native)
+				c.scant = lumens.Amount < 10*anchor.One
+			}
+			if err == nil || anchor.KindOf(err) != anchor.NotFound {
 				return later(err)
 			}
 			// It may tell that the account was made by an attempt that was not answered.
@@ -321,7 +367,7 @@ func (c *citizen) open(trustline bool) error {
 }
 
 func (c *citizen) asset() txnbuild.CreditAsset {
-	a := c.cfg.terms[0].Asset
+	a := c.terms.Asset
 	return txnbuild.CreditAsset{Code: a.Code, Issuer: a.Issuer}
 }
 

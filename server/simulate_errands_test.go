@@ -10,6 +10,7 @@ import (
 	"github.com/stellar/go-stellar-sdk/xdr"
 
 	"windlass/server/anchor"
+	"windlass/server/rail"
 )
 
 // An errand is what a customer does in one visit.
@@ -21,13 +22,19 @@ type errand struct {
 }
 
 // when says which customers can run an errand.
-type when int
+type when func(*citizen) bool
 
-const (
-	always when = iota
-	first       // who has no account yet
-	rich        // who has enough to withdraw
-)
+func always(*citizen) bool    { return true }
+func first(c *citizen) bool   { return !c.started }                           // who has no account yet
+func bare(c *citizen) bool    { return !c.trusts }                            // who has no trustline yet
+func waits(c *citizen) bool   { return bare(c) && !(c.claims && dollars(c)) } // and is not paid before there is one
+func claims(c *citizen) bool  { return bare(c) && c.claims && dollars(c) }    // and is paid by a balance
+func dollars(c *citizen) bool { return c.terms == c.cfg.terms[0] }            // who buys those, and gets an account
+func rich(c *citizen) bool    { return c.owns >= least }                      // who has enough to withdraw
+func lumens(c *citizen) bool  { return rich(c) && !c.scant }                  // and lumens besides
+
+// both joins two conditions.
+func both(a, b when) when { return func(c *citizen) bool { return a(c) && b(c) } }
 
 // least is what makes a customer rich.
 const least = 60 * anchor.One
@@ -40,6 +47,12 @@ func init() { // what it calls needs the table
 		{"deposit", 40, always, (*citizen).deposits},
 		{"deposit before there is an account", 6, first, (*citizen).depositsWithoutAccount},
 		{"deposit before there is a trustline", 6, first, (*citizen).depositsWithoutTrustline},
+		{"deposit that makes an account", 6, both(first, dollars), (*citizen).depositsForAnAccount},
+		{"deposit for who has no lumens for a trustline", 6, first, (*citizen).depositsPoor},
+		{"deposit that nobody claims", 4, claims, (*citizen).depositsUnclaimed},
+		{"deposit that is claimed late", 4, claims, (*citizen).depositsClaimedLate},
+		{"deposit whose trustline never comes", 4, waits, (*citizen).depositsUntrusted},
+		{"deposit whose account never takes it", 3, both(first, both(waits, dollars)), (*citizen).depositsUnwanted},
 		{"deposit with a wrong reference first", 3, always, (*citizen).depositsUnderWrongReference},
 		{"deposit too little first", 3, always, (*citizen).depositsTooLittle},
 		{"deposit too much", 3, always, (*citizen).depositsTooMuch},
@@ -53,22 +66,21 @@ func init() { // what it calls needs the table
 		{"withdrawal with a wrong memo first", 4, rich, withdrawsWith(txnbuild.MemoID(4711))},
 		{"withdrawal with a text for a memo first", 4, rich, withdrawsWith(txnbuild.MemoText("thanks"))},
 		{"withdrawal without a memo first", 4, rich, withdrawsWith(nil)},
-		{"withdrawal of lumens first", 3, rich, (*citizen).withdrawsLumens},
+		{"withdrawal of lumens first", 3, lumens, (*citizen).withdrawsLumens},
 		{"withdrawal too little first", 4, rich, (*citizen).withdrawsTooLittle},
 		{"withdrawal twice", 4, rich, (*citizen).withdrawsTwice},
 		{"withdrawal too late", 3, rich, (*citizen).withdrawsTooLate},
 		{"withdrawal at the last moment", 4, rich, (*citizen).withdrawsLast},
 		{"withdrawal never paid", 3, rich, (*citizen).withdrawsNothing},
-		{"withdrawal to a closed account", 3, rich, withdrawsTo("00000000")},
-		{"withdrawal that the bank returns", 3, rich, withdrawsTo("99999999")},
+		{"withdrawal to a closed account", 3, rich, withdrawsTo(rail.ClosedAccount)},
+		{"withdrawal that the bank returns", 3, rich, withdrawsTo(rail.ReturningAccount)},
+		{"withdrawal that is recalled", 3, rich, withdrawsTo(rail.RecallingAccount)},
 	}
 }
 
 // choose picks the next errand.
-func (c *citizen) choose(isFirst bool) errand {
-	able := slices.DeleteFunc(slices.Clone(errands), func(s errand) bool {
-		return s.when == first && (!isFirst || c.exists) || s.when == rich && c.owns < least
-	})
+func (c *citizen) choose() errand {
+	able := slices.DeleteFunc(slices.Clone(errands), func(s errand) bool { return !s.when(c) })
 	sum := 0
 	for _, s := range able {
 		sum += s.often
@@ -197,19 +209,13 @@ func (c *citizen) late(o *order) error {
 // isLate is what becomes of money that came too late: it is taken all the same,
 // or comes back.
 func (c *citizen) isLate(o *order, back *anchor.Amount) error {
-	if c.revives && o.kind == "withdrawal" {
+	if c.revives {
 		return c.completed(o)
 	}
 	if err := c.sleep(12 * hour); err != nil {
 		return err
 	}
-	tx, err := c.until(o, "expired", "completed")
-	if err == nil && tx.Status == "completed" && c.revives {
-		return c.completed(o)
-	}
-	if err == nil && tx.Status == "completed" {
-		err = fmt.Errorf("%s was paid too late, and is completed", o.id)
-	}
+	_, err := c.until(o, "expired")
 	return comesBack(back, o.in, err)
 }
 

@@ -15,15 +15,28 @@ const clerkComes = 3 * time.Hour
 // now, because the anchor stands still or is busy with it, is done next time.
 type clerk struct {
 	*lifetime
+	name     string
 	header   http.Header
 	since    time.Time       // when it was got
 	released map[string]bool // withdrawals that the bank was to pay again
 }
 
-func (c *clerk) work() {
+func (c *clerk) work(do func()) {
 	for c.sleep(clerkComes) == nil {
-		c.clear()
+		do()
 	}
+}
+
+// signed signs in, if the last time is long ago.
+func (c *clerk) signed() bool {
+	if time.Since(c.since) > 4*hour {
+		if err := c.signIn(); err != nil {
+			c.since = time.Time{}
+			c.note("%s cannot sign in: %v", c.name, err)
+			return false
+		}
+	}
+	return true
 }
 
 // seen is what waits for a person.
@@ -40,12 +53,8 @@ type seen struct {
 // clear sends back all that nobody can use: money that is unmatched, and what is
 // held because it is too much, or because the bank has returned it twice.
 func (c *clerk) clear() {
-	if time.Since(c.since) > 4*hour {
-		if err := c.signIn(); err != nil {
-			c.since = time.Time{}
-			c.note("staff cannot sign in: %v", err)
-			return
-		}
+	if !c.signed() {
+		return
 	}
 	var s seen
 	err := c.graphql(`{ payments(unmatched: true, first: 100) { nodes { id } } bankLines(unmatched: true, first: 100) { nodes { id } }
@@ -69,17 +78,45 @@ func (c *clerk) clear() {
 			c.ask("refundTransaction", `transaction: $id, fee: "0"`, t.ID)
 		}
 	}
+	c.approve()
+}
+
+// approve lets go what is above a limit, but for what this person has asked for,
+// which is tried and refused.
+func (c *clerk) approve() {
+	if !c.signed() {
+		return
+	}
+	type waits struct {
+		Nodes []struct{ ID, RequestedBy string }
+	}
+	var s struct{ Payouts, BankPayouts waits }
+	if err := c.graphql(`{ payouts(state: approval, first: 100) { nodes { id requestedBy } } bankPayouts(state: approval, first: 100) { nodes { id requestedBy } } }`, nil, &s); err != nil {
+		c.note("%s cannot look: %v", c.name, err)
+		return
+	}
+	for _, kind := range []struct {
+		waits
+		mutation, arguments string
+	}{{s.Payouts, "approvePayout", "payout: $id"}, {s.BankPayouts, "approveBankPayout", "order: $id"}} {
+		for _, w := range kind.Nodes {
+			if own := w.RequestedBy == "staff:"+c.name; c.ask(kind.mutation, kind.arguments, w.ID) && own {
+				c.find("%s has asked for %s, and let it go", c.name, w.ID)
+			}
+		}
+	}
 }
 
 // busy are the refusals that pass: the engines were quicker, or are at it.
-var busy = []string{"payout_under_way", "not_unmatched", "changed_meanwhile", "nothing_to_refund"}
+var busy = []string{"payout_under_way", "not_unmatched", "changed_meanwhile", "nothing_to_refund", "not_in_approval", "four_eyes"}
 
-// ask asks for one thing, twice: the second answer must be the first's.
-func (c *clerk) ask(mutation, arguments, id string) {
+// ask asks for one thing, twice: the second answer must be the first's. It reports
+// whether it was done.
+func (c *clerk) ask(mutation, arguments, id string) bool {
 	query := fmt.Sprintf(`mutation($id: ID!, $key: ID!) { done: %s(%s, key: $key) { id } }`, mutation, arguments)
 	for range 2 {
 		var answer struct{ Done struct{ ID string } }
-		err := c.graphql(query, map[string]any{"id": id, "key": mutation + ":" + id}, &answer)
+		err := c.graphql(query, map[string]any{"id": id, "key": c.name + ":" + mutation + ":" + id}, &answer)
 		refused, _ := errors.AsType[*gqlRefusal](err)
 		switch {
 		case err == nil && answer.Done.ID == id:
@@ -88,12 +125,13 @@ func (c *clerk) ask(mutation, arguments, id string) {
 			c.find("staff asked to %s %s and got %q", mutation, id, answer.Done.ID)
 		case refused != nil && slices.Contains(busy, refused.Extensions.Reason), refused == nil:
 			c.note("staff: %s %s: %v", mutation, id, err)
-			return
+			return false
 		default:
 			c.find("staff cannot %s %s: %v", mutation, id, err)
-			return
+			return false
 		}
 	}
+	return true
 }
 
 // signIn is by a link of `windlass staff link`, which the keys make.
@@ -103,7 +141,7 @@ func (c *clerk) signIn() error {
 		<-c.turn
 		return errors.New("the anchor stands still")
 	}
-	link, err := c.running.app.keys.SignInLink("clerk", time.Now())
+	link, err := c.running.app.keys.SignInLink(c.name, time.Now())
 	<-c.turn
 	if err != nil {
 		return err

@@ -102,8 +102,9 @@ func (s *simulation) live(t *testing.T) {
 	l.startAnchor()
 	l.begins = time.Now()
 	l.ends = l.begins.Add(time.Duration(s.days) * 24 * time.Hour)
-	staff := &clerk{lifetime: l, released: map[string]bool{}}
-	go staff.work()
+	staff, second := &clerk{lifetime: l, name: "clerk", released: map[string]bool{}}, &clerk{lifetime: l, name: "supervisor"}
+	go staff.work(staff.clear)
+	go second.work(second.approve)
 	for _, k := range troubles {
 		l.troubled.Go(func() { l.trouble(k) })
 	}
@@ -118,8 +119,9 @@ func (s *simulation) live(t *testing.T) {
 	}
 	l.troubled.Wait()
 	l.busy.Wait()
-	<-time.After(settleTime)
+	<-time.After(max(settleTime, time.Until(l.claimable)))
 	staff.clear() // what they have not seen yet
+	second.approve()
 	<-time.After(settleTime)
 	l.finalCheck()
 	l.end()

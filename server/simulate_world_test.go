@@ -32,6 +32,9 @@ const (
 // well: one costs some microseconds, and a month has half a million.
 const ledgerTime = 5 * time.Second
 
+// How long a deposit waits for a trustline, and a claimable balance for its customer.
+const trustWindow, claimBackAfter = 36 * time.Hour, 24 * time.Hour
+
 // A lifetime is the world that a simulation happens in.
 type lifetime struct {
 	sim *simulation
@@ -60,6 +63,7 @@ type lifetime struct {
 	verdict *verdict // the last
 
 	begins, ends   time.Time
+	claimable      time.Time // until when some balance could be taken back; under mu
 	everybody      []*citizen
 	busy, troubled sync.WaitGroup
 
@@ -100,11 +104,21 @@ func newLifetime(ctx context.Context, s *simulation) (l *lifetime, err error) {
 	if err != nil {
 		return nil, err
 	}
+	guarded, err := guardedFiles(s.dir)
+	if err != nil {
+		return nil, err
+	}
 	environ := []string{
 		envPrefix + "PUBLIC_URL=http://" + hostPublic, envPrefix + "ADMIN_URL=http://" + hostAdmin,
 		envPrefix + "NETWORK_HORIZON=http://" + hostHorizon,
 		// Short, so that being late or never paying does not take half a month.
 		envPrefix + "ASSETS_0_DEPOSIT_WINDOW=12h", envPrefix + "ASSETS_0_WITHDRAW_WINDOW=6h",
+		envPrefix + "ASSETS_1_DEPOSIT_WINDOW=12h", envPrefix + "ASSETS_1_WITHDRAW_WINDOW=6h",
+		envPrefix + fmt.Sprintf("PAYOUT_TRUST_WINDOW=%s", trustWindow), envPrefix + fmt.Sprintf("PAYOUT_CLAIM_BACK_AFTER=%s", claimBackAfter),
+		// Who cannot receive dollars yet is helped. Much of them needs a second person
+		// alone, and of the euros what is much for a day.
+		envPrefix + "ASSETS_0_CREATE_ACCOUNT=2", envPrefix + "ASSETS_0_TOP_UP=0.5", envPrefix + "ASSETS_1_TOP_UP=0.5",
+		envPrefix + "ASSETS_0_PAYOUT_LIMIT=400", envPrefix + "ASSETS_1_DAILY_LIMIT=1500",
 	}
 	if l.revives {
 		for _, reason := range []string{"NO_MEMO", "UNKNOWN_MEMO", "WRONG_MEMO_KIND", "WRONG_ASSET", "SHORT", "SECOND", "UNKNOWN_REFERENCE"} {
@@ -126,6 +140,9 @@ func newLifetime(ctx context.Context, s *simulation) (l *lifetime, err error) {
 	l.serve(hostBank, l.bank.Handler())
 	l.balance = &balance{Config: l.cfg, Horizon: "http://" + hostHorizon, HTTP: l.client, Bank: l.bank}
 	if err := bootstrap(ctx, l.cfg, issuer, l.client, l.log); err != nil {
+		return nil, err
+	}
+	if err := issueGuarded(ctx, l.cfg, guarded, l.client, l.log); err != nil {
 		return nil, err
 	}
 	// One of the Horizons behind the anchor's load balancer lags, all the time.
@@ -314,7 +331,7 @@ func (l *lifetime) finalCheck() {
 			l.find("customer %d cannot be looked up: %v", c.number, err)
 			continue
 		}
-		if b, _ := a.Balance(l.cfg.terms[0].Asset); b.Amount != c.owns+c.owed {
+		if b, _ := a.Balance(c.terms.Asset); b.Amount != c.owns+c.owed {
 			l.find("customer %d (%s) has %s on the ledger, and was told of %s and %s that come back", c.number, c.key.Address(), b.Amount, c.owns, c.owed)
 		}
 	}

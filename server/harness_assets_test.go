@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/stellar/go-stellar-sdk/keypair"
+	"github.com/stellar/go-stellar-sdk/txnbuild"
+
+	"windlass/server/horizon"
+)
+
+// guardedCode is the second asset of the harnesses: euros, whose issuer authorizes
+// each trustline by a key that can do nothing else.
+const guardedCode = "EURW"
+
+// guardedFiles adds that asset to the configuration of dev's folder, and makes its
+// keys.
+func guardedFiles(dir string) (issuer *keypair.Full, err error) {
+	seeds := map[string]*keypair.Full{"guarded_seed": nil, "authorizer_seed": nil}
+	for name := range seeds {
+		path := filepath.Join(dir, "secrets", name)
+		if err := newFile(path, newSeed); err != nil && !errors.Is(err, fs.ErrExist) {
+			return nil, err
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		if seeds[name], err = keypair.ParseFull(strings.TrimSpace(string(text))); err != nil {
+			return nil, err
+		}
+	}
+	issuer = seeds["guarded_seed"]
+	_, asset, _ := strings.Cut(devTemplate, "[[assets]]")
+	asset = strings.NewReplacer(`"USDW"`, `"`+guardedCode+`"`+"\nauthorizer_seed_file = \"secrets/authorizer_seed\"",
+		"{{ISSUER}}", issuer.Address(), "iso4217:USD", "iso4217:EUR", "US dollar", "euro").Replace(asset)
+	f, err := os.OpenFile(filepath.Join(dir, configFile), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return nil, err
+	}
+	_, err = f.WriteString("\n[[assets]]" + asset)
+	return issuer, errors.Join(err, f.Close())
+}
+
+// issueGuarded makes the issuer and gives the anchor's account its asset.
+func issueGuarded(ctx context.Context, c *Config, issuer *keypair.Full, client *http.Client, logger *slog.Logger) error {
+	ledger := horizon.New(horizon.Config{URLs: c.Network.Horizon, HTTP: client, Logger: logger})
+	defer ledger.Close()
+	if err := makeAccount(ctx, ledger, client, c.Network.Horizon[0], issuer.Address(), logger); err != nil {
+		return err
+	}
+	account, err := ledger.Account(ctx, issuer.Address())
+	if err != nil {
+		return err
+	}
+	line := txnbuild.CreditAsset{Code: guardedCode, Issuer: issuer.Address()}
+	distribution := c.keys.Distribution
+	tx, err := txnbuild.NewTransaction(txnbuild.TransactionParams{
+		SourceAccount:        &txnbuild.SimpleAccount{AccountID: account.ID, Sequence: account.Sequence},
+		IncrementSequenceNum: true, BaseFee: 1000, Preconditions: txnbuild.Preconditions{TimeBounds: txnbuild.NewInfiniteTimeout()},
+		Operations: []txnbuild.Operation{
+			&txnbuild.ChangeTrust{SourceAccount: distribution.Address(), Line: line.MustToChangeTrustAsset(), Limit: txnbuild.MaxTrustlineLimit},
+			&txnbuild.Payment{Destination: distribution.Address(), Asset: line, Amount: devSupply.String()},
+			&txnbuild.SetOptions{
+				SetFlags:     []txnbuild.AccountFlag{txnbuild.AuthRequired, txnbuild.AuthRevocable},
+				LowThreshold: new(txnbuild.Threshold(1)), MediumThreshold: new(txnbuild.Threshold(2)), HighThreshold: new(txnbuild.Threshold(2)), MasterWeight: new(txnbuild.Threshold(2)),
+				Signer: &txnbuild.Signer{Address: c.keys.Authorizers[issuer.Address()].Address(), Weight: 1},
+			},
+		},
+	})
+	if err == nil {
+		tx, err = tx.Sign(c.Network.Passphrase, issuer, distribution)
+	}
+	if err != nil {
+		return err
+	}
+	text, err := tx.Base64()
+	if err != nil {
+		return err
+	}
+	_, err = ledger.Submit(ctx, text)
+	return err
+}
