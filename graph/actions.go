@@ -16,6 +16,7 @@ const (
 	RefundTransaction      Action = "refundTransaction"
 	RefundPayment          Action = "refundPayment"
 	RefundBankLine         Action = "refundBankLine"
+	DismissBankLine        Action = "dismissBankLine"
 	Hold                   Action = "hold"
 	Release                Action = "release"
 	Retry                  Action = "retry"
@@ -80,8 +81,11 @@ func (payment) Actions(_ context.Context, p *anchor.Payment) ([]Action, error) {
 
 // Actions are what may be done with money that arrived.
 func (bankLine) Actions(_ context.Context, l *anchor.BankLine) ([]Action, error) {
-	if l.State != anchor.Unmatched || l.Amount <= 0 {
+	if l.State != anchor.Unmatched {
 		return nil, nil
+	}
+	if l.Amount <= 0 {
+		return []Action{DismissBankLine}, nil
 	}
 	if l.PayerAccount == "" {
 		return []Action{AssignBankLine}, nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"regexp"
+	"strings"
 	"time"
 
 	"windlass/server/anchor"
@@ -44,6 +45,24 @@ func (m mutation) ConfirmBankFunds(ctx context.Context, id, bankID string, amoun
 		return nil, err
 	}
 	return m.Store.BankLine(ctx, line)
+}
+
+// DismissBankLine puts a line aside that could not be read.
+func (m mutation) DismissBankLine(ctx context.Context, id, _, note string) (*anchor.BankLine, error) {
+	if strings.TrimSpace(note) == "" {
+		return nil, &anchor.Error{Kind: anchor.Invalid, Code: "note_malformed", Field: "note", Message: "say what the line was, and how that is known"}
+	}
+	id, err := m.act(ctx, func(tx *store.Tx, _ string, _ time.Time) (store.Act, error) {
+		l, err := tx.BankLine(id)
+		if err != nil {
+			return store.Act{}, at("line", err)
+		}
+		return store.Act{Subject: "line:" + l.ID, Answer: l.ID}, tx.DismissLine(l)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return m.Store.BankLine(ctx, id)
 }
 
 // MarkBankPayoutSettled says that the bank has paid an order.

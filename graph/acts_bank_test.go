@@ -3,6 +3,7 @@ package graph_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -275,4 +276,59 @@ func TestUndecidedOrders(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestDismissed: a line that nobody can read leaves the list of what waits by a
+// person's word, with a note, and once. One with money in it never does.
+func TestDismissed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	staff := w.staff()
+	for _, id := range []string{"odd", "odder"} {
+		w.update(store.BankRail, func(tx *store.Tx) error {
+			return tx.RefuseLine(&anchor.BankLine{ID: id, At: time.Now(), Amount: 7, Reference: "?"})
+		})
+	}
+	money := w.strayLine()
+	back := w.strayLine()
+	if _, problems := staff.press("refundBankLine", map[string]any{"line": back}); told(problems) != "" {
+		t.Fatal(problems)
+	}
+	for _, c := range []struct {
+		line, key, note, want string
+	}{
+		{"odd", "d-1", "", "INVALID note_malformed note"},
+		{"odd", "d-1", " \n", "INVALID note_malformed note"},
+		{"none", "d-1", "a test of the bank's", "NOT_FOUND not_found line"},
+		{money, "d-1", "a test of the bank's", "CONFLICT amount_known line"},
+		{back, "d-1", "a test of the bank's", "CONFLICT not_unmatched"},
+		{"odd", "d-1", "a test of the bank's", ""}, // a refusal used no key up
+		{"odd", "d-1", "a test of the bank's", ""},
+		{"odd", "d-1", "another reason", "CONFLICT key_reused key"},
+		{"odder", "d-1", "a test of the bank's", "CONFLICT key_reused key"},
+		{"odd", "d-2", "a test of the bank's", "CONFLICT not_unmatched"},
+	} {
+		got, problems := staff.press("dismissBankLine", map[string]any{"line": c.line, "key": c.key, "note": c.note})
+		if told(problems) != c.want {
+			t.Errorf("%+v: %q (%v)", c, told(problems), problems)
+		}
+		if c.want == "" && (got.str("dismissBankLine.state") != "dismissed" || got.str("dismissBankLine.reason") != "refused" || got.str("dismissBankLine.actions") != "[]") {
+			t.Error(got)
+		}
+	}
+	waits := staff.do(`{ bankLines(unmatched: true) { nodes { id actions } } }`, nil)
+	may := map[string]string{}
+	nodes, _ := waits.at("bankLines.nodes").([]any)
+	for i := range nodes {
+		may[waits.str(fmt.Sprintf("bankLines.nodes.%d.id", i))] = waits.str(fmt.Sprintf("bankLines.nodes.%d.actions", i))
+	}
+	if want := map[string]string{"odder": "[dismissBankLine]", money: "[assignBankLine refundBankLine]"}; !maps.Equal(may, want) {
+		t.Errorf("what waits is %v, want %v", may, want)
+	}
+	trail, _, err := w.books.Audit(t.Context(), store.Trail{Subject: "line:odd", Page: store.Page{Limit: 5}})
+	must(t, err)
+	if len(trail) != 1 || trail[0].Event != "dismissBankLine" || trail[0].Actor != "staff:kim" || trail[0].Note != "a test of the bank's" {
+		t.Errorf("the trail is %+v", trail)
+	}
+	balanced(t, w.books)
 }

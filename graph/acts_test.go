@@ -36,6 +36,8 @@ var mutations = map[string]string{
 	"refundBankLine": `mutation($line: ID!, $fee: Amount, $key: ID!, $note: String) {
 		refundBankLine(line: $line, fee: $fee, key: $key, note: $note) {
 			id state reason actions payerName refund { purpose amount fee state to { name value } requestedBy line transaction } } }`,
+	"dismissBankLine": `mutation($line: ID!, $key: ID!, $note: String! = "A test of the bank's") {
+		dismissBankLine(line: $line, key: $key, note: $note) { id state reason actions } }`,
 	"confirmBankFunds": `mutation($transaction: ID!, $bankId: ID!, $amount: Amount!, $at: Time!, $payerName: String, $payerAccount: String, $key: ID!, $note: String) {
 		confirmBankFunds(transaction: $transaction, bankId: $bankId, amount: $amount, at: $at, payerName: $payerName, payerAccount: $payerAccount, key: $key, note: $note) {
 			id state reason transaction confirmedBy payerName amount } }`,

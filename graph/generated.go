@@ -232,6 +232,7 @@ type ComplexityRoot struct {
 		CancelPayout           func(childComplexity int, payout string, key string, note *string) int
 		ChooseMethod           func(childComplexity int, transaction string, method string, answers []*Answer) int
 		ConfirmBankFunds       func(childComplexity int, transaction string, bankID string, amount anchor.Amount, at time.Time, payerName *string, payerAccount *string, key string, note *string) int
+		DismissBankLine        func(childComplexity int, line string, key string, note string) int
 		Expire                 func(childComplexity int, transaction string, key string, note *string) int
 		ExplainOutgoing        func(childComplexity int, operation string, as anchor.Explanation, payout *string, key string, note *string) int
 		Hold                   func(childComplexity int, transaction string, key string, note *string) int
@@ -547,6 +548,7 @@ type MutationResolver interface {
 	RefundTransaction(ctx context.Context, transaction string, amount *anchor.Amount, fee *anchor.Amount, key string, note *string) (*anchor.Transaction, error)
 	RefundPayment(ctx context.Context, payment string, fee *anchor.Amount, key string, note *string) (*anchor.Payment, error)
 	RefundBankLine(ctx context.Context, line string, fee *anchor.Amount, key string, note *string) (*anchor.BankLine, error)
+	DismissBankLine(ctx context.Context, line string, key string, note string) (*anchor.BankLine, error)
 	AcceptCustomer(ctx context.Context, transaction string, key string, note *string) (*anchor.Transaction, error)
 	AskCorrection(ctx context.Context, transaction string, message string, key string, note *string) (*anchor.Transaction, error)
 	RejectCustomer(ctx context.Context, transaction string, message *string, key string, note *string) (*anchor.Transaction, error)
@@ -1475,6 +1477,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ConfirmBankFunds(childComplexity, args["transaction"].(string), args["bankId"].(string), args["amount"].(anchor.Amount), args["at"].(time.Time), args["payerName"].(*string), args["payerAccount"].(*string), args["key"].(string), args["note"].(*string)), true
+	case "Mutation.dismissBankLine":
+		if e.ComplexityRoot.Mutation.DismissBankLine == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_dismissBankLine_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.DismissBankLine(childComplexity, args["line"].(string), args["key"].(string), args["note"].(string)), true
 	case "Mutation.expire":
 		if e.ComplexityRoot.Mutation.Expire == nil {
 			break
@@ -2804,6 +2817,8 @@ enum Reason {
   "The fee would eat the amount."
   amount_below_fee
   amount_below_minimum
+  "There is money in it: assign or refund it."
+  amount_known
   "No exact decimal with at most seven decimals, or nothing at all."
   amount_malformed
   "Enter an amount first."
@@ -3071,6 +3086,13 @@ type Mutation @refuses(reasons: [amount_malformed, amount_too_large, argument_ma
   refundBankLine(line: ID!, fee: Amount, key: ID!, note: String): BankLine! @allow(roles: [STAFF]) @refuses(reasons: [amount_unknown, books_in_doubt, not_unmatched, refund_malformed, refund_too_large, sender_unknown])
 
   """
+  Put a line of the bank's statement aside whose amount could not be read, once
+  somebody has looked into it: it leaves the unmatched ones. note, which must not be
+  blank, says what it was. A line with money in it is assigned or refunded instead.
+  """
+  dismissBankLine(line: ID!, key: ID!, note: String!): BankLine! @allow(roles: [STAFF]) @refuses(reasons: [amount_known, not_unmatched])
+
+  """
   Accept the customer behind a transaction, and let all that is theirs go on which
   asks nothing more. They are known from then on, in every wallet.
   """
@@ -3285,6 +3307,7 @@ enum Action {
   refundTransaction
   refundPayment
   refundBankLine
+  dismissBankLine
   hold
   release
   retry
@@ -3643,6 +3666,8 @@ enum Match {
   refunding
   "It went back."
   refunded
+  "Nobody could read how much it was; somebody has looked into it."
+  dismissed
 }
 
 "A payment that arrived."
@@ -5019,6 +5044,36 @@ func (ec *executionContext) field_Mutation_confirmBankFunds_args(ctx context.Con
 		return nil, err
 	}
 	args["note"] = arg7
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_dismissBankLine_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "line",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["line"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "key",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["key"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "note",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNString2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["note"] = arg2
 	return args, nil
 }
 
@@ -9349,6 +9404,68 @@ func (ec *executionContext) fieldContext_Mutation_refundBankLine(ctx context.Con
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_refundBankLine_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_dismissBankLine(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_dismissBankLine(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().DismissBankLine(ctx, fc.Args["line"].(string), fc.Args["key"].(string), fc.Args["note"].(string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				roles, err := ec.unmarshalNRole2ᚕwindlassᚋserverᚋsessionᚐRoleᚄ(ctx, []any{"STAFF"})
+				if err != nil {
+					var zeroVal *anchor.BankLine
+					return zeroVal, err
+				}
+				if ec.Directives.Allow == nil {
+					var zeroVal *anchor.BankLine
+					return zeroVal, errors.New("directive allow is not implemented")
+				}
+				return ec.Directives.Allow(ctx, nil, directive0, roles)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *anchor.BankLine) graphql.Marshaler {
+			return ec.marshalNBankLine2ᚖwindlassᚋserverᚋanchorᚐBankLine(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_dismissBankLine(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BankLine(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_dismissBankLine_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -18674,6 +18791,13 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "dismissBankLine":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_dismissBankLine(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "acceptCustomer":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_acceptCustomer(ctx, field)
@@ -23115,6 +23239,7 @@ var (
 		"refundTransaction":      RefundTransaction,
 		"refundPayment":          RefundPayment,
 		"refundBankLine":         RefundBankLine,
+		"dismissBankLine":        DismissBankLine,
 		"hold":                   Hold,
 		"release":                Release,
 		"retry":                  Retry,
@@ -23140,6 +23265,7 @@ var (
 		RefundTransaction:      "refundTransaction",
 		RefundPayment:          "refundPayment",
 		RefundBankLine:         "refundBankLine",
+		DismissBankLine:        "dismissBankLine",
 		Hold:                   "hold",
 		Release:                "release",
 		Retry:                  "retry",
@@ -23810,6 +23936,7 @@ var (
 		"unmatched": anchor.Unmatched,
 		"refunding": anchor.Refunding,
 		"refunded":  anchor.GoneBack,
+		"dismissed": anchor.Dismissed,
 	}
 	marshalNMatch2windlassᚋserverᚋanchorᚐMatch = map[anchor.Match]string{
 		anchor.Matched:   "matched",
@@ -23817,6 +23944,7 @@ var (
 		anchor.Unmatched: "unmatched",
 		anchor.Refunding: "refunding",
 		anchor.GoneBack:  "refunded",
+		anchor.Dismissed: "dismissed",
 	}
 )
 

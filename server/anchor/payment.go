@@ -37,6 +37,7 @@ const (
 	Unmatched Match = "unmatched" // a person, or a policy, must decide
 	Refunding Match = "refunding" // decided to go back; an intent or an order says how far it is
 	GoneBack  Match = "refunded"  // it went back
+	Dismissed Match = "dismissed" // nobody knows how much it was; a person has looked into it
 )
 
 // The reasons why money stays unmatched.

@@ -87,6 +87,19 @@ func (t *Tx) RefuseLine(l *anchor.BankLine) error {
 	return t.CreateBankLine(l)
 }
 
+// DismissLine puts a credit aside that no journal can hold, by a person's word. One
+// with money in it is somebody's, and stays.
+func (t *Tx) DismissLine(l *anchor.BankLine) error {
+	switch {
+	case l.State != anchor.Unmatched:
+		return &anchor.Error{Kind: anchor.Conflict, Code: "not_unmatched", Message: "this money is " + string(l.State) + " already"}
+	case l.Amount != 0:
+		return &anchor.Error{Kind: anchor.Conflict, Code: "amount_known", Field: "line", Message: l.Amount.String() + " came in: assign it or refund it"}
+	}
+	l.State = anchor.Dismissed
+	return t.SaveBankLine(l)
+}
+
 // ReturnedLine books a credit that brings the money of an order back, as the bank
 // says: l.Order. One that does not fit stays unmatched. refused is a step that
 // the order's cause did not allow.
