@@ -135,6 +135,11 @@ type BankPayout struct {
 // Payout is whether the order pays a transaction out, rather than back.
 func (p *BankPayout) Payout() bool { return p.CauseKind == CauseTransaction && p.Purpose == ForPayout }
 
+// IsHere reports whether the money of an order that the bank was asked for is here,
+// as far as anybody knows: it was refused or given back, and may have been
+// cancelled after that.
+func (p *BankPayout) IsHere() bool { return p.State == BankRefused || p.State == BankCancelled }
+
 // BankPayoutState is where an order to the bank is.
 type BankPayoutState string
 

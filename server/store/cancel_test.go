@@ -327,3 +327,104 @@ func TestCancelOnlyRefunds(t *testing.T) {
 	}
 	balanced(t, b)
 }
+
+// TestItsOwnLine: an order was in doubt, or with the bank, and a person said that
+// its money is here. The statement's line that brings it, sooner or later and even
+// after the refund was taken back, is that money and no other: nothing counts twice.
+func TestItsOwnLine(t *testing.T) {
+	t.Parallel()
+	for _, was := range []anchor.BankPayoutState{anchor.BankInDoubt, anchor.BankAsked} {
+		for _, cancelled := range []bool{false, true} {
+			for _, c := range []struct {
+				named  bool // the bank says whose money the line brings, else a person does
+				amount anchor.Amount
+				lost   anchor.Amount
+			}{{true, 99 * anchor.One, 0}, {false, 99 * anchor.One, 0}, {false, 95 * anchor.One, 4 * anchor.One}} {
+				t.Run(fmt.Sprintf("%s, %t, %+v", was, cancelled, c), func(t *testing.T) {
+					t.Parallel()
+					d := &decided{books: newBooks(t), t: t, of: anchor.CauseLine, bank: true, cause: "l"}
+					d.do(t, func(tx *store.Tx) error {
+						return tx.UnmatchedLine(&anchor.BankLine{ID: "l", At: noon, Asset: usd, Amount: 100 * anchor.One, PayerName: "Bo", PayerAccount: "777"}, anchor.UnknownReference)
+					})
+					if err := d.decide(); err != nil {
+						t.Fatal(err)
+					}
+					ids, _ := d.refunds()
+					d.do(t, func(tx *store.Tx) error {
+						o, err := tx.BankPayout(ids[0])
+						if err != nil {
+							return err
+						}
+						o.Attempts = 1
+						if was == anchor.BankInDoubt {
+							o.State = was
+							return tx.SaveBankPayout(o)
+						}
+						if err := tx.SaveBankPayout(o); err != nil {
+							return err
+						}
+						_, err = tx.RecordBankPayout(o, store.Outcome{State: was, BankID: "b"}, noon)
+						return err
+					})
+					d.do(t, func(tx *store.Tx) error { return tx.BankPayoutReturned(ids[0], "", "by_phone", noon) })
+					if cancelled {
+						if err := d.cancel(ids[0]); err != nil {
+							t.Fatal(err)
+						}
+					}
+					said, _, err := d.BankPayouts(t.Context(), "", false, store.Page{})
+					if err != nil {
+						t.Fatal(err)
+					}
+					before := d.balance(t, anchor.Bank, usd)
+					line := func(id string) *anchor.BankLine {
+						return &anchor.BankLine{ID: id, At: noon, Asset: usd, Amount: c.amount, PayerAccount: "777", Order: ids[0]}
+					}
+					for range 2 {
+						d.do(t, func(tx *store.Tx) error {
+							_, err := tx.BankLine("back")
+							unread := anchor.KindOf(err) == anchor.NotFound
+							switch {
+							case c.named && unread:
+								_, err = tx.ReturnedLine(line("back"), noon)
+								return err
+							case c.named:
+								return err
+							case unread:
+								l := line("back")
+								l.Order = ""
+								if err := tx.UnmatchedLine(l, anchor.UnknownReference); err != nil {
+									return err
+								}
+							}
+							return tx.BankPayoutReturned(ids[0], "back", "returned", noon)
+						})
+					}
+					if got := before - d.balance(t, anchor.Bank, usd); got != c.lost {
+						t.Errorf("the bank has %s less, want %s", got, c.lost)
+					}
+					if got := d.balance(t, anchor.Losses, usd); got != c.lost {
+						t.Errorf("%s are lost, want %s", got, c.lost)
+					}
+					stray := map[bool]anchor.Amount{true: -100 * anchor.One, false: 0}[cancelled]
+					if got := d.balance(t, anchor.Suspense, usd); got != stray {
+						t.Errorf("in suspense are %s, want %s", got, stray)
+					}
+					now, _, err := d.BankPayouts(t.Context(), "", false, store.Page{})
+					if err != nil || len(now) != 1 || now[0].State != said[0].State || now[0].Reason != said[0].Reason {
+						t.Errorf("the order is %v, %v", now, err)
+					}
+					// Another line for it is a stranger's.
+					d.do(t, func(tx *store.Tx) error {
+						_, err := tx.ReturnedLine(line("another"), noon)
+						return err
+					})
+					if l, err := d.BankLine(t.Context(), "another"); err != nil || l.State != anchor.Unmatched || l.Reason != anchor.UnknownReturn {
+						t.Errorf("%+v, %v", l, err)
+					}
+					balanced(t, d.books)
+				})
+			}
+		}
+	}
+}

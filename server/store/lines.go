@@ -114,9 +114,8 @@ func (t *Tx) ReturnedLine(l *anchor.BankLine, now time.Time) (refused, err error
 			return nil, err
 		}
 	}
-	// What nobody was asked for cannot come back, nor what was refused before it
-	// left.
-	if !known || again || p.Asset != l.Asset || p.Amount != l.Amount || p.Attempts == 0 || p.State == anchor.BankRefused && p.BankID == "" {
+	// What nobody was asked for cannot come back.
+	if !known || again || p.Asset != l.Asset || p.Amount != l.Amount || p.Attempts == 0 {
 		l.Order = ""
 		return nil, t.UnmatchedLine(l, anchor.UnknownReturn)
 	}
@@ -124,7 +123,9 @@ func (t *Tx) ReturnedLine(l *anchor.BankLine, now time.Time) (refused, err error
 	if p.CauseKind == anchor.CauseTransaction {
 		l.Transaction = p.CauseID
 	}
-	if err := t.CreateBankLine(l); err != nil || p.State == anchor.BankRefused { // refused: the bank has said so before
+	// The bank, or a person, has said before that it is here: what left by this order
+	// and what comes by this line are the same, however much of it the books saw.
+	if err := t.CreateBankLine(l); err != nil || p.IsHere() {
 		return nil, err
 	}
 	return t.cameBackBy(p, l.ID, l.Amount, anchor.Returned, anchor.Bank, now)

@@ -170,7 +170,8 @@ func (t *Tx) BankPayoutSettled(id, bankID string, at, now time.Time) error {
 // unmatched line of the statement that brought it, "" if none did; what the bank
 // said it has paid comes back by a line only, what a person said so can be taken
 // back. What the line lacks the bank has kept: a loss. The same word again
-// changes nothing.
+// changes nothing, but for a line: it is the one of an order whose money was here
+// before.
 func (t *Tx) BankPayoutReturned(id, line, reason string, now time.Time) error {
 	p, err := t.BankPayout(id)
 	if err != nil {
@@ -205,7 +206,7 @@ func (t *Tx) returnedBy(p *anchor.BankPayout, id, reason string, now time.Time) 
 	switch {
 	case l.Order == p.ID:
 		return nil
-	case p.State != anchor.BankPaid && p.State != anchor.BankAsked && p.State != anchor.BankInDoubt:
+	case p.State != anchor.BankPaid && p.State != anchor.BankAsked && p.State != anchor.BankInDoubt && (!p.IsHere() || p.Attempts == 0):
 		return notOpen(p)
 	case l.State != anchor.Unmatched || l.Amount <= 0:
 		return unassignable(l.State, true)
@@ -218,6 +219,9 @@ func (t *Tx) returnedBy(p *anchor.BankPayout, id, reason string, now time.Time) 
 	}
 	if err := t.SaveBankLine(l); err != nil {
 		return err
+	}
+	if p.IsHere() { // only the line is new: it brought no more than what was here
+		return t.Post(now, p.CameBack(l.ID, l.Amount, anchor.Suspense))
 	}
 	_, err = t.cameBackBy(p, l.ID, l.Amount, reason, anchor.Suspense, now)
 	return err
