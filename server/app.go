@@ -121,7 +121,7 @@ func (a *app) protocols() (err error) {
 	a.sep24, err = sep24.New(sep24.Config{
 		BaseURL: cfg.PublicURL, Name: cfg.Organization.Name, Terms: cfg.terms, Own: own,
 		AccountCreation: cfg.createsAccounts(), ClaimableBalances: cfg.paysClaimable(),
-		Instructions: a.bank.Instructions, Page: a.customerPage, OtherAccounts: cfg.otherAccounts(), Starts: cfg.Limits.Starts, Polls: cfg.Limits.Polls,
+		Instructions: a.bank.Instructions, Page: a.customerPage, OtherAccounts: cfg.otherAccounts(), Unlimited: cfg.SEP10.CustodialWallet, Starts: cfg.Limits.Starts, Polls: cfg.Limits.Polls,
 	}, a.keys, a.books, a.log.With("room", "sep24"))
 	return err
 }

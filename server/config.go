@@ -17,6 +17,7 @@ import (
 	"windlass/server/anchor"
 	"windlass/server/payout"
 	"windlass/server/sep1"
+	"windlass/server/sep10"
 	"windlass/server/store"
 )
 
@@ -325,6 +326,10 @@ func (c *Config) defaults() {
 	}
 	fill(&c.Unmatched.RefundsPerSender, new(3))
 	fill(&c.Unmatched.LumensMinimum, "1")
+	if c.Limits.TrustedProxies == nil && sep10.IsLoopback(c.Listen.Public) {
+		// Whoever comes from this machine is the proxy in front, or as good as that.
+		c.Limits.TrustedProxies = []string{"127.0.0.1", "::1"}
+	}
 	fill(&c.Limits.SignIns, 50)
 	fill(&c.Limits.Starts, 10)
 	fill(&c.Limits.Polls, 100)

@@ -26,6 +26,9 @@ func (k *check) signIn(c *SEP10Config) {
 			}
 		}
 	}
+	if len(c.DenyClients) > 0 && !c.RequireClient && len(c.AllowClients) == 0 {
+		k.wrong("sep10.deny_clients", "keeps nobody out who names no client_domain; set require_client, too")
+	}
 	for _, account := range c.CustodialWallet {
 		if !anchor.IsAccount(account) {
 			k.wrong("sep10.custodial_wallets", "%q will not do; expected accounts, G…", account)

@@ -51,7 +51,7 @@ func TestConformanceTable(t *testing.T) {
 func TestRefusalsSpeak(t *testing.T) {
 	t.Parallel()
 	// Only staff get these, in English.
-	staffs := regexp.MustCompile(`^(not_funded|refund_\w+)$`)
+	staffs := regexp.MustCompile(`^(not_funded|refund_\w+|paid_out|payout_under_way)$`)
 	code := regexp.MustCompile(`(?:Code: |invalid\()"([a-z]+_[a-z_]+)"`)
 	found := 0
 	for _, room := range []string{"anchor", "sep", "sep10", "sep24", "session"} {
@@ -80,7 +80,7 @@ func TestRefusalsSpeak(t *testing.T) {
 }
 
 // tests are all tests there are: Go's as package.Test, and the titles of the
-// browser's stories.
+// browser's stories and the files of the page's unit tests.
 func tests(t *testing.T) map[string]bool {
 	t.Helper()
 	all := map[string]bool{}
@@ -110,6 +110,13 @@ func tests(t *testing.T) map[string]bool {
 			t.Fatal(err)
 		}
 		find(file, `(?m)^func ((?:Test|Fuzz)\w+)\(`, filepath.Base(folder)+".")
+	}
+	units, err := filepath.Glob("../frontend/src/*/*.test.ts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range units {
+		all[filepath.Base(filepath.Dir(file))+"/"+filepath.Base(file)] = true
 	}
 	find("../frontend/story/scenarios.mjs", `(?m)^  async '([^']+)'`, "")
 	return all

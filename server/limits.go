@@ -87,6 +87,9 @@ func (c *LimitsConfig) caller(r *http.Request) string {
 		last := strings.TrimSpace(hops[len(hops)-1])
 		hops = hops[:len(hops)-1]
 		next, bad := netip.ParseAddr(last)
+		if with, err := netip.ParseAddrPort(last); err == nil {
+			next, bad = with.Addr(), nil
+		}
 		if bad != nil {
 			break
 		}

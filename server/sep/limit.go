@@ -47,10 +47,9 @@ func (l *Limiter) Wait(caller string, now time.Time) time.Duration {
 			bucket = before
 		}
 	}
-	r := bucket.ReserveN(now, 1)
-	wait := r.DelayFrom(now)
-	if wait > 0 {
-		r.CancelAt(now) // it is refused, and so costs nothing
+	if bucket.AllowN(now, 1) {
+		return 0 // a refusal costs nothing
 	}
-	return wait
+	lacks := 1 - bucket.TokensAt(now)
+	return max(time.Millisecond, time.Duration(lacks/float64(l.perSecond)*float64(time.Second)))
 }

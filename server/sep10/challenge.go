@@ -147,6 +147,8 @@ func (h *Handler) readOperations(c *challenge, tx *txnbuild.Transaction) error {
 			if err := h.readClient(c, op, tx.Memo()); err != nil {
 				return err
 			}
+		case op.Name == clientDomain && op.SourceAccount == server:
+			return errServersKey
 		case op.Name == clientDomain:
 			c.clientKey, c.identity.Client = op.SourceAccount, string(op.Value)
 		case op.SourceAccount != server:

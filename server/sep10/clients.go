@@ -1,17 +1,18 @@
 package sep10
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
-	"github.com/pelletier/go-toml/v2"
 	"golang.org/x/sync/singleflight"
 
 	"windlass/server/anchor"
@@ -39,7 +40,7 @@ func (c *Clients) may(account, domain string) error {
 	}
 	switch {
 	case domain != "" && listed(c.Deny):
-	case slices.Contains(c.Custodial, account):
+	case domain == "" && slices.Contains(c.Custodial, account):
 		return nil
 	case domain == "" && (c.Required || len(c.Allow) > 0):
 		return &anchor.Error{Kind: anchor.Invalid, Code: "client_domain_required", Field: "client_domain",
@@ -65,7 +66,9 @@ func covers(pattern, domain string) bool {
 const (
 	clientKnown   = 5 * time.Minute
 	clientUnknown = 30 * time.Second
+	clientStale   = time.Hour // what was read is used for so long where it cannot be read now
 	maxClients    = 4096
+	maxLookups    = 16 // at once
 )
 
 // clientKeys looks up client domains' keys, once for all that ask at a time.
@@ -73,12 +76,14 @@ type clientKeys struct {
 	toml  func(ctx context.Context, domain string) ([]byte, error)
 	known *lru.Cache[string, clientKey]
 	once  singleflight.Group
+	busy  chan struct{} // holds one for each look-up under way
 }
 
 type clientKey struct {
 	address string
 	err     error
 	until   time.Time
+	read    time.Time // when the address was
 }
 
 func newClientKeys(toml func(context.Context, string) ([]byte, error)) *clientKeys {
@@ -86,7 +91,7 @@ func newClientKeys(toml func(context.Context, string) ([]byte, error)) *clientKe
 	if err != nil {
 		panic(err) // the size is above 0
 	}
-	return &clientKeys{toml: toml, known: known}
+	return &clientKeys{toml: toml, known: known, busy: make(chan struct{}, maxLookups)}
 }
 
 // find is the SIGNING_KEY that a client domain publishes (SEP-10, "Verifying the
@@ -98,14 +103,24 @@ func (k *clientKeys) find(ctx context.Context, domain string, now time.Time) (st
 	// Whoever asked first may go; the others still wait for the answer, which has a
 	// time limit of its own.
 	answer, _, _ := k.once.Do(domain, func() (any, error) {
+		select {
+		case k.busy <- struct{}{}:
+			defer func() { <-k.busy }()
+		default:
+			return clientKey{err: &anchor.Error{Kind: anchor.Unavailable, Code: "busy", Message: "too many client domains are looked up at this moment; try again"}}, nil
+		}
 		found := clientKey{until: now.Add(clientUnknown)}
 		text, err := k.toml(context.WithoutCancel(ctx), domain)
 		if err == nil {
 			found.address, err = signingKey(text)
 		}
-		if err == nil {
-			found.until = now.Add(clientKnown)
-		} else {
+		before, _ := k.known.Get(domain)
+		switch {
+		case err == nil:
+			found.until, found.read = now.Add(clientKnown), now
+		case before.err == nil && now.Before(before.read.Add(clientStale)):
+			found.address, found.read = before.address, before.read
+		default:
 			found.err = &anchor.Error{Kind: anchor.Invalid, Code: "client_domain_unreadable", Field: "client_domain", Err: err,
 				Message: "the stellar.toml of client_domain, or the SIGNING_KEY in it, could not be read"}
 		}
@@ -116,30 +131,36 @@ func (k *clientKeys) find(ctx context.Context, domain string, now time.Time) (st
 	return found.address, found.err
 }
 
-// signingKey reads SIGNING_KEY out of a stranger's stellar.toml.
+// signingKey reads SIGNING_KEY out of a stranger's stellar.toml: its line, among
+// those before the first table. The rest is not parsed, since a stranger could make
+// that cost a lot.
 func signingKey(text []byte) (string, error) {
-	var t struct {
-		SigningKey string `toml:"SIGNING_KEY"`
+	for line := range bytes.Lines(text) {
+		line = bytes.TrimSpace(line)
+		if bytes.HasPrefix(line, []byte("[")) {
+			break
+		}
+		if m := signingKeyLine.FindSubmatch(line); m != nil && anchor.IsAccount(string(m[1])) {
+			return string(m[1]), nil
+		}
 	}
-	if err := toml.Unmarshal(text, &t); err != nil {
-		return "", errors.New("it is not TOML")
-	}
-	if !anchor.IsAccount(t.SigningKey) {
-		return "", errors.New("it has no SIGNING_KEY that is an account")
-	}
-	return t.SigningKey, nil
+	return "", errors.New("it has no SIGNING_KEY that is an account")
 }
+
+var signingKeyLine = regexp.MustCompile(`^["']?SIGNING_KEY["']?\s*=\s*["'](G[A-Z2-7]{55})["']\s*(?:#.*)?$`)
 
 // clientHost checks the looks of a client domain: a host name, perhaps with a
 // port, and nothing else. Where it leads is checked when it is called.
 func clientHost(domain string) error {
-	u, err := url.Parse("//" + domain)
-	if err != nil || u.Host != domain || len(domain) > maxData || u.Hostname() == "" || strings.ToLower(domain) != domain || strings.Contains(domain, "*") {
+	if len(domain) > maxData || !hostName.MatchString(domain) || strings.HasSuffix(domain, ":443") {
 		return &anchor.Error{Kind: anchor.Invalid, Code: "client_domain_malformed", Field: "client_domain",
-			Message: fmt.Sprintf("client_domain must be a host name in small letters of at most %d characters, such as wallet.example.com", maxData)}
+			Message: fmt.Sprintf("client_domain must be a host name in small letters of at most %d characters, such as wallet.example.com, without the port that https has anyway", maxData)}
 	}
 	return nil
 }
+
+// hostName is a host's name in small letters, perhaps with a port.
+var hostName = regexp.MustCompile(`^[a-z0-9_-]+(\.[a-z0-9_-]+)*(:[0-9]{1,5})?$`)
 
 // IsLoopback reports whether a domain, perhaps with a port, is this machine.
 func IsLoopback(domain string) bool {

@@ -182,6 +182,50 @@ func TestSharedAccounts(t *testing.T) {
 	}
 }
 
+// TestNobodyIsTheServer: a client domain that publishes the server's own key would
+// be proven by the server's signature.
+func TestNobodyIsTheServer(t *testing.T) {
+	t.Parallel()
+	var own *keypair.Full
+	w := newWorld(t, func(c *sep10.Config) {
+		own = c.Signing
+		c.Clients.Toml = func(context.Context, string) ([]byte, error) {
+			return []byte(`SIGNING_KEY = "` + own.Address() + `"`), nil
+		}
+	})
+	kp := keypair.MustRandom()
+	w.out("a home domain as client", w.get("account="+kp.Address()+"&client_domain=second.test"), "server's own")
+	forged := w.forge(kp, func(p *txnbuild.TransactionParams) {
+		p.Operations = append(p.Operations, &txnbuild.ManageData{SourceAccount: own.Address(), Name: "client_domain", Value: []byte("second.test")})
+	}, own)
+	w.out("an older challenge", w.post(sign(t, forged, kp)), "server's own")
+}
+
+// TestWhatAClientPublishes: the line is found, and nothing else is read.
+func TestWhatAClientPublishes(t *testing.T) {
+	t.Parallel()
+	key := keypair.MustRandom()
+	a := key.Address()
+	var text string
+	w := newWorld(t, func(c *sep10.Config) {
+		c.Clients.Toml = func(context.Context, string) ([]byte, error) { return []byte(text), nil }
+	})
+	for i, c := range []struct {
+		text string
+		ok   bool
+	}{
+		{`SIGNING_KEY="` + a + `"`, true}, {"VERSION='2.0.0'\r\n  SIGNING_KEY = '" + a + "'  # ours\r\n[DOCUMENTATION]\r\n", true}, {`"SIGNING_KEY" = "` + a + `"`, true},
+		{`# SIGNING_KEY="` + a + `"`, false}, {"[[CURRENCIES]]\nSIGNING_KEY=\"" + a + "\"", false}, {`X_SIGNING_KEY="` + a + `"`, false},
+		{`SIGNING_KEY=` + a, false}, {`SIGNING_KEY="` + a[:55] + `A"`, false}, {`SIGNING_KEY="` + a + `" "`, false},
+		{strings.Repeat("a=[", 30_000) + "\nSIGNING_KEY=\"" + a + "\"", true},
+	} {
+		text = c.text
+		if got := w.get("account=" + keypair.MustRandom().Address() + "&client_domain=w" + strconv.Itoa(i) + ".test"); (got.status == 200) != c.ok {
+			t.Errorf("%.80q: %d %v", c.text, got.status, got.body)
+		}
+	}
+}
+
 // TestThresholds: what the signatures must weigh is the operator's choice.
 func TestThresholds(t *testing.T) {
 	t.Parallel()

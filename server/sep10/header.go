@@ -24,19 +24,25 @@ var bound = []string{"account", "memo", "home_domain", "client_domain"}
 // headerParser leaves the times to signedRequest, which knows the clocks.
 var headerParser = jwt.NewParser(jwt.WithValidMethods([]string{"EdDSA"}), jwt.WithoutClaimsValidation(), jwt.WithJSONNumber())
 
+// signedAtAll refuses a request without a header where one is required, before
+// anybody is asked anything for its sake.
+func (h *Handler) signedAtAll(r *http.Request) error {
+	scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if h.cfg.SignedRequests && !strings.EqualFold(scheme, "Bearer") {
+		return &anchor.Error{Kind: anchor.Unauthenticated, Code: "authorization_missing", Message: "the Authorization header is missing; sign the request"}
+	}
+	return nil
+}
+
 // signedRequest checks the Authorization header of a request for a challenge
 // (SEP-10, "Verifying request header"): a JWT signed by key, the client domain's
 // or else the account's, that holds the endpoint's address and exactly the
-// request's parameters. One that is not there is an error only where it is
-// required.
+// request's parameters. One that is not there is signedAtAll's to judge.
 func (h *Handler) signedRequest(r *http.Request, q url.Values, key string, now time.Time) error {
 	header := r.Header.Get("Authorization")
 	scheme, token, _ := strings.Cut(header, " ")
-	if header == "" || !strings.EqualFold(scheme, "Bearer") {
-		if h.cfg.SignedRequests {
-			return &anchor.Error{Kind: anchor.Unauthenticated, Code: "authorization_missing", Message: "the Authorization header is missing; sign the request"}
-		}
-		return nil
+	if !strings.EqualFold(scheme, "Bearer") {
+		return nil // signedAtAll has let it pass
 	}
 	if len(header) > maxHeader {
 		return badHeader("is too long")

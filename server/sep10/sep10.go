@@ -175,10 +175,16 @@ func (h *Handler) challenge(_ http.ResponseWriter, r *http.Request) (any, error)
 	if err := h.cfg.Clients.may(c.identity.Account, domain); err != nil {
 		return nil, err
 	}
+	if err := h.signedAtAll(r); err != nil {
+		return nil, err
+	}
 	signer := c.identity.Account
 	if domain != "" {
 		if c.clientKey, err = h.clients.find(r.Context(), domain, now); err != nil {
 			return nil, err
+		}
+		if c.clientKey == h.cfg.Signing.Address() {
+			return nil, errServersKey
 		}
 		c.identity.Client, signer = domain, c.clientKey
 	}
@@ -195,9 +201,13 @@ func (h *Handler) challenge(_ http.ResponseWriter, r *http.Request) (any, error)
 	}{text, h.cfg.NetworkPassphrase}, nil
 }
 
+// errServersKey refuses a client domain that publishes our own key: our signature is
+// on every challenge, and would prove any wallet to be that one.
+var errServersKey = refuse("the SIGNING_KEY of client_domain is this server's own")
+
 // serves reports whether a home domain's stellar.toml names this endpoint.
 func (h *Handler) serves(home string) bool {
-	return len(home)+len(" auth") <= maxData && slices.ContainsFunc(h.cfg.HomeDomains, func(pattern string) bool { return covers(pattern, home) })
+	return len(home)+len(" auth") <= maxData && hostName.MatchString(home) && slices.ContainsFunc(h.cfg.HomeDomains, func(pattern string) bool { return covers(pattern, home) })
 }
 
 // asks reads whom a challenge is asked for.
@@ -229,7 +239,10 @@ func (h *Handler) asks(q url.Values) (anchor.Identity, error) {
 // token answers POST: a token for a signed challenge (SEP-10, "Token"), once.
 func (h *Handler) token(w http.ResponseWriter, r *http.Request) (any, error) {
 	fields, err := sep.Fields(w, r)
-	if err != nil {
+	if e, ok := errors.AsType[*anchor.Error](err); ok {
+		same := *e // and no other status than 400, which SEP-10's clients know
+		return nil, &same
+	} else if err != nil {
 		return nil, err
 	}
 	if fields["transaction"] == "" {
@@ -239,6 +252,9 @@ func (h *Handler) token(w http.ResponseWriter, r *http.Request) (any, error) {
 	c, err := h.read(fields["transaction"], now)
 	if err != nil {
 		return nil, err
+	}
+	if len(c.signatures) < 2 {
+		return nil, refuse("no signer of the account has signed the challenge") // which the ledger need not be asked for
 	}
 	if err := h.authorized(r.Context(), c); err != nil {
 		return nil, err
@@ -266,7 +282,7 @@ func (h *Handler) signIn(ctx context.Context, c *challenge, jti string, now time
 		if err := tx.UseOnce("challenge", jti, c.until); err != nil {
 			return err
 		}
-		if h.cfg.SharedAccounts {
+		if h.cfg.SharedAccounts || slices.Contains(h.cfg.Clients.Custodial, c.identity.Account) {
 			return nil
 		}
 		return tx.SignIn(c.identity.Account, c.identity.Memo != "" || c.identity.Muxed != "", now)
@@ -376,7 +392,7 @@ func (h *Handler) master(c *challenge) error {
 	if !signed[c.identity.Account] {
 		return refuse("the challenge is not signed by the account")
 	}
-	if len(c.signatures) != len(addresses) {
+	if len(c.signatures) != len(addresses) || len(signed) != len(addresses) {
 		return refuse("the challenge has %d signatures, and %d are expected for an account that does not exist", len(c.signatures), len(addresses))
 	}
 	return c.clientSigned(signed)

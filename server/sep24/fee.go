@@ -34,7 +34,7 @@ func simple(s *anchor.Side) bool {
 }
 
 // fee answers GET /fee: what the page will say that the amount costs.
-func (h *Handler) fee(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) fee(w http.ResponseWriter, r *http.Request, _ anchor.Identity) {
 	q, err := sep.Query(r)
 	var fee anchor.Amount
 	if err == nil {
@@ -76,6 +76,18 @@ func (h *Handler) price(q url.Values) (anchor.Amount, error) {
 	if err != nil {
 		return 0, at("amount", err)
 	}
-	p, err := terms.Price(kind, method, in)
-	return p.Fee, err
+	if method != "" {
+		p, err := terms.Price(kind, method, in)
+		return p.Fee, err
+	}
+	// Before the customer has chosen, it may be the dearest.
+	var most anchor.Amount
+	for _, m := range terms.Side(kind).Methods {
+		p, err := terms.Price(kind, m.ID, in)
+		if err != nil {
+			return 0, err
+		}
+		most = max(most, p.Fee)
+	}
+	return most, nil
 }

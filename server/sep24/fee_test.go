@@ -28,25 +28,26 @@ func complexTerms() []*anchor.Terms {
 func TestFee(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *sep24.Config) { c.Terms = complexTerms() })
+	token := w.token(newOwner())
 	_, out := w.api("GET", "/sep24/info", "", "", "")
 	info, err := json.Marshal(out)
 	want := `{"deposit":{"USDW":{"enabled":true,"max_amount":10000,"min_amount":10},"native":{"enabled":true,"fee_fixed":1,"fee_percent":0.5,"max_amount":10000,"min_amount":10}},` +
-		`"features":{"account_creation":true,"claimable_balances":false},"fee":{"enabled":true},` +
+		`"features":{"account_creation":true,"claimable_balances":false},"fee":{"authentication_required":true,"enabled":true},` +
 		`"withdraw":{"USDW":{"enabled":true,"fee_fixed":1,"fee_percent":0.5,"max_amount":10000,"min_amount":10},"native":{"enabled":false}}}`
 	if err != nil || string(info) != want {
 		t.Errorf("info: %v\n%s\n%s", err, info, want)
 	}
 	for query, fee := range map[string]string{
-		"operation=deposit&asset_code=USDW&amount=100":                    "1",
-		"operation=deposit&asset_code=USDW&amount=1000":                   "1", // 0.1 %
-		"operation=deposit&asset_code=USDW&amount=10000":                  "5",
-		"operation=deposit&asset_code=USDW&amount=100.00&type=cash":       "3",
-		"operation=deposit&asset_code=USDW&amount=1000&type=cash&lang=es": "20",
-		"operation=withdraw&asset_code=USDW&amount=100":                   "1.5",
-		"operation=withdraw&asset_code=USDW&amount=98.51":                 "1.5", // a cent's rest included
-		"operation=deposit&asset_code=native&amount=100":                  "1.5",
+		"operation=deposit&asset_code=USDW&amount=100":                      "3", // by the dearer method
+		"operation=deposit&asset_code=USDW&amount=1000&type=bank_transfer":  "1", // 0.1 %
+		"operation=deposit&asset_code=USDW&amount=10000&type=bank_transfer": "5",
+		"operation=deposit&asset_code=USDW&amount=100.00&type=cash":         "3",
+		"operation=deposit&asset_code=USDW&amount=1000&type=cash&lang=es":   "20",
+		"operation=withdraw&asset_code=USDW&amount=100":                     "1.5",
+		"operation=withdraw&asset_code=USDW&amount=98.51":                   "1.5", // a cent's rest included
+		"operation=deposit&asset_code=native&amount=100":                    "1.5",
 	} {
-		res := w.do("GET", "/sep24/fee?"+query, "", "", "")
+		res := w.do("GET", "/sep24/fee?"+query, token, "", "")
 		if res.Code != 200 || res.Body.String() != `{"fee":`+fee+"}\n" || res.Header().Get("Access-Control-Allow-Origin") != "*" {
 			t.Errorf("%s: %d %s, want %s", query, res.Code, res.Body, fee)
 		}
@@ -68,13 +69,16 @@ func TestFee(t *testing.T) {
 		"operation=deposit&asset_code=USDW&amount=100&amount=101":     "amount",
 		"operation=deposit&asset_code=USDW&amount=100&lang=es&type=%": "",
 	} {
-		res := w.do("GET", "/sep24/fee?"+query, "", "", "")
+		res := w.do("GET", "/sep24/fee?"+query, token, "", "")
 		if res.Code != 400 || !strings.Contains(res.Body.String(), `{"error":"`) || !strings.Contains(res.Body.String(), names) {
 			t.Errorf("%s: %d %s", query, res.Code, res.Body)
 		}
 	}
 	if status, _ := w.api("POST", "/sep24/fee", "", "", ""); status != 405 {
 		t.Errorf("POST: %d", status)
+	}
+	if status, _ := w.api("GET", "/sep24/fee?operation=deposit&asset_code=USDW&amount=100", "", "", ""); status != 403 {
+		t.Errorf("without a token: %d", status)
 	}
 	// Nothing is there that /info says already.
 	if status, _ := newWorld(t).api("GET", "/sep24/fee?operation=deposit&asset_code=USDW&amount=100", "", "", ""); status != 404 {
@@ -86,6 +90,8 @@ func TestFee(t *testing.T) {
 // the same.
 func TestFeeIsWhatIsPaid(t *testing.T) {
 	t.Parallel()
+	w := newWorld(t)
+	keys, token := w.keys, w.token(newOwner())
 	rapid.Check(t, func(t *rapid.T) {
 		some := func(name string, most anchor.Amount) anchor.Amount {
 			return anchor.Amount(rapid.Int64Range(0, int64(most/100_000)).Draw(t, name)) * 100_000
@@ -98,7 +104,7 @@ func TestFeeIsWhatIsPaid(t *testing.T) {
 		all := terms()[:1]
 		all[0].Deposit.Fee = schedule("side")
 		all[0].Deposit.Methods = []anchor.Method{{ID: "bank_transfer"}, {ID: "cash", Fee: new(schedule("cash"))}}
-		h, err := sep24.New(sep24.Config{Terms: all}, nil, nil, nil)
+		h, err := sep24.New(sep24.Config{Terms: all}, keys, nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -108,8 +114,10 @@ func TestFeeIsWhatIsPaid(t *testing.T) {
 		in := 10*anchor.One + some("in", 9990*anchor.One)
 		method := rapid.SampledFrom([]string{"bank_transfer", "cash"}).Draw(t, "method")
 		res := httptest.NewRecorder()
-		r.ServeHTTP(res, httptest.NewRequest(http.MethodGet, "/sep24/fee?"+url.Values{
-			"operation": {"deposit"}, "asset_code": {"USDW"}, "amount": {in.String()}, "type": {method}}.Encode(), nil))
+		q := httptest.NewRequest(http.MethodGet, "/sep24/fee?"+url.Values{
+			"operation": {"deposit"}, "asset_code": {"USDW"}, "amount": {in.String()}, "type": {method}}.Encode(), nil)
+		q.Header.Set("Authorization", "Bearer "+token)
+		r.ServeHTTP(res, q)
 		paid := &anchor.Transaction{Kind: anchor.Deposit, Method: method}
 		paid.Restore(anchor.Incomplete)
 		refused := paid.SetAmount(all[0], in)
@@ -129,9 +137,11 @@ func FuzzFee(f *testing.F) {
 	f.Add("operation=deposit&asset_code=USDW&amount=100&type=cash")
 	f.Add("operation=withdraw&asset_code=USDW&amount=9223372036854775807")
 	f.Add("operation=deposit&asset_code=native&amount=1e9&lang=es")
+	token := w.token(newOwner())
 	f.Fuzz(func(t *testing.T, query string) {
 		r := httptest.NewRequest(http.MethodGet, "/sep24/fee", nil)
 		r.URL.RawQuery = query
+		r.Header.Set("Authorization", "Bearer "+token)
 		res := httptest.NewRecorder()
 		w.h.ServeHTTP(res, r)
 		answered(t, res)

@@ -26,6 +26,10 @@ func (h *Handler) describe() []byte {
 			offers[t.Asset.Code] = offerOf(t.Side(kind))
 		}
 	}
+	fee := map[string]bool{"enabled": h.complexFees()}
+	if h.complexFees() {
+		fee["authentication_required"] = true
+	}
 	b, err := json.Marshal(struct {
 		Deposit  map[string]offer `json:"deposit"`
 		Withdraw map[string]offer `json:"withdraw"`
@@ -33,7 +37,7 @@ func (h *Handler) describe() []byte {
 		Features map[string]bool  `json:"features"`
 	}{
 		sides[anchor.Deposit], sides[anchor.Withdrawal],
-		map[string]bool{"enabled": h.complexFees()},
+		fee,
 		map[string]bool{"account_creation": h.cfg.AccountCreation, "claimable_balances": h.cfg.ClaimableBalances},
 	})
 	if err != nil {

@@ -93,16 +93,21 @@ func (c *Customers) exchange(w http.ResponseWriter, r *http.Request) {
 	if err == nil && (len(in.Nonce) < 16 || len(in.Nonce) > 128 || strings.ContainsRune(in.Nonce, 0)) {
 		err = &anchor.Error{Kind: anchor.Invalid, Code: "nonce_malformed", Field: "nonce", Message: "the nonce must have 16 to 128 characters"}
 	}
-	if err == nil {
-		in.Callback, err = c.callback("callback", in.Callback)
-	}
-	if err == nil {
-		in.OnChange, err = c.callback("on_change_callback", in.OnChange)
-	}
 	if err != nil {
 		c.fail(w, r, lang, err)
 		return
 	}
+	// A wallet's mistake in an address must not stop its customer, who could do
+	// nothing about it: the address is left out, and the answer and the log say so.
+	var refused []string
+	for field, address := range map[string]*string{"callback": &in.Callback, "on_change_callback": &in.OnChange} {
+		kept, err := c.callback(*address)
+		if *address = kept; err != nil {
+			refused = append(refused, field+": "+err.Error())
+			c.cfg.Log.WarnContext(r.Context(), "a wallet's callback is left out", "parameter", field, "error", err)
+		}
+	}
+	slices.Sort(refused)
 	id := mux.Vars(r)["id"]
 	token, err := c.addressToken(id, in.Token, time.Now())
 	if err != nil {
@@ -144,7 +149,11 @@ func (c *Customers) exchange(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, lang, err)
 		return
 	}
-	writeJSON(w, http.StatusOK, map[string]string{"bearer": secret})
+	answer := map[string]string{"bearer": secret}
+	if len(refused) > 0 {
+		answer["refused"] = strings.Join(refused, "; ")
+	}
+	writeJSON(w, http.StatusOK, answer)
 }
 
 // repeat is how long an exchange can be repeated.
@@ -186,9 +195,9 @@ func (c *Customers) remember(tx *store.Tx, id, callback, onChange, lang string) 
 	return tx.SaveTransaction(t)
 }
 
-// callback is a callback as it is kept. One that we could not use is refused: the
-// wallet would wait in vain for what it asked for, and nobody would learn why.
-func (c *Customers) callback(field, s string) (string, error) {
+// callback is a callback as it is kept: "" for one that could never be used, and
+// why. The reason does not tell the address, which may hold the wallet's secrets.
+func (c *Customers) callback(s string) (string, error) {
 	u, err := url.Parse(s)
 	switch {
 	case s == "":
@@ -199,7 +208,7 @@ func (c *Customers) callback(field, s string) (string, error) {
 		return u.String(), nil
 	}
 	if err := c.cfg.Outside.Check(s); err != nil {
-		return "", &anchor.Error{Kind: anchor.Invalid, Code: "callback_refused", Field: field, Message: field + ": " + err.Error()}
+		return "", err
 	}
 	return s, nil
 }

@@ -70,6 +70,13 @@ func (t *Tx) Sweep(now time.Time) error {
 	if _, err := t.exec(`DELETE FROM asked WHERE at < $1`, micros(now.Add(-KeyLife))); err != nil {
 		return err
 	}
+	// An account that signed in and began nothing may be anybody's, and there is no
+	// end of them. Those of the last days are looked at only, since most of the
+	// older ones stay.
+	if _, err := t.exec(`DELETE FROM sign_ins WHERE first_at > $1 AND first_at < $2
+		AND NOT EXISTS (SELECT 1 FROM transactions WHERE owner_account = sign_ins.account)`, micros(now.AddDate(0, 0, -10)), micros(now.AddDate(0, 0, -2))); err != nil {
+		return err
+	}
 	_, err := t.exec(`DELETE FROM sessions WHERE expires_at < $1`, micros(now))
 	return err
 }
