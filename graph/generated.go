@@ -100,6 +100,7 @@ type ComplexityRoot struct {
 		Order        func(childComplexity int) int
 		PayerAccount func(childComplexity int) int
 		PayerName    func(childComplexity int) int
+		PayerTyped   func(childComplexity int) int
 		PolicyAt     func(childComplexity int) int
 		Reason       func(childComplexity int) int
 		Reference    func(childComplexity int) int
@@ -491,6 +492,7 @@ type BankLineResolver interface {
 	Transaction(ctx context.Context, obj *anchor.BankLine) (*string, error)
 	Order(ctx context.Context, obj *anchor.BankLine) (*string, error)
 	ConfirmedBy(ctx context.Context, obj *anchor.BankLine) (*string, error)
+
 	PolicyAt(ctx context.Context, obj *anchor.BankLine) (*time.Time, error)
 	Refund(ctx context.Context, obj *anchor.BankLine) (*anchor.BankPayout, error)
 	Actions(ctx context.Context, obj *anchor.BankLine) ([]Action, error)
@@ -875,6 +877,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.BankLine.PayerName(childComplexity), true
+	case "BankLine.payerTyped":
+		if e.ComplexityRoot.BankLine.PayerTyped == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankLine.PayerTyped(childComplexity), true
 	case "BankLine.policyAt":
 		if e.ComplexityRoot.BankLine.PolicyAt == nil {
 			break
@@ -3717,6 +3725,8 @@ type BankLine {
   order: ID
   "The actor who said that it arrived, before the statement did."
   confirmedBy: String
+  "Whether who paid is that actor's word alone: the statement has not told yet."
+  payerTyped: Boolean!
   "When the operator's policy decides about it; null where a person does."
   policyAt: Time
   "What brings it back, if that was decided; by the operator's policy where requestedBy is null."
@@ -3783,7 +3793,7 @@ type AuditEntry {
   at: Time!
   "customer, wallet, ledger, bank, payout, clock, operator, or \"staff:NAME\"."
   actor: String!
-  "The state machine's event (docs/state-machine.md), the name of one of staff's mutations, started (the transaction was begun), or paused and resumed (a pause that the program began or ended)."
+  "The state machine's event (docs/state-machine.md), the name of one of staff's mutations, started (the transaction was begun), paused and resumed (a pause that the program began or ended), or statementDiffers (the bank's statement has a credit otherwise than a person confirmed it; the note says how)."
   event: String!
   transaction: ID
   "What it was about besides: \"payment:ID\", \"line:ID\", \"payout:ID\", \"order:ID\", \"operation:ID\", \"callback:ID\" or \"pause:KEY\"."
@@ -3903,6 +3913,8 @@ func (ec *executionContext) childFields_BankLine(ctx context.Context, field grap
 		return ec.fieldContext_BankLine_order(ctx, field)
 	case "confirmedBy":
 		return ec.fieldContext_BankLine_confirmedBy(ctx, field)
+	case "payerTyped":
+		return ec.fieldContext_BankLine_payerTyped(ctx, field)
 	case "policyAt":
 		return ec.fieldContext_BankLine_policyAt(ctx, field)
 	case "refund":
@@ -6923,6 +6935,29 @@ func (ec *executionContext) _BankLine_confirmedBy(ctx context.Context, field gra
 }
 func (ec *executionContext) fieldContext_BankLine_confirmedBy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("BankLine", field, true, true, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _BankLine_payerTyped(ctx context.Context, field graphql.CollectedField, obj *anchor.BankLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BankLine_payerTyped(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PayerTyped(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BankLine_payerTyped(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BankLine", field, true, false, errors.New("field of type Boolean does not have child fields"))
 }
 
 func (ec *executionContext) _BankLine_policyAt(ctx context.Context, field graphql.CollectedField, obj *anchor.BankLine) (ret graphql.Marshaler) {
@@ -17057,6 +17092,11 @@ func (ec *executionContext) _BankLine(ctx context.Context, sel ast.SelectionSet,
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "payerTyped":
+			out.Values[i] = ec._BankLine_payerTyped(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "policyAt":
 			field := field
 

@@ -14,6 +14,9 @@ func (l *BankLine) PaidFrom(account string) bool {
 	return l.Sender() != "" && l.Sender() == plainAccount(account)
 }
 
+// PayerTyped reports whether who paid is a person's word alone.
+func (l *BankLine) PayerTyped() bool { return l.ConfirmedBy != "" && !l.Told }
+
 // Quotes reports whether the payer wrote an id, whole: in whatever case, and however
 // a bank has spaced or split it, but as words of its own. A part of an id, or one
 // inside a longer word, is something else.

@@ -94,6 +94,8 @@ type BankLine struct {
 	Order       string // the order whose money it brought back; each comes back once
 	// ConfirmedBy is the actor who said that it arrived, before the statement did.
 	ConfirmedBy string
+	// Told says that the statement has told who paid such a one since.
+	Told bool
 	// DecideAt is when the operator's policy decides about an unmatched one; zero
 	// if a person does.
 	DecideAt time.Time

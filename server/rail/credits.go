@@ -151,7 +151,10 @@ func (e *Engine) canWrite(ctx context.Context) bool {
 // is known already changes nothing.
 func (e *Engine) credit(tx *store.Tx, c Credit, now time.Time) (oddity error, err error) {
 	if known, err := tx.BankLine(c.ID); err == nil {
-		return again(tx, c, known)
+		if known.PayerTyped() {
+			return e.told(tx, lineOf(c), known, now)
+		}
+		return nil, again(c, known)
 	} else if anchor.KindOf(err) != anchor.NotFound {
 		return nil, err
 	}
@@ -197,13 +200,30 @@ func (e *Engine) unmatched(tx *store.Tx, l *anchor.BankLine, reason string, mean
 	return tx.UnmatchedLine(l, reason)
 }
 
+// told is a credit that a person had confirmed, as the statement has it. Whether
+// somebody else than the customer paid is judged by what the statement says.
+func (e *Engine) told(tx *store.Tx, l, known *anchor.BankLine, now time.Time) (oddity error, err error) {
+	var wrong bool
+	if known.State == anchor.Matched {
+		t, err := tx.Transaction(known.Transaction)
+		if err != nil {
+			return nil, err
+		}
+		if wrong, err = e.wrongPayer(tx, t, l); err != nil {
+			return nil, err
+		}
+	}
+	differs, err := tx.ToldLine(known, l, wrong, now)
+	if err != nil || len(differs) == 0 {
+		return nil, err
+	}
+	return fmt.Errorf("a person confirmed it otherwise: other %s", strings.Join(differs, ", ")), nil
+}
+
 // again is a credit that the books have. They keep what they were told first:
 // another amount under the same name is for a person.
-func again(tx *store.Tx, c Credit, known *anchor.BankLine) (oddity error, err error) {
+func again(c Credit, known *anchor.BankLine) (oddity error) {
 	told := lineOf(c)
-	if known.ConfirmedBy != "" && known.PayerAccount == "" && told.PayerAccount != "" && known.Asset == told.Asset && known.Amount == told.Amount {
-		return nil, tx.CompleteBankLine(told)
-	}
 	var differs []string // names only: the values may be personal
 	for _, f := range []struct {
 		name string
@@ -220,9 +240,9 @@ func again(tx *store.Tx, c Credit, known *anchor.BankLine) (oddity error, err er
 		}
 	}
 	if len(differs) == 0 || known.Reason == anchor.Refused {
-		return nil, nil
+		return nil
 	}
-	return fmt.Errorf("the statement has another credit under the name of one that is booked: other %s", strings.Join(differs, ", ")), nil
+	return fmt.Errorf("the statement has another credit under the name of one that is booked: other %s", strings.Join(differs, ", "))
 }
 
 // find is the deposit whose reference the payer quoted, nil if there is none.

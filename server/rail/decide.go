@@ -112,7 +112,7 @@ func (e *Engine) mayRefund(tx *store.Tx, l *anchor.BankLine, reason string, mean
 	if reason == string(anchor.Second) && meant != nil {
 		// What a person confirmed under another name may be this very credit.
 		confirmed, err := tx.ConfirmedLines(meant.ID)
-		if err != nil || len(confirmed) > 0 {
+		if err != nil || slices.ContainsFunc(confirmed, (*anchor.BankLine).PayerTyped) {
 			return 0, false, err
 		}
 	}

@@ -307,6 +307,93 @@ func TestConfirmBankFunds(t *testing.T) {
 	must(t, w.refund(tr.ID, "100", "0"))
 }
 
+// What a person typed about a credit gives way to the statement: whoever that says
+// paid is paid back, and what differs is shown, audited, and stops the deposit where
+// money or payer are not what they should be. Until the statement tells, a second
+// person looks at where a refund goes.
+func TestStatementOverConfirmation(t *testing.T) {
+	t.Parallel()
+	const payer = "000123456789"
+	for name, c := range map[string]struct {
+		typed, given string // accounts: the payer's by staff, the customer's own
+		check        bool
+		amount       string // as confirmed; the statement has 100
+		differs      string // part of the note
+		reason       string
+		status       anchor.Status
+	}{
+		"the same":                  {payer, payer, true, "100", "", "", anchor.PendingAnchor},
+		"spaced otherwise":          {"000 123-456 789", payer, true, "100", "", "", anchor.PendingAnchor},
+		"another payer":             {"111", payer, true, "100", "payer_account: 111 was confirmed, the statement has " + payer, "", anchor.PendingAnchor},
+		"a payer nobody checks":     {"111", "111", false, "100", "payer_account: 111", "", anchor.PendingAnchor},
+		"not the customer":          {"111", "111", true, "100", "customer: ", anchor.WrongPayer, anchor.OnHold},
+		"not the customer, untyped": {"", "111", true, "100", "customer: ", anchor.WrongPayer, anchor.OnHold},
+		"another amount":            {payer, payer, true, "95", "amount: 95 was confirmed, the statement has 100", "", anchor.OnHold},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, -1)
+			w.checkPayer = c.check
+			log := &lockedBuffer{}
+			w.log = slog.New(slog.NewTextHandler(log, nil))
+			tr := w.agreed(anchor.Deposit, "100", c.given, time.Now().Add(time.Hour))
+			w.payFrom(payer, "100", "no reference at all")
+			id := w.statement()[0].ID
+			must(t, w.change(tr.ID, func(tx *store.Tx, a *anchor.Transaction) error {
+				_, err := tx.ConfirmBankFunds(anchor.BankLine{ID: id, Amount: anchor.MustAmount(c.amount), At: time.Now().Add(-time.Minute), PayerAccount: c.typed}, a, w.terms, staff, time.Now())
+				return err
+			}))
+			refunds := func() []*anchor.BankPayout { return w.orders(anchor.CauseTransaction, tr.ID, anchor.ForRefund) }
+			err := w.refund(tr.ID, "10", "0")
+			switch {
+			case c.typed == "":
+				if code(err) != "sender_unknown" {
+					t.Error(err)
+				}
+			case err != nil:
+				t.Fatal(err)
+			default:
+				if all := refunds(); len(all) != 1 || all[0].State != anchor.BankApproval || all[0].Reason != store.PayerTyped || all[0].To[store.PayerAccount] != c.typed {
+					t.Errorf("before the statement: %+v", all)
+				}
+			}
+			w.start(w.bank)
+			w.eventually("the statement", func() bool { return w.lines(1)[0].Told })
+			l := w.lines(1)[0]
+			if l.PayerAccount != payer || l.PayerTyped() || l.Reason != c.reason || l.State != anchor.Matched || l.ConfirmedBy != staff {
+				t.Errorf("%+v", l)
+			}
+			got, err := w.books.Transaction(t.Context(), tr.ID)
+			must(t, err)
+			if got.Status() != c.status || got.BankSide != anchor.MaskAccount(payer) {
+				t.Error(got.Status(), got.BankSide)
+			}
+			trail, _, err := w.books.Audit(t.Context(), store.Trail{Transaction: tr.ID, Subject: "line:" + id})
+			must(t, err)
+			if c.differs == "" && len(trail) != 0 || c.differs != "" && (len(trail) != 1 || trail[0].Event != "statementDiffers" || !strings.Contains(trail[0].Note, c.differs)) {
+				t.Errorf("the trail is %+v", trail)
+			}
+			if c.differs != "" {
+				w.eventually("the alarm", func() bool { return strings.Contains(log.String(), "a person confirmed it otherwise") })
+			}
+			if strings.Contains(log.String(), payer) {
+				t.Error("the log names accounts")
+			}
+			for _, o := range refunds() {
+				if o.To[store.PayerAccount] != payer || o.State != anchor.BankApproval {
+					t.Errorf("it goes to %v", o.To)
+				}
+			}
+			must(t, w.refund(tr.ID, "10", "0"))
+			all := refunds()
+			if last := all[len(all)-1]; last.State == anchor.BankApproval || last.To[store.PayerAccount] != payer {
+				t.Errorf("after the statement: %+v", last)
+			}
+			balanced(t, w.books)
+		})
+	}
+}
+
 // A name that the bank uses again for other money is for a person: the books keep
 // what they have, and the log names the line and what differs, but nobody's data.
 func TestLineToldOtherwise(t *testing.T) {

@@ -258,8 +258,9 @@ func TestRefundThatCannotBeDelivered(t *testing.T) {
 			if _, err := again(first.ID, nil); code(err) != "retried_already" {
 				t.Error("the first a second time:", err)
 			}
-			_, err = again(second.ID, map[string]string{store.PayerName: "Ana Díaz", store.PayerAccount: "000999"})
+			third, err := again(second.ID, map[string]string{store.PayerName: "Ana Díaz", store.PayerAccount: "000999"})
 			must(t, err)
+			w.approved(third)
 			w.refunds(tr.ID, anchor.BankRefused, anchor.BankRefused, anchor.BankPaid)
 			tr = w.await(tr.ID, "the end", func(t *anchor.Transaction) bool { return t.Status() == anchor.Refunded })
 			if tr.Note != "" || len(tr.Refunds) != 1 {
@@ -279,6 +280,22 @@ func TestRefundThatCannotBeDelivered(t *testing.T) {
 	}
 }
 
+// approved lets a refund go to an account that a person typed, which needs another
+// one.
+func (w *world) approved(p *anchor.BankPayout) {
+	w.t.Helper()
+	by := func(who string) error {
+		return w.books.Update(w.t.Context(), store.Actor(who), func(tx *store.Tx) error { return tx.ApproveBankPayout(p.ID, who) })
+	}
+	if p.State != anchor.BankApproval || p.Reason != store.PayerTyped {
+		w.t.Errorf("a typed account waits for nobody: %+v", p)
+	}
+	if err := by(staff); code(err) != "four_eyes" {
+		w.t.Error("the one who typed it:", err)
+	}
+	must(w.t, by("staff:second"))
+}
+
 // A refund that had arrived comes back: the deposit is not refunded any more.
 func TestRefundIsRecalled(t *testing.T) {
 	t.Parallel()
@@ -291,10 +308,12 @@ func TestRefundIsRecalled(t *testing.T) {
 		t.Error(tr.Note, tr.Refunds)
 	}
 	o := w.refunds(tr.ID, anchor.BankRefused)[0]
-	must(t, w.books.Update(t.Context(), staff, func(tx *store.Tx) error {
-		_, err := tx.RetryBankPayout(o.ID, map[string]string{store.PayerAccount: "000999"}, staff, time.Now())
+	var next *anchor.BankPayout
+	must(t, w.books.Update(t.Context(), staff, func(tx *store.Tx) (err error) {
+		next, err = tx.RetryBankPayout(o.ID, map[string]string{store.PayerAccount: "000999"}, staff, time.Now())
 		return err
 	}))
+	w.approved(next)
 	w.await(tr.ID, "the end", func(t *anchor.Transaction) bool { return t.Status() == anchor.Refunded })
 	w.paidOnce(0)
 	if b := balanced(t, w.books); b[anchor.Bank] != 0 || b[anchor.Refunds] != 0 {

@@ -9,7 +9,10 @@ import (
 
 const bankLineColumns = `id, at, asset, amount, reference_box, payer_box, state, reason, transaction_id, order_id, confirmed_by, decide_at`
 
-type payer struct{ Name, Account string }
+type payer struct {
+	Name, Account string
+	Told          bool
+}
 
 func scanBankLine(r scanner, k *Keys) (*anchor.BankLine, error) {
 	var (
@@ -36,7 +39,7 @@ func scanBankLine(r scanner, k *Keys) (*anchor.BankLine, error) {
 	if err := k.open("bank_lines.payer:"+l.ID, payBox, &p); err != nil {
 		return nil, err
 	}
-	l.PayerName, l.PayerAccount = p.Name, p.Account
+	l.PayerName, l.PayerAccount, l.Told = p.Name, p.Account, p.Told
 	return &l, nil
 }
 
@@ -60,19 +63,19 @@ func (t *Tx) sealLine(l *anchor.BankLine) (ref, pay []byte, err error) {
 	if ref, err = t.box().seal("bank_lines.reference:"+l.ID, l.Reference); err != nil {
 		return nil, nil, err
 	}
-	pay, err = t.box().seal("bank_lines.payer:"+l.ID, payer{l.PayerName, l.PayerAccount})
+	pay, err = t.box().seal("bank_lines.payer:"+l.ID, payer{l.PayerName, l.PayerAccount, l.Told})
 	return ref, pay, err
 }
 
-// CompleteBankLine stores who paid a credit, and what they wrote, once the
-// statement tells it of one that a person had confirmed.
-func (t *Tx) CompleteBankLine(l *anchor.BankLine) error {
+// completeBankLine stores who paid a credit, what they wrote and what is odd about
+// it, once the statement tells it of one that a person had confirmed.
+func (t *Tx) completeBankLine(l *anchor.BankLine) error {
 	ref, pay, err := t.sealLine(l)
 	if err != nil {
 		return err
 	}
-	return t.change(`UPDATE bank_lines SET reference_box = $1, payer_box = $2 WHERE id = $3 AND confirmed_by <> ''`,
-		ref, pay, l.ID)
+	return t.change(`UPDATE bank_lines SET reference_box = $1, payer_box = $2, reason = $3 WHERE id = $4 AND confirmed_by <> ''`,
+		ref, pay, l.Reason, l.ID)
 }
 
 // SaveBankLine stores what became of a credit: its state, reason, transaction,

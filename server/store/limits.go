@@ -11,6 +11,9 @@ import (
 const (
 	AbovePayoutLimit = "payout_limit"
 	AboveDailyLimit  = "daily_limit"
+	// PayerTyped is a refund to an account that a person typed, and that the
+	// statement has not told.
+	PayerTyped = "payer_typed"
 )
 
 // limitedWithin is the time that a daily limit is about.

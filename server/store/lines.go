@@ -1,6 +1,7 @@
 package store
 
 import (
+	"strings"
 	"time"
 
 	"windlass/server/anchor"
@@ -173,4 +174,102 @@ func confirms(l, known *anchor.BankLine, transaction string) bool {
 	return known.Asset == l.Asset && known.Amount == l.Amount && known.Transaction == transaction &&
 		(known.ConfirmedBy == "" || known.At.Equal(l.At)) &&
 		(l.PayerName == "" || l.PayerName == known.PayerName) && (l.PayerAccount == "" || l.PaidFrom(known.PayerAccount))
+}
+
+// ToldLine takes from the statement who paid a credit that a person had confirmed,
+// whatever they typed; amount, asset and time stay what was booked. somebodyElse
+// says that it was not the customer, as the operator wants it judged. What differs
+// from the person's word is in the audit trail, where amount, asset or such a payer
+// do, the deposit is held if it was not paid yet: two words disagree, and a person
+// decides. A refund to a typed account that nobody has approved goes to the
+// statement's. differs names what does.
+func (t *Tx) ToldLine(known, told *anchor.BankLine, somebodyElse bool, now time.Time) (differs []string, err error) {
+	var note []string
+	differ := func(name, typed, tells string) {
+		differs, note = append(differs, name), append(note, name+": "+typed+" was confirmed, the statement has "+tells)
+	}
+	if known.Asset != told.Asset {
+		differ("asset", known.Asset.Code, told.Asset.Code)
+	}
+	if known.Amount != told.Amount {
+		differ("amount", known.Amount.String(), told.Amount.String())
+	}
+	stop := len(differs) > 0 || somebodyElse
+	if told.PayerAccount != "" && known.PayerAccount != "" && !told.PaidFrom(known.PayerAccount) {
+		differ("payer_account", known.PayerAccount, told.PayerAccount)
+	}
+	if told.PayerName != "" && known.PayerName != "" && told.PayerName != known.PayerName {
+		differ("payer_name", known.PayerName, told.PayerName)
+	}
+	if somebodyElse {
+		differ("customer", "the customer's payment", "somebody else's")
+	}
+	line := *known
+	line.Reference = told.Reference
+	if told.PayerAccount != "" {
+		line.PayerName, line.PayerAccount, line.Told = told.PayerName, told.PayerAccount, true
+	}
+	if somebodyElse {
+		line.Reason = anchor.WrongPayer
+	}
+	if err := t.completeBankLine(&line); err != nil {
+		return nil, err
+	}
+	if line.Told {
+		if err := t.redirect(&line); err != nil {
+			return nil, err
+		}
+	}
+	if line.State == anchor.Matched {
+		if err := t.toldDeposit(&line, stop, now); err != nil {
+			return nil, err
+		}
+	}
+	if len(differs) == 0 {
+		return nil, nil
+	}
+	return differs, t.Audit("statementDiffers", line.Transaction, "line:"+line.ID, strings.Join(note, "; "), now)
+}
+
+// toldDeposit shows the deposit's account as the statement has it, and stops the
+// deposit if it can be stopped.
+func (t *Tx) toldDeposit(l *anchor.BankLine, stop bool, now time.Time) error {
+	a, err := t.Transaction(l.Transaction)
+	if err != nil {
+		return err
+	}
+	a.BankSide = anchor.MaskAccount(l.PayerAccount)
+	if _, may := anchor.Find(a, anchor.HeldForReview); stop && may {
+		if err := a.Hold(now); err != nil {
+			return err
+		}
+	}
+	return t.SaveTransaction(a)
+}
+
+// redirect has refunds of a credit go to its payer that wait for a second look at
+// an account that was typed.
+func (t *Tx) redirect(l *anchor.BankLine) error {
+	refunds, err := t.BankPayoutsOf(anchor.CauseLine, l.ID, anchor.ForRefund)
+	if err != nil {
+		return err
+	}
+	if l.State == anchor.Matched {
+		if refunds, err = t.BankPayoutsOf(anchor.CauseTransaction, l.Transaction, anchor.ForRefund); err != nil {
+			return err
+		}
+	}
+	for _, p := range refunds {
+		if p.State != anchor.BankApproval || p.Reason != PayerTyped || p.Retries != "" {
+			continue // it has left, or staff were asked for another account
+		}
+		box, err := t.box().seal("bank_payouts:"+p.ID, payerOf(l))
+		if err != nil {
+			return err
+		}
+		if err := t.change(`UPDATE bank_payouts SET to_box = $1 WHERE id = $2 AND state = 'approval'`, box, p.ID); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -293,6 +293,9 @@ func (t *Tx) RetryBankPayout(id string, to map[string]string, by string, now tim
 		CauseKind: p.CauseKind, CauseID: p.CauseID, Purpose: p.Purpose, Ordinal: len(all), Retries: p.ID,
 		Asset: p.Asset, Amount: p.Amount, Fee: p.Fee, FeeBack: p.FeeBack, To: to, State: anchor.BankQueued, RequestedBy: by, CreatedAt: now,
 	}
+	if p.Purpose == anchor.ForRefund && !(&anchor.BankLine{PayerAccount: to[PayerAccount]}).PaidFrom(p.To[PayerAccount]) {
+		next.State, next.Reason = anchor.BankApproval, PayerTyped
+	}
 	if p.CauseKind == anchor.CauseTransaction {
 		a, err := t.Transaction(p.CauseID)
 		if err != nil {

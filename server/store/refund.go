@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -106,10 +107,14 @@ func (t *Tx) refundAtBank(a *anchor.Transaction, amount, fee anchor.Amount, feeB
 			return err
 		}
 	}
-	came, err := t.BankLinesOf(a.ID, anchor.Matched, 1)
+	came, err := t.BankLinesOf(a.ID, anchor.Matched, mostShort+1)
 	if err != nil {
 		return err
 	}
+	// The newest whose payer the statement has told, if there is one.
+	slices.SortStableFunc(came, func(a, b *anchor.BankLine) int {
+		return cmp.Compare(trust(b), trust(a))
+	})
 	if len(came) == 0 || came[0].PayerAccount == "" {
 		return &anchor.Error{Kind: anchor.Conflict, Code: "sender_unknown", Message: "no line of the bank's statement says where the money came from"}
 	}
@@ -117,12 +122,32 @@ func (t *Tx) refundAtBank(a *anchor.Transaction, amount, fee anchor.Amount, feeB
 	if err != nil {
 		return err
 	}
-	return t.CreateBankPayout(&anchor.BankPayout{
+	return t.createRefund(came[0], &anchor.BankPayout{
 		ID:        orderID(anchor.CauseTransaction, a.ID, anchor.ForRefund, len(ordinal), a.StartedAt),
 		CauseKind: anchor.CauseTransaction, CauseID: a.ID, Purpose: anchor.ForRefund, Ordinal: len(ordinal),
-		Asset: a.OffChain, Amount: amount, Fee: fee, FeeBack: feeBack, To: payerOf(came[0]),
+		Asset: a.OffChain, Amount: amount, Fee: fee, FeeBack: feeBack,
 		State: anchor.BankQueued, RequestedBy: by, CreatedAt: now,
 	})
+}
+
+// trust is how sure it is who paid a credit.
+func trust(l *anchor.BankLine) int {
+	switch {
+	case l.PayerAccount == "":
+		return 0
+	case l.PayerTyped():
+		return 1
+	}
+	return 2
+}
+
+// createRefund has a refund go to whoever paid a credit. Where only a person says
+// who that was, another one must look.
+func (t *Tx) createRefund(l *anchor.BankLine, p *anchor.BankPayout) error {
+	if p.To = payerOf(l); l.PayerTyped() {
+		p.State, p.Reason = anchor.BankApproval, PayerTyped
+	}
+	return t.CreateBankPayout(p)
 }
 
 // gifts loads what was to help the account of a deposit.
@@ -233,10 +258,10 @@ func (t *Tx) RefundLine(l *anchor.BankLine, fee anchor.Amount, by string, now ti
 	if err != nil {
 		return err
 	}
-	return t.CreateBankPayout(&anchor.BankPayout{
+	return t.createRefund(l, &anchor.BankPayout{
 		ID:        orderID(anchor.CauseLine, l.ID, anchor.ForRefund, len(before), l.At),
 		CauseKind: anchor.CauseLine, CauseID: l.ID, Purpose: anchor.ForRefund, Ordinal: len(before),
-		Asset: l.Asset, Amount: l.Amount - fee, Fee: fee, To: payerOf(l),
+		Asset: l.Asset, Amount: l.Amount - fee, Fee: fee,
 		State: anchor.BankQueued, RequestedBy: by, CreatedAt: now,
 	})
 }
