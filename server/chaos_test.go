@@ -232,7 +232,7 @@ var chaosSettings = []string{
 	// Whoever cannot receive yet is helped.
 	"WINDLASS_ASSETS_0_CREATE_ACCOUNT=2", "WINDLASS_ASSETS_0_TOP_UP=0.5", "WINDLASS_ASSETS_1_CREATE_ACCOUNT=2",
 	// Much of it needs a second person.
-	"WINDLASS_ASSETS_0_PAYOUT_LIMIT=90", "WINDLASS_ASSETS_1_PAYOUT_LIMIT=60", "WINDLASS_ASSETS_1_DAILY_LIMIT=500",
+	"WINDLASS_ASSETS_0_PAYOUT_LIMIT=60", "WINDLASS_ASSETS_1_PAYOUT_LIMIT=60", "WINDLASS_ASSETS_1_DAILY_LIMIT=200",
 }
 
 // prepare makes the keys, the configuration and the anchor's accounts, but no

@@ -19,9 +19,10 @@ func (k *check) signIn(c *SEP10Config) {
 		key     string
 		domains []string
 	}{{"home_domains", c.HomeDomains}, {"allow_clients", c.AllowClients}, {"deny_clients", c.DenyClients}} {
+		clients := list.key != "home_domains" // which name no port, see sep10
 		for _, d := range list.domains {
 			host := strings.TrimPrefix(d, "*.")
-			if u, err := url.Parse("//" + host); err != nil || u.Host != host || host == "" || strings.Contains(host, "*") || strings.ToLower(d) != d || len(d) > 59 {
+			if u, err := url.Parse("//" + host); err != nil || u.Host != host || u.Hostname() == "" || clients && u.Port() != "" && !sep10.IsLoopback(host) || strings.Contains(host, "*") || strings.ToLower(d) != d || len(d) > 59 {
 				k.wrong("sep10."+list.key, `%q will not do; expected host names in small letters, such as "wallet.example.com", or "*.example.com" for all below one`, d)
 			}
 		}

@@ -427,10 +427,11 @@ func TestProblems(t *testing.T) {
 			oldnew: []string{
 				`#home_domains = ["*.example.com"]`, `home_domains = ["https://x.example.com"]`, `#threshold = "medium"`, `threshold = "most"`,
 				`#allow_clients = ["wallet.example.org", "*.example.net"]`, `allow_clients = ["Wallet.example.org"]`,
+				`#deny_clients = ["bad.example.org"]`, `deny_clients = ["bad.example.org:443"]`,
 				`#custodial_wallets = ["GAIH`, `custodial_wallets = ["GBIH`},
 			want: []string{
 				`sep10.home_domains: "https://x.example.com" will not do`, `sep10.threshold: "most" will not do; expected low, medium, high`,
-				`sep10.allow_clients: "Wallet.example.org" will not do`, `sep10.custodial_wallets: "GBIH`}},
+				`sep10.allow_clients: "Wallet.example.org" will not do`, `sep10.deny_clients: "bad.example.org:443" will not do`, `sep10.custodial_wallets: "GBIH`}},
 		{name: "how often callers may ask",
 			oldnew: []string{`#sign_ins = 50`, `sign_ins = -1`, `#trusted_proxies = ["127.0.0.1", "::1"]`, `trusted_proxies = ["proxy.example.com"]`},
 			want:   []string{`limits.sign_ins: -1 will not do`, `limits.trusted_proxies: "proxy.example.com" will not do`}},

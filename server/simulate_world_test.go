@@ -285,6 +285,7 @@ func (l *lifetime) find(format string, args ...any) {
 	defer l.mu.Unlock()
 	text := fmt.Sprintf(format, args...)
 	l.write("FINDING " + text)
+	_ = l.events.Flush() // however the run ends
 	l.findings = append(l.findings, fmt.Sprintf("%s: %s", time.Since(l.begins).Round(time.Second), text))
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stellar/go-stellar-sdk/network"
 	"github.com/stellar/go-stellar-sdk/txnbuild"
 	"github.com/stellar/go-stellar-sdk/xdr"
 
@@ -45,7 +46,7 @@ func (h *Handler) build(c challenge, now time.Time) (string, error) {
 		// Sequence number 0 can never be submitted.
 		SourceAccount: &txnbuild.SimpleAccount{AccountID: server, Sequence: 0},
 		Operations: []txnbuild.Operation{
-			&txnbuild.ManageData{SourceAccount: client, Name: c.home + " auth", Value: []byte(base64.StdEncoding.EncodeToString(nonce))},
+			&txnbuild.ManageData{SourceAccount: client, Name: c.home + auth, Value: []byte(base64.StdEncoding.EncodeToString(nonce))},
 			&txnbuild.ManageData{SourceAccount: server, Name: webAuthDomain, Value: []byte(h.cfg.WebAuthDomain)},
 		},
 		BaseFee:       txnbuild.MinBaseFee,
@@ -78,10 +79,15 @@ const (
 	clientDomain  = "client_domain"
 )
 
+// auth follows the home domain in the key of the first operation.
+const auth = " auth"
+
 const (
 	// maxChallenge is far more than a challenge with all its twenty signatures
-	// has, in base64.
+	// has, in base64; maxNesting and maxMemory are that for its structure.
 	maxChallenge = 16 << 10
+	maxNesting   = 64
+	maxMemory    = 256 << 10
 	// skew is how much the clocks of two processes may differ.
 	skew = time.Minute
 )
@@ -89,38 +95,41 @@ const (
 // read checks everything about a signed challenge but the signatures beside the
 // server's: those depend on the ledger. Errors are Invalid.
 //
-// The SDK's ReadChallengeTx does the same, but knows no client_domain.
+// The SDK's ReadChallengeTx does the same, but knows no client_domain, and builds
+// every kind of operation before it refuses it.
 func (h *Handler) read(text string, now time.Time) (*challenge, error) {
 	if len(text) > maxChallenge {
 		return nil, refuse("transaction is larger than any challenge")
 	}
-	parsed, err := txnbuild.TransactionFromXDR(text)
-	if err != nil {
+	var tx xdr.TransactionEnvelope
+	if err := xdr.SafeUnmarshalBase64WithOptions(text, &tx, xdr.DecodeOptions{MaxDepth: maxNesting, MaxMemoryBytes: maxMemory}); err != nil {
 		return nil, refuse("transaction is not a transaction envelope in base64 XDR")
 	}
-	tx, simple := parsed.Transaction()
-	if !simple {
+	if tx.IsFeeBump() {
 		return nil, refuse("a challenge cannot be a fee bump")
 	}
 	server := h.cfg.Signing.Address()
-	bounds := tx.Timebounds()
-	switch source := tx.SourceAccount(); {
-	case source.AccountID != server:
+	bounds, source := tx.TimeBounds(), tx.SourceAccount()
+	switch {
+	case source.Address() != server:
 		return nil, refuse("the challenge's source account is not the server's")
-	case source.Sequence != 0:
+	case tx.SeqNum() != 0:
 		return nil, refuse("the challenge's sequence number is not 0")
-	case bounds.MaxTime == txnbuild.TimeoutInfinite:
+	case bounds == nil || bounds.MaxTime == 0:
 		return nil, refuse("the challenge has no time bounds")
-	case now.Add(skew).Unix() < bounds.MinTime:
+	case bounds.MinTime > point(now.Add(skew)):
 		return nil, refuse("the challenge is not valid yet")
-	case now.Unix() > bounds.MaxTime:
+	case bounds.MaxTime < point(now):
 		return nil, refuse("the challenge has expired; ask for another")
+	case bounds.MaxTime > point(now.Add(h.cfg.ChallengeLife+skew)):
+		return nil, refuse("the challenge lives longer than ours do; ask for another")
 	}
-	c := &challenge{until: time.Unix(bounds.MaxTime, 0).Add(skew), signatures: tx.Signatures()}
-	if err := h.readOperations(c, tx); err != nil {
+	c := &challenge{until: time.Unix(int64(bounds.MaxTime), 0).Add(skew), signatures: tx.Signatures()}
+	if err := h.readOperations(c, &tx); err != nil {
 		return nil, err
 	}
-	if c.hash, err = tx.Hash(h.cfg.NetworkPassphrase); err != nil {
+	var err error
+	if c.hash, err = network.HashTransactionInEnvelope(tx, h.cfg.NetworkPassphrase); err != nil {
 		return nil, refuse("the challenge cannot be hashed")
 	}
 	for _, s := range c.signatures {
@@ -131,31 +140,45 @@ func (h *Handler) read(text string, now time.Time) (*challenge, error) {
 	return nil, refuse("the challenge is not signed by the server for this network")
 }
 
+// point is a time after 1970 as transactions write it.
+func point(t time.Time) xdr.TimePoint {
+	return xdr.TimePoint(t.Unix())
+}
+
 // readOperations reads whom a challenge is about. All of its operations set
 // data; the first is the client's, the others the server's, but for the client
 // domain's.
-func (h *Handler) readOperations(c *challenge, tx *txnbuild.Transaction) error {
+func (h *Handler) readOperations(c *challenge, tx *xdr.TransactionEnvelope) error {
 	server, webAuth := h.cfg.Signing.Address(), false
 	for i, operation := range tx.Operations() {
-		op, ok := operation.(*txnbuild.ManageData)
+		data, ok := operation.Body.GetManageDataOp()
 		switch {
 		case !ok:
 			return refuse("every operation of a challenge must be manage_data")
-		case op.SourceAccount == "":
+		case operation.SourceAccount == nil:
 			return refuse("every operation of a challenge must have a source account")
+		}
+		source, name, value := operation.SourceAccount.Address(), string(data.DataName), ""
+		if data.DataValue != nil {
+			value = string(*data.DataValue)
+		}
+		switch {
 		case i == 0:
-			if err := h.readClient(c, op, tx.Memo()); err != nil {
+			if err := h.readClient(c, source, name, value, tx.Memo()); err != nil {
 				return err
 			}
-		case op.Name == clientDomain && op.SourceAccount == server:
+		case name == clientDomain && source == server:
 			return errServersKey
-		case op.Name == clientDomain:
-			c.clientKey, c.identity.Client = op.SourceAccount, string(op.Value)
-		case op.SourceAccount != server:
+		case name == clientDomain:
+			if c.clientKey != "" {
+				return refuse("the challenge names two client domains")
+			}
+			c.clientKey, c.identity.Client = source, value
+		case source != server:
 			return refuse("an operation of the challenge has another source account than the server's")
-		case op.Name == webAuthDomain:
-			if string(op.Value) != h.cfg.WebAuthDomain {
-				return refuse("the challenge is for the web_auth_domain %q, and this is %q", op.Value, h.cfg.WebAuthDomain)
+		case name == webAuthDomain:
+			if value != h.cfg.WebAuthDomain {
+				return refuse("the challenge is for the web_auth_domain %q, and this is %q", value, h.cfg.WebAuthDomain)
 			}
 			webAuth = true
 		}
@@ -170,18 +193,17 @@ func (h *Handler) readOperations(c *challenge, tx *txnbuild.Transaction) error {
 }
 
 // readClient reads a challenge's first operation and memo.
-func (h *Handler) readClient(c *challenge, op *txnbuild.ManageData, memo txnbuild.Memo) error {
-	home, ok := strings.CutSuffix(op.Name, " auth")
+func (h *Handler) readClient(c *challenge, subject, name, value string, memo xdr.Memo) error {
+	home, ok := strings.CutSuffix(name, auth)
 	if !ok || !h.serves(home) {
 		return refuse("the challenge is for another home domain")
 	}
 	c.home = home
-	if nonce, err := base64.StdEncoding.DecodeString(string(op.Value)); err != nil || len(nonce) != nonceBytes {
+	if nonce, err := base64.StdEncoding.DecodeString(value); err != nil || len(nonce) != nonceBytes || len(value) != base64.StdEncoding.EncodedLen(nonceBytes) {
 		return refuse("the challenge's nonce is not %d bytes in base64", nonceBytes)
 	}
-	subject := op.SourceAccount
-	if memo != nil {
-		id, ok := memo.(txnbuild.MemoID)
+	if memo.Type != xdr.MemoTypeMemoNone {
+		id, ok := memo.GetId()
 		if !ok {
 			return refuse("the challenge's memo must be of type id")
 		}

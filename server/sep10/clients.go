@@ -52,17 +52,27 @@ func (c *Clients) may(account, domain string) error {
 		Message: fmt.Sprintf("the wallet %.80s is not allowed to sign in here", domain), Args: map[string]string{"client": domain}}
 }
 
+// labels are a domain's, in small letters: each domain has one spelling only.
+const labels = `[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*`
+
+var (
+	domainForm = regexp.MustCompile(`^` + labels + `$`)
+	portForm   = regexp.MustCompile(`:[0-9]{1,5}$`)
+)
+
 // covers reports whether a domain is the pattern, or is below the domain of a
 // pattern that begins with "*.".
 func covers(pattern, domain string) bool {
-	if parent, ok := strings.CutPrefix(pattern, "*"); ok {
-		return len(domain) > len(parent) && strings.HasSuffix(domain, parent)
+	parent, ok := strings.CutPrefix(pattern, "*")
+	if !ok {
+		return pattern == domain
 	}
-	return pattern == domain
+	below, ok := strings.CutSuffix(domain, parent)
+	return ok && domainForm.MatchString(below)
 }
 
 // How long what a client domain said holds, and that it said nothing; and how many
-// domains are remembered.
+// domains are remembered, and are asked at once.
 const (
 	clientKnown   = 5 * time.Minute
 	clientUnknown = 30 * time.Second
@@ -95,14 +105,19 @@ func newClientKeys(toml func(context.Context, string) ([]byte, error)) *clientKe
 }
 
 // find is the SIGNING_KEY that a client domain publishes (SEP-10, "Verifying the
-// Client Domain").
+// Client Domain"). An error is Invalid; or Unavailable, and not remembered, where too
+// many domains are being asked.
 func (k *clientKeys) find(ctx context.Context, domain string, now time.Time) (string, error) {
-	if found, ok := k.known.Get(domain); ok && now.Before(found.until) {
+	if found, ok := k.remembered(domain, now); ok {
 		return found.address, found.err
 	}
 	// Whoever asked first may go; the others still wait for the answer, which has a
 	// time limit of its own.
 	answer, _, _ := k.once.Do(domain, func() (any, error) {
+		// Somebody else's answer may just have come.
+		if found, ok := k.remembered(domain, now); ok {
+			return found, nil
+		}
 		select {
 		case k.busy <- struct{}{}:
 			defer func() { <-k.busy }()
@@ -131,6 +146,12 @@ func (k *clientKeys) find(ctx context.Context, domain string, now time.Time) (st
 	return found.address, found.err
 }
 
+// remembered is what a domain said, unless that was too long ago.
+func (k *clientKeys) remembered(domain string, now time.Time) (clientKey, bool) {
+	found, ok := k.known.Get(domain)
+	return found, ok && now.Before(found.until)
+}
+
 // signingKey reads SIGNING_KEY out of a stranger's stellar.toml: its line, among
 // those before the first table. The rest is not parsed, since a stranger could make
 // that cost a lot.
@@ -149,12 +170,17 @@ func signingKey(text []byte) (string, error) {
 
 var signingKeyLine = regexp.MustCompile(`^["']?SIGNING_KEY["']?\s*=\s*["'](G[A-Z2-7]{55})["']\s*(?:#.*)?$`)
 
-// clientHost checks the looks of a client domain: a host name, perhaps with a
-// port, and nothing else. Where it leads is checked when it is called.
+// clientHost checks the looks of a client domain: a host name and nothing else. Only
+// this machine has ports: elsewhere "wallet.example.com:443" would be another name of
+// wallet.example.com, which no list knows. Where it leads is checked when it is called.
 func clientHost(domain string) error {
-	if len(domain) > maxData || !hostName.MatchString(domain) || strings.HasSuffix(domain, ":443") {
+	host := domain
+	if IsLoopback(domain) {
+		host = portForm.ReplaceAllString(domain, "")
+	}
+	if len(domain) > maxData || !domainForm.MatchString(host) {
 		return &anchor.Error{Kind: anchor.Invalid, Code: "client_domain_malformed", Field: "client_domain",
-			Message: fmt.Sprintf("client_domain must be a host name in small letters of at most %d characters, such as wallet.example.com, without the port that https has anyway", maxData)}
+			Message: fmt.Sprintf("client_domain must be a host name in small letters of at most %d characters, such as wallet.example.com, without a port", maxData)}
 	}
 	return nil
 }

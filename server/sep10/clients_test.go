@@ -19,6 +19,7 @@ import (
 	"github.com/stellar/go-stellar-sdk/strkey"
 	"github.com/stellar/go-stellar-sdk/txnbuild"
 
+	"windlass/server/anchor"
 	"windlass/server/sep10"
 )
 
@@ -50,7 +51,7 @@ func TestHomeDomains(t *testing.T) {
 		}
 		w.in(w.post(sign(t, text, kp)), kp.Address())
 	}
-	for _, domain := range []string{"example.com", ".example.com", "evil-example.com", "example.com.evil.test", "*.example.com" + strings.Repeat("a", 60), strings.Repeat("a", 50) + ".example.com"} {
+	for _, domain := range []string{"example.com", ".example.com", "evil-example.com", "example.com.evil.test", "*.example.com" + strings.Repeat("a", 60), strings.Repeat("a", 50) + ".example.com", "x%0d%0ay.example.com", "%3Cscript%3E.example.com", "a..example.com", "A.example.com"} {
 		w.out(domain, w.get("account="+kp.Address()+"&home_domain="+domain), "home_domain")
 	}
 	if _, err := sep10.New(sep10.Config{HomeDomains: []string{"*.example.com"}}, nil, nil, nil, nil); err == nil || !strings.Contains(err.Error(), "no pattern") {
@@ -69,6 +70,7 @@ func TestWhoMaySignIn(t *testing.T) {
 	}{
 		"everybody":         {sep10.Clients{}, map[string]int{"": 200, "good.test": 200, "other.test": 200, "custodian": 200}},
 		"some":              {sep10.Clients{Allow: []string{"good.test", "*.wallets.test"}}, map[string]int{"": 400, "good.test": 200, "a.wallets.test": 200, "other.test": 403, "custodian": 400}},
+		"not by its port":   {sep10.Clients{Deny: []string{"bad.wallets.test"}}, map[string]int{"bad.wallets.test": 403, "bad.wallets.test:443": 400, "bad.wallets.test.": 400}},
 		"some, but":         {sep10.Clients{Allow: []string{"*.wallets.test"}, Deny: []string{"bad.wallets.test"}}, map[string]int{"a.wallets.test": 200, "bad.wallets.test": 403, "wallets.test": 403}},
 		"all but":           {sep10.Clients{Deny: []string{"*.wallets.test"}}, map[string]int{"": 200, "good.test": 200, "a.wallets.test": 403}},
 		"whoever names one": {sep10.Clients{Required: true}, map[string]int{"": 400, "other.test": 200, "custodian": 400}},
@@ -326,6 +328,9 @@ func TestSignedRequests(t *testing.T) {
 			"another account":     {g, header(t, kp, jwt.SigningMethodEdDSA, with(claims{"account": other.Address()})), 400},
 			"a memo more":         {g + "&memo=7", header(t, kp, jwt.SigningMethodEdDSA, with(nil)), 400},
 			"a memo less":         {g, header(t, kp, jwt.SigningMethodEdDSA, with(claims{"memo": "7"})), 400},
+			"an unknown one":      {g + "&color=blue", header(t, kp, jwt.SigningMethodEdDSA, with(claims{"color": "blue"})), 200},
+			"an unknown one more": {g + "&color=blue", header(t, kp, jwt.SigningMethodEdDSA, with(nil)), 400},
+			"an unknown account":  {"account=x", "", map[bool]int{false: 400, true: 401}[required]},
 			"an object for one":   {g, header(t, kp, jwt.SigningMethodEdDSA, with(claims{"memo": claims{}})), 400},
 		} {
 			r := httptest.NewRequest(http.MethodGet, "/auth?"+c.query, nil)
@@ -337,11 +342,131 @@ func TestSignedRequests(t *testing.T) {
 			}
 		}
 	}
+	// Two headers: whoever looked at the request on its way may have believed the other.
+	strict := newWorld(t, func(c *sep10.Config) { c.SignedRequests = true })
+	good := header(t, kp, jwt.SigningMethodEdDSA, with(nil))
+	two := httptest.NewRequest(http.MethodGet, "/auth?"+g, nil)
+	two.Header["Authorization"] = []string{good, good}
+	strict.out("two", strict.send(two), "the only one")
 	// Whoever does not verify client domains cannot check what one has signed.
 	w := newWorld(t)
 	r := httptest.NewRequest(http.MethodGet, "/auth?"+g+"&client_domain=wallet.test", nil)
 	r.Header.Set("Authorization", header(t, client, jwt.SigningMethodEdDSA, with(claims{"client_domain": "wallet.test"})))
 	w.out("a domain that is not verified", w.send(r), "not verified here")
+}
+
+// TestClientDomain verifies a client domain where its key can be looked up.
+func TestClientDomain(t *testing.T) {
+	t.Parallel()
+	domain := keypair.MustRandom()
+	server := keypair.MustRandom()
+	w := newWorld(t, func(c *sep10.Config) {
+		c.Signing = server
+		c.Clients.Toml = func(_ context.Context, name string) ([]byte, error) {
+			switch name {
+			case "wallet.test":
+				return []byte("# a wallet\nSIGNING_KEY = \"" + domain.Address() + "\"\n[DOCUMENTATION]\nORG_NAME=\"W\"\n"), nil
+			case "ours.test":
+				return []byte(`SIGNING_KEY = "` + server.Address() + `"`), nil
+			case "odd.test":
+				return []byte(`SIGNING_KEY = "not a key"`), nil
+			case "seed.test":
+				return []byte(`SIGNING_KEY = "` + domain.Seed() + `"`), nil
+			case "html.test":
+				return []byte(`<html>`), nil
+			}
+			return nil, errors.New("no such host")
+		}
+	})
+	for _, exists := range []bool{false, true} {
+		kp, other := keypair.MustRandom(), keypair.MustRandom()
+		if exists {
+			w.fund(kp)
+		}
+		query := "account=" + kp.Address() + "&client_domain=wallet.test"
+		text := w.challenge(query)
+		op, ok := parse(t, text).Operations()[2].(*txnbuild.ManageData)
+		if !ok || op.SourceAccount != domain.Address() || op.Name != "client_domain" || string(op.Value) != "wallet.test" {
+			t.Fatalf("the operation is %+v", op)
+		}
+		w.out("without the domain", w.post(sign(t, text, kp)), "")
+		w.out("without the client", w.post(sign(t, text, domain)), "")
+		w.out("a stranger", w.post(sign(t, text, kp, domain, other)), "signer")
+		a := w.post(sign(t, text, kp, domain))
+		w.in(a, kp.Address())
+		token, _ := a.body["token"].(string)
+		if id, err := w.keys.Auth(token, time.Now()); err != nil || id != (anchor.Identity{Account: kp.Address(), Client: "wallet.test"}) {
+			t.Errorf("%+v, %v", id, err)
+		}
+	}
+	// A wallet whose account's key is its domain's: one signature is enough.
+	own := "account=" + domain.Address() + "&client_domain=wallet.test"
+	w.fund(domain)
+	w.in(w.post(sign(t, w.challenge(own), domain)), domain.Address())
+
+	g := "account=" + keypair.MustRandom().Address()
+	w.out("our own key", w.get(g+"&client_domain=ours.test"), "server's own")
+	w.out("unknown domain", w.get(g+"&client_domain=nowhere.test"), "client_domain")
+	w.out("domain without key", w.get(g+"&client_domain=odd.test"), "client_domain")
+	w.out("a seed for a key", w.get(g+"&client_domain=seed.test"), "client_domain")
+	w.out("no TOML", w.get(g+"&client_domain=html.test"), "client_domain")
+	// Each domain has one name only: lists know no other.
+	for _, odd := range []string{"wallet.test:443", "wallet.test.", "wallet..test", "-wallet.test", "[::1]", "w%C3%A1llet.test", "https://wallet.test", "wallet.test/x", "user@wallet.test", "wallet.test?x", "wallet.test%23x", "WALLET.test", "*.test", "wallet%0d%0a.test", ":443"} {
+		w.out(odd, w.get(g+"&client_domain="+odd), "host name")
+	}
+	w.out("long domain", w.get(g+"&client_domain="+strings.Repeat("a", 65)), "client_domain")
+}
+
+// TestSpecificationsHeaders reads the two examples of the specification.
+func TestSpecificationsHeaders(t *testing.T) {
+	t.Parallel()
+	const endpoint = "https://example.com/sep10/auth"
+	for _, c := range []struct {
+		signer, query, token string
+		issued               int64
+	}{
+		{"GCADAIACE6CRWGOB3HJRXIOHMQEUKPNLAUIYFIE26F3OK72RSHGAMARK",
+			"account=GC6UCXVTAMNG5JLOMZBSCNYXVSNNFHL23SJPYOOFJE2AVYDDS2FFT45C&client_domain=example-wallet.stellar.org",
+			"eyJhbGciOiJFZERTQSJ9.eyJpYXQiOjE3MTE2NDg0ODYsImV4cCI6MTcxMTY0OTM4NiwiYWNjb3VudCI6IkdDNlVDWFZUQU1ORzVKTE9NWkJTQ05ZWFZTTk5GSEwyM1NKUFlPT0ZKRTJBVllERFMyRkZUNDVDIiwiY2xpZW50X2RvbWFpbiI6ImV4YW1wbGUtd2FsbGV0LnN0ZWxsYXIub3JnIiwid2ViX2F1dGhfZW5kcG9pbnQiOiJodHRwczovL2V4YW1wbGUuY29tL3NlcDEwL2F1dGgifQ.UQt8FpUK-BlnFw35o8Ke4GDOoCrMe9ztEx4_TGQ06XhMgUbn_b7EMPMVLWJ8RRNgSk2dNhyGUgIbhKzKtWtBBw", 1711648486},
+		{"GCXXH6AYJUVTDGIHT42OZNMF3LHCV4DOKCX6HHDKWECUZYXDZSWZN6HS",
+			"account=GCXXH6AYJUVTDGIHT42OZNMF3LHCV4DOKCX6HHDKWECUZYXDZSWZN6HS&memo=1234567",
+			"eyJhbGciOiJFZERTQSJ9.eyJpYXQiOjE3MTE2NDg0MjIsImV4cCI6MTcxMTY0OTMyMiwiYWNjb3VudCI6IkdDWFhINkFZSlVWVERHSUhUNDJPWk5NRjNMSENWNERPS0NYNkhIREtXRUNVWllYRFpTV1pONkhTIiwibWVtbyI6IjEyMzQ1NjciLCJ3ZWJfYXV0aF9lbmRwb2ludCI6Imh0dHBzOi8vZXhhbXBsZS5jb20vc2VwMTAvYXV0aCJ9.23TJFUWtadeNWW0N1mjk4gWUZJRTOnrxfs3gahNRuhrKHRbHonrksri6lzJdIvO71a_Ad851necSO6TTXB_IBw", 1711648422},
+	} {
+		r := httptest.NewRequest(http.MethodGet, endpoint+"?"+c.query, nil)
+		r.Header.Set("Authorization", "Bearer "+c.token)
+		for after, good := range map[time.Duration]bool{-2 * time.Minute: false, 0: true, 899 * time.Second: true, 900 * time.Second: false} {
+			if err := sep10.SignedAt(endpoint, r, c.signer, time.Unix(c.issued, 0).Add(after)); (err == nil) != good {
+				t.Errorf("%s after %s: %v", c.query, after, err)
+			}
+		}
+	}
+}
+
+// TestClientDomainsAreAskedFewAtATime: who names many domains that do not answer keeps
+// us from asking others for a moment, and from nothing else.
+func TestClientDomainsAreAskedFewAtATime(t *testing.T) {
+	t.Parallel()
+	key, release, asked := keypair.MustRandom(), make(chan struct{}), make(chan struct{}, 100)
+	w := newWorld(t, func(c *sep10.Config) {
+		c.Clients.Toml = func(ctx context.Context, name string) ([]byte, error) {
+			asked <- struct{}{}
+			<-release
+			return publishes(map[string]*keypair.Full{"good.test": key})(ctx, name)
+		}
+	})
+	g := "account=" + keypair.MustRandom().Address()
+	var all sync.WaitGroup
+	for i := range 16 {
+		all.Go(func() { w.out("silent", w.get(g+"&client_domain=silent"+strconv.Itoa(i)+".test"), "client_domain") })
+		<-asked
+	}
+	if a := w.get(g + "&client_domain=good.test"); a.status != 503 || a.header.Get("Retry-After") == "" || len(asked) != 0 {
+		t.Errorf("%d %v, and %d more were asked", a.status, a.body, len(asked))
+	}
+	w.challenge(g)
+	close(release)
+	all.Wait()
+	w.challenge(g + "&client_domain=good.test") // the refusal is not remembered
 }
 
 // FuzzChallengeRequest: no query and no header of a request does harm.

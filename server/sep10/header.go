@@ -18,9 +18,6 @@ import (
 // maxHeader is far more than any Authorization header of SEP-10 has, in bytes.
 const maxHeader = 8 << 10
 
-// The parameters that a request's header is bound to.
-var bound = []string{"account", "memo", "home_domain", "client_domain"}
-
 // headerParser leaves the times to signedRequest, which knows the clocks.
 var headerParser = jwt.NewParser(jwt.WithValidMethods([]string{"EdDSA"}), jwt.WithoutClaimsValidation(), jwt.WithJSONNumber())
 
@@ -37,14 +34,21 @@ func (h *Handler) signedAtAll(r *http.Request) error {
 // signedRequest checks the Authorization header of a request for a challenge
 // (SEP-10, "Verifying request header"): a JWT signed by key, the client domain's
 // or else the account's, that holds the endpoint's address and exactly the
-// request's parameters. One that is not there is signedAtAll's to judge.
+// request's parameters, those included that we do not know. One that is not there is
+// signedAtAll's to judge.
 func (h *Handler) signedRequest(r *http.Request, q url.Values, key string, now time.Time) error {
-	header := r.Header.Get("Authorization")
-	scheme, token, _ := strings.Cut(header, " ")
-	if !strings.EqualFold(scheme, "Bearer") {
+	header := r.Header.Values("Authorization")
+	if len(header) == 0 {
+		return nil
+	}
+	scheme, token, _ := strings.Cut(header[0], " ")
+	if len(header) == 1 && !strings.EqualFold(scheme, "Bearer") {
 		return nil // signedAtAll has let it pass
 	}
-	if len(header) > maxHeader {
+	switch {
+	case len(header) > 1:
+		return badHeader("is not the only one")
+	case len(header[0]) > maxHeader:
 		return badHeader("is too long")
 	}
 	public, err := strkey.Decode(strkey.VersionByteAccountID, key)
@@ -67,10 +71,14 @@ func (h *Handler) signedRequest(r *http.Request, q url.Values, key string, now t
 	case claims["web_auth_endpoint"] != h.cfg.Issuer:
 		return badHeader("is for another web_auth_endpoint than " + h.cfg.Issuer)
 	}
-	for _, name := range bound {
+	names := []string{"account", "memo", "home_domain", "client_domain"}
+	for name := range q {
+		names = append(names, name)
+	}
+	for _, name := range names {
 		claimed, ok := text(claims[name])
 		if !ok || claimed != q.Get(name) {
-			return badHeader("does not hold the request's " + name)
+			return badHeader(fmt.Sprintf("does not hold the request's %.80q", name))
 		}
 	}
 	return nil

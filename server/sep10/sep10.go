@@ -85,8 +85,8 @@ func New(cfg Config, keys *session.Keys, books *store.Store, ledger *horizon.Cli
 		errs = append(errs, errors.New("sep10: there is no home domain"))
 	}
 	for _, d := range cfg.HomeDomains {
-		if d == "" || len(d+" auth") > maxData {
-			errs = append(errs, fmt.Errorf("sep10: the home domain %q must have 1 to %d characters", d, maxData-len(" auth")))
+		if d == "" || len(d+auth) > maxData {
+			errs = append(errs, fmt.Errorf("sep10: the home domain %q must have 1 to %d characters", d, maxData-len(auth)))
 		}
 	}
 	if cfg.WebAuthDomain == "" || len(cfg.WebAuthDomain) > maxData {
@@ -145,6 +145,9 @@ func refuse(format string, args ...any) error {
 // challenge answers GET: a transaction to sign (SEP-10, "Challenge"). Unknown
 // parameters are ignored.
 func (h *Handler) challenge(_ http.ResponseWriter, r *http.Request) (any, error) {
+	if err := h.signedAtAll(r); err != nil {
+		return nil, err
+	}
 	q, err := sep.Query(r)
 	if err != nil {
 		return nil, err
@@ -173,9 +176,6 @@ func (h *Handler) challenge(_ http.ResponseWriter, r *http.Request) (any, error)
 		}
 	}
 	if err := h.cfg.Clients.may(c.identity.Account, domain); err != nil {
-		return nil, err
-	}
-	if err := h.signedAtAll(r); err != nil {
 		return nil, err
 	}
 	signer := c.identity.Account
@@ -207,7 +207,7 @@ var errServersKey = refuse("the SIGNING_KEY of client_domain is this server's ow
 
 // serves reports whether a home domain's stellar.toml names this endpoint.
 func (h *Handler) serves(home string) bool {
-	return len(home)+len(" auth") <= maxData && hostName.MatchString(home) && slices.ContainsFunc(h.cfg.HomeDomains, func(pattern string) bool { return covers(pattern, home) })
+	return len(home)+len(auth) <= maxData && hostName.MatchString(home) && slices.ContainsFunc(h.cfg.HomeDomains, func(pattern string) bool { return covers(pattern, home) })
 }
 
 // asks reads whom a challenge is asked for.
@@ -300,8 +300,8 @@ func (h *Handler) signIn(ctx context.Context, c *challenge, jti string, now time
 }
 
 // authorized checks the signatures beside the server's (SEP-10, "Verification"):
-// those of signers whose weights reach the configured threshold; or, for an account that does not exist, its
-// master key's alone.
+// those of signers whose weights reach the configured threshold; or, for an
+// account that does not exist, its master key's alone.
 func (h *Handler) authorized(ctx context.Context, c *challenge) error {
 	account, err := h.account(ctx, c.identity.Account)
 	switch {

@@ -3,9 +3,7 @@ package sep10_test
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"io"
 	"log/slog"
 	"mime/multipart"
@@ -26,10 +24,8 @@ import (
 	"github.com/stellar/go-stellar-sdk/txnbuild"
 	"github.com/stellar/go-stellar-sdk/xdr"
 
-	"windlass/server/anchor"
 	"windlass/server/horizon"
 	"windlass/server/sandbox"
-	"windlass/server/sep"
 	"windlass/server/sep10"
 	"windlass/server/session"
 	"windlass/server/store"
@@ -48,6 +44,7 @@ type world struct {
 	keys    *session.Keys
 	books   *store.Store
 	ledger  string // Horizon's URL
+	cfg     sep10.Config
 	h       http.Handler
 	client  *keypair.Full // the client domain's
 }
@@ -86,34 +83,42 @@ func newWorldOn(t testing.TB, ledger string, change ...func(*sep10.Config)) *wor
 	if w.keys, err = session.NewKeys([][]byte{bytes.Repeat([]byte{1}, 32)}, [][]byte{bytes.Repeat([]byte{2}, 32)}); err != nil {
 		t.Fatal(err)
 	}
-	cfg := sep10.Config{
+	w.cfg = sep10.Config{
 		Signing: w.signing, HomeDomains: []string{home, "second.test"}, WebAuthDomain: webAuth, NetworkPassphrase: passphrase,
 		Issuer: "https://anchor.test/auth", ChallengeLife: 15 * time.Minute, TokenLife: time.Hour,
 		SharedAccounts: true,
 	}
-	for _, c := range change {
-		c(&cfg)
-	}
-	client := horizon.New(horizon.Config{URLs: []string{ledger}, Passphrase: passphrase})
-	h, err := sep10.New(cfg, w.keys, w.books, client, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
 	t.Cleanup(func() {
-		client.Close()
 		if err := w.books.Close(); err != nil {
 			t.Error(err)
 		}
 	})
+	return w.with(change...)
+}
+
+// with is the endpoint started again, on the same books, with another configuration.
+func (w *world) with(change ...func(*sep10.Config)) *world {
+	w.Helper()
+	x := *w
+	for _, c := range change {
+		c(&x.cfg)
+	}
+	client := horizon.New(horizon.Config{URLs: []string{w.ledger}, Passphrase: passphrase})
+	w.Cleanup(client.Close)
+	h, err := sep10.New(x.cfg, w.keys, w.books, client, slog.New(slog.DiscardHandler))
+	if err != nil {
+		w.Fatal(err)
+	}
 	r := mux.NewRouter()
 	h.Register(r)
-	w.h = r
-	return w
+	x.h = r
+	return &x
 }
 
 // answer is a status and a JSON object.
 type answer struct {
 	status int
+	header http.Header
 	body   map[string]any
 }
 
@@ -121,7 +126,7 @@ func (w *world) send(r *http.Request) answer {
 	w.Helper()
 	rec := httptest.NewRecorder()
 	w.h.ServeHTTP(rec, r)
-	a := answer{status: rec.Code}
+	a := answer{status: rec.Code, header: rec.Header()}
 	if err := json.Unmarshal(rec.Body.Bytes(), &a.body); err != nil {
 		w.Fatalf("%d %s: %v", rec.Code, rec.Body, err)
 	}
@@ -213,6 +218,13 @@ func (w *world) fund(kp *keypair.Full) {
 
 func (w *world) submit(kp *keypair.Full, ops ...txnbuild.Operation) {
 	w.Helper()
+	w.submitSigned([]*keypair.Full{kp}, ops...)
+}
+
+// submitSigned changes the first signer's account.
+func (w *world) submitSigned(signers []*keypair.Full, ops ...txnbuild.Operation) {
+	w.Helper()
+	kp := signers[0]
 	res, err := http.DefaultClient.Get(w.ledger + "/accounts/" + kp.Address())
 	if err != nil {
 		w.Fatal(err)
@@ -231,7 +243,7 @@ func (w *world) submit(kp *keypair.Full, ops ...txnbuild.Operation) {
 		Operations: ops, BaseFee: 1000, Preconditions: txnbuild.Preconditions{TimeBounds: txnbuild.NewTimeout(60)},
 	})
 	if err == nil {
-		tx, err = tx.Sign(passphrase, kp)
+		tx, err = tx.Sign(passphrase, signers...)
 	}
 	if err != nil {
 		w.Fatal(err)
@@ -360,62 +372,6 @@ func TestNoAccount(t *testing.T) {
 	w.out("server twice", w.post(sign(t, w.challenge(g), w.signing)), "not signed by the account")
 }
 
-// TestSigners signs in accounts with signers and thresholds.
-func TestSigners(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	threshold := func(n byte) *txnbuild.Threshold { v := txnbuild.Threshold(n); return &v }
-	signer := func(kp keypair.KP, weight byte) *txnbuild.SetOptions {
-		return &txnbuild.SetOptions{Signer: &txnbuild.Signer{Address: kp.Address(), Weight: txnbuild.Threshold(weight)}}
-	}
-	one, two, stranger := keypair.MustRandom(), keypair.MustRandom(), keypair.MustRandom()
-	account := func(medium byte, ops ...txnbuild.Operation) *keypair.Full {
-		kp := keypair.MustRandom()
-		w.fund(kp)
-		w.submit(kp, append(ops, &txnbuild.SetOptions{LowThreshold: threshold(1), MediumThreshold: threshold(medium), HighThreshold: threshold(medium)})...)
-		return kp
-	}
-	master := account(1)
-	high := account(2)
-	shared := account(2, signer(one, 1), signer(two, 1))
-	lost := account(1, signer(one, 1), &txnbuild.SetOptions{MasterWeight: threshold(0)})
-	ours := account(2, signer(w.signing, 5), signer(one, 1))
-	zero := account(0)
-	all := func(kps ...*keypair.Full) []*keypair.Full { return kps }
-	for name, c := range map[string]struct {
-		kp      *keypair.Full
-		signers []*keypair.Full
-		refused string
-	}{
-		"master":                     {master, all(master), ""},
-		"master twice":               {master, all(master, master), ""},
-		"nobody":                     {master, nil, "no signer"},
-		"nobody, threshold 0":        {zero, nil, "no signer"},
-		"master, threshold 0":        {zero, all(zero), ""},
-		"below":                      {high, all(high), "weigh 1"},
-		"below, twice":               {high, all(high, high), "weigh 1"},
-		"one of two":                 {shared, all(one), "weigh 1"},
-		"one of two, twice":          {shared, all(one, one), "weigh 1"},
-		"two":                        {shared, all(one, two), ""},
-		"master and one":             {shared, all(shared, two), ""},
-		"enough, and a stranger":     {shared, all(one, two, stranger), "not of a signer"},
-		"a stranger":                 {master, all(stranger), "not of a signer"},
-		"not the master":             {lost, all(one), ""},
-		"the master without weight":  {lost, all(lost), "not of a signer"},
-		"the server helps out":       {ours, all(one), "weigh 1"},
-		"the server helps out twice": {ours, all(one, w.signing), "weigh 1"},
-		"without the server":         {ours, all(ours, one), ""},
-	} {
-		a := w.post(sign(t, w.challenge("account="+c.kp.Address()), c.signers...))
-		if c.refused == "" {
-			w.in(a, c.kp.Address())
-		} else {
-			w.out(name, a, c.refused)
-		}
-	}
-	w.in(w.post(sign(t, w.challenge("account="+muxedOf(t, shared, 3)), one, two)), muxedOf(t, shared, 3))
-}
-
 // TestOnce gives one token for a challenge, however many ask at once.
 func TestOnce(t *testing.T) {
 	t.Parallel()
@@ -442,6 +398,7 @@ func TestOnce(t *testing.T) {
 	if tokens != 1 {
 		t.Errorf("%d tokens", tokens)
 	}
+	w.out("after a restart", w.with().post(text), "exchanged already")
 	// The same challenge with more signatures is still the same challenge.
 	w.out("signed once more", w.post(sign(t, text, kp)), "exchanged already")
 }
@@ -455,138 +412,6 @@ func TestRefusedIsNotUsed(t *testing.T) {
 	text := w.challenge("account=" + kp.Address())
 	w.out("stranger", w.post(sign(t, text, stranger)), "signer")
 	w.in(w.post(sign(t, text, kp)), kp.Address())
-}
-
-// forge makes a challenge of its own, by default a good one.
-func (w *world) forge(kp *keypair.Full, change func(*txnbuild.TransactionParams), signers ...*keypair.Full) string {
-	w.Helper()
-	nonce := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, 48))
-	p := txnbuild.TransactionParams{
-		SourceAccount: &txnbuild.SimpleAccount{AccountID: w.signing.Address(), Sequence: 0},
-		Operations: []txnbuild.Operation{
-			&txnbuild.ManageData{SourceAccount: kp.Address(), Name: home + " auth", Value: []byte(nonce)},
-			&txnbuild.ManageData{SourceAccount: w.signing.Address(), Name: "web_auth_domain", Value: []byte(webAuth)},
-		},
-		BaseFee: txnbuild.MinBaseFee, Preconditions: txnbuild.Preconditions{TimeBounds: txnbuild.NewTimebounds(time.Now().Unix(), time.Now().Unix()+900)},
-	}
-	change(&p)
-	tx, err := txnbuild.NewTransaction(p)
-	if err == nil {
-		tx, err = tx.Sign(passphrase, append(signers, kp)...)
-	}
-	if err != nil {
-		w.Fatal(err)
-	}
-	text, _ := tx.Base64()
-	return text
-}
-
-// TestHostile refuses whatever is not a challenge of ours.
-func TestHostile(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	kp, other := keypair.MustRandom(), keypair.MustRandom()
-	type params = txnbuild.TransactionParams
-	data := func(p *params, i int) *txnbuild.ManageData {
-		op, ok := p.Operations[i].(*txnbuild.ManageData)
-		if !ok {
-			t.Fatalf("operation %d is a %T", i, p.Operations[i])
-		}
-		return op
-	}
-	// Signed with our key, as if another program used it too.
-	for name, c := range map[string]struct {
-		change func(*params)
-		part   string
-	}{
-		"good": {func(*params) {}, ""},
-		"more of the server's": {func(p *params) {
-			p.Operations = append(p.Operations, &txnbuild.ManageData{SourceAccount: w.signing.Address(), Name: "x", Value: []byte("y")})
-		}, ""},
-		"expired": {func(p *params) { p.Preconditions.TimeBounds = txnbuild.NewTimebounds(1, time.Now().Unix()-1) }, "expired"},
-		"not yet": {func(p *params) {
-			p.Preconditions.TimeBounds = txnbuild.NewTimebounds(time.Now().Unix()+600, time.Now().Unix()+900)
-		}, "not valid yet"},
-		"endless": {func(p *params) { p.Preconditions.TimeBounds = txnbuild.NewInfiniteTimeout() }, "time bounds"},
-		"sequence": {func(p *params) {
-			p.SourceAccount = &txnbuild.SimpleAccount{AccountID: w.signing.Address(), Sequence: 1}
-		}, "sequence"},
-		"source": {func(p *params) { p.SourceAccount = &txnbuild.SimpleAccount{AccountID: other.Address(), Sequence: 0} }, "source account"},
-		"muxed source": {func(p *params) {
-			p.SourceAccount = &txnbuild.SimpleAccount{AccountID: muxedOf(t, w.signing, 1), Sequence: 0}
-		}, "source account"},
-		"home domain":          {func(p *params) { data(p, 0).Name = "evil.test auth" }, "home domain"},
-		"no auth":              {func(p *params) { data(p, 0).Name = home }, "home domain"},
-		"web auth domain":      {func(p *params) { data(p, 1).Value = []byte("evil.test") }, "web_auth_domain"},
-		"no web auth domain":   {func(p *params) { p.Operations = p.Operations[:1] }, "web_auth_domain"},
-		"web auth of a client": {func(p *params) { data(p, 1).SourceAccount = kp.Address() }, "source account"},
-		"short nonce":          {func(p *params) { data(p, 0).Value = []byte("short") }, "nonce"},
-		"no nonce":             {func(p *params) { data(p, 0).Value = nil }, "nonce"},
-		"no source":            {func(p *params) { data(p, 0).SourceAccount = "" }, "source account"},
-		"a payment": {func(p *params) {
-			p.Operations = append(p.Operations, &txnbuild.Payment{SourceAccount: w.signing.Address(), Destination: other.Address(), Amount: "1", Asset: txnbuild.NativeAsset{}})
-		}, "manage_data"},
-		"a payment first": {func(p *params) {
-			p.Operations[0] = &txnbuild.Payment{SourceAccount: kp.Address(), Destination: other.Address(), Amount: "1", Asset: txnbuild.NativeAsset{}}
-		}, "manage_data"},
-		"text memo":  {func(p *params) { p.Memo = txnbuild.MemoText("hello") }, "memo"},
-		"memo and M": {func(p *params) { p.Memo = txnbuild.MemoID(1); data(p, 0).SourceAccount = muxedOf(t, kp, 1) }, "memo"},
-		"another's":  {func(p *params) { data(p, 0).SourceAccount = other.Address() }, "signer"},
-		"client domain": {func(p *params) {
-			p.Operations = append(p.Operations, &txnbuild.ManageData{SourceAccount: other.Address(), Name: "client_domain", Value: []byte("w.test")})
-		}, "2 signatures"},
-	} {
-		a := w.post(w.forge(kp, c.change, w.signing))
-		if c.part == "" {
-			w.in(a, kp.Address())
-		} else {
-			w.out(name, a, c.part)
-		}
-	}
-
-	good := w.challenge("account=" + kp.Address())
-	signed := sign(t, good, kp)
-	raw, _ := base64.StdEncoding.DecodeString(signed)
-	raw[60] ^= 1
-	bump, err := txnbuild.NewFeeBumpTransaction(txnbuild.FeeBumpTransactionParams{Inner: parse(t, w.forge(kp, func(p *params) {
-		p.SourceAccount = &txnbuild.SimpleAccount{AccountID: w.signing.Address(), Sequence: 1}
-	}, w.signing)), FeeAccount: kp.Address(), BaseFee: 200})
-	if err != nil {
-		t.Fatal(err)
-	}
-	bumped, _ := bump.Base64()
-	bare, _ := parse(t, good).ClearSignatures()
-	text, _ := bare.Base64()
-	for name, c := range map[string]struct{ text, part string }{
-		"not signed by us":     {w.forge(kp, func(*params) {}), "not signed by the server"},
-		"signed by another":    {w.forge(kp, func(*params) {}, other), "not signed by the server"},
-		"server's removed":     {sign(t, text, kp), "not signed by the server"},
-		"other network":        {signFor(t, good, network.PublicNetworkPassphrase, kp), "signature"},
-		"all on other network": {signFor(t, text, network.PublicNetworkPassphrase, w.signing, kp), "not signed by the server"},
-		"tampered":             {base64.StdEncoding.EncodeToString(raw), "not"},
-		"fee bump":             {bumped, "fee bump"},
-		"no base64":            {"***", "XDR"},
-		"no XDR":               {"AAAA", "XDR"},
-		"more behind":          {signed + "AAAA", "XDR"},
-		"cut":                  {signed[:100], "XDR"},
-		"long":                 {strings.Repeat("A", 20_000), "larger"},
-		"empty":                {"", "required"},
-	} {
-		w.out(name, w.post(c.text), c.part)
-	}
-	w.out("an object", w.post(map[string]any{"not a transaction string": true}), "transaction")
-	w.out("a number", w.post(12), "XDR")
-	w.out("null", w.post(nil), "required")
-	w.out("no body", w.postAs("application/json", ""), "required")
-	w.out("bad JSON", w.postAs("application/json", "{"), "JSON")
-	w.out("bad type", w.postAs("text/plain", signed), "content type")
-	w.out("twice", w.postAs("application/x-www-form-urlencoded", url.Values{"transaction": {signed, signed}}.Encode()), "twice")
-	w.out("a parameter twice", w.get("account="+keypair.MustRandom().Address()+"&account=x"), "twice")
-	if a := w.postAs("application/json", `{"transaction":"`+strings.Repeat("A", sep.MaxBody)+`"}`); a.status != 400 {
-		t.Errorf("oversize: %d", a.status)
-	}
-	// After all of that the challenge is still good.
-	w.in(w.post(signed), kp.Address())
 }
 
 // TestNothingBelow answers wrong addresses and methods as it answers all others.
@@ -603,131 +428,6 @@ func TestNothingBelow(t *testing.T) {
 	}
 }
 
-// TestFailsClosed never takes a silent ledger for a missing account.
-func TestFailsClosed(t *testing.T) {
-	t.Parallel()
-	kp := keypair.MustRandom()
-	for name, serve := range map[string]http.HandlerFunc{
-		"500":           func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) },
-		"a proxy's 404": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) },
-		"429":           func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(429) },
-		"nonsense":      func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") },
-		"another ledger": func(w http.ResponseWriter, _ *http.Request) {
-			_, _ = io.WriteString(w, `{"network_passphrase":"other"}`)
-		},
-		"no signers": func(w http.ResponseWriter, r *http.Request) {
-			if r.URL.Path == "/" {
-				_, _ = io.WriteString(w, `{"network_passphrase":"`+passphrase+`"}`)
-				return
-			}
-			_, _ = io.WriteString(w, `{"account_id":"`+kp.Address()+`","sequence":"1"}`)
-		},
-		"hangs up": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
-	} {
-		srv := httptest.NewServer(serve)
-		w := newWorldOn(t, srv.URL)
-		text := sign(t, w.challenge("account="+kp.Address()), kp)
-		if a := w.post(text); a.status != 503 {
-			t.Errorf("%s: %d %v", name, a.status, a.body)
-		}
-		srv.Close()
-		if a := w.post(text); a.status != 503 {
-			t.Errorf("%s, then gone: %d", name, a.status)
-		}
-	}
-}
-
-// TestRidesOutFaults: a fault or two of Horizon's are not the wallet's, even
-// one that says nothing at all; a Horizon that stays away is.
-func TestRidesOutFaults(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		fault  sandbox.Fault
-		status int
-	}{
-		{sandbox.Fault{Kind: sandbox.ServerError, Next: 2}, 200},
-		{sandbox.Fault{Kind: sandbox.LostAnswer, Next: 2}, 200},
-		{sandbox.Fault{Kind: sandbox.Silence, Next: 1}, 200},
-		{sandbox.Fault{Kind: sandbox.StaleHistory}, 503},
-	} {
-		t.Run(string(c.fault.Kind), func(t *testing.T) {
-			t.Parallel()
-			n, err := sandbox.Open(sandbox.Config{CloseEvery: 10 * time.Millisecond})
-			if err != nil {
-				t.Fatal(err)
-			}
-			weather := sandbox.NewWeather(n, 1)
-			srv := httptest.NewServer(weather.Handler())
-			t.Cleanup(func() {
-				srv.Close()
-				if err := n.Close(); err != nil {
-					t.Error(err)
-				}
-			})
-			w := newWorldOn(t, srv.URL)
-			kp := keypair.MustRandom()
-			w.fund(kp)
-			if _, err := weather.Set(c.fault); err != nil {
-				t.Fatal(err)
-			}
-			if a := w.post(sign(t, w.challenge("account="+kp.Address()), kp)); a.status != c.status {
-				t.Errorf("%d %v", a.status, a.body)
-			}
-		})
-	}
-}
-
-// TestClientDomain verifies a client domain where its key can be looked up.
-func TestClientDomain(t *testing.T) {
-	t.Parallel()
-	domain := keypair.MustRandom()
-	w := newWorld(t, func(c *sep10.Config) {
-		c.Clients.Toml = func(_ context.Context, name string) ([]byte, error) {
-			switch name {
-			case "wallet.test":
-				return []byte("# a wallet\nSIGNING_KEY = \"" + domain.Address() + "\"\n[DOCUMENTATION]\nORG_NAME=\"W\"\n"), nil
-			case "odd.test":
-				return []byte(`SIGNING_KEY = "not a key"`), nil
-			case "seed.test":
-				return []byte(`SIGNING_KEY = "` + domain.Seed() + `"`), nil
-			case "html.test":
-				return []byte(`<html>`), nil
-			}
-			return nil, errors.New("no such host")
-		}
-	})
-	for _, exists := range []bool{false, true} {
-		kp, other := keypair.MustRandom(), keypair.MustRandom()
-		if exists {
-			w.fund(kp)
-		}
-		query := "account=" + kp.Address() + "&client_domain=wallet.test"
-		text := w.challenge(query)
-		op, ok := parse(t, text).Operations()[2].(*txnbuild.ManageData)
-		if !ok || op.SourceAccount != domain.Address() || op.Name != "client_domain" || string(op.Value) != "wallet.test" {
-			t.Fatalf("the operation is %+v", op)
-		}
-		w.out("without the domain", w.post(sign(t, text, kp)), "")
-		w.out("without the client", w.post(sign(t, text, domain)), "")
-		w.out("a stranger", w.post(sign(t, text, kp, domain, other)), "signer")
-		a := w.post(sign(t, text, kp, domain))
-		w.in(a, kp.Address())
-		token, _ := a.body["token"].(string)
-		if id, err := w.keys.Auth(token, time.Now()); err != nil || id != (anchor.Identity{Account: kp.Address(), Client: "wallet.test"}) {
-			t.Errorf("%+v, %v", id, err)
-		}
-	}
-	g := "account=" + keypair.MustRandom().Address()
-	w.out("unknown domain", w.get(g+"&client_domain=nowhere.test"), "client_domain")
-	w.out("domain without key", w.get(g+"&client_domain=odd.test"), "client_domain")
-	w.out("a seed for a key", w.get(g+"&client_domain=seed.test"), "client_domain")
-	w.out("no TOML", w.get(g+"&client_domain=html.test"), "client_domain")
-	for _, odd := range []string{"https://wallet.test", "wallet.test/x", "user@wallet.test", "wallet.test?x", "wallet.test%23x", "WALLET.test", "*.test", "wallet%0d%0a.test", ":443"} {
-		w.out(odd, w.get(g+"&client_domain="+odd), "host name")
-	}
-	w.out("long domain", w.get(g+"&client_domain="+strings.Repeat("a", 65)), "client_domain")
-}
-
 func TestConfig(t *testing.T) {
 	t.Parallel()
 	_, err := sep10.New(sep10.Config{HomeDomains: []string{strings.Repeat("a", 60)}}, nil, nil, nil, nil)
@@ -736,26 +436,4 @@ func TestConfig(t *testing.T) {
 			t.Errorf("%q is not told: %v", part, err)
 		}
 	}
-}
-
-func FuzzToken(f *testing.F) {
-	f.Add("AAAAAgAAAADIiRu2BrqqeOcP28PWCkD4D5Rjjsqh71HwvqFX")
-	f.Add("")
-	net, err := sandbox.Open(sandbox.Config{CloseEvery: time.Hour})
-	if err != nil {
-		f.Fatal(err)
-	}
-	srv := httptest.NewServer(net.Handler())
-	f.Cleanup(func() { srv.Close(); _ = net.Close() })
-	w := newWorldOn(f, srv.URL)
-	f.Fuzz(func(t *testing.T, text string) {
-		b, _ := json.Marshal(map[string]string{"transaction": text})
-		r := httptest.NewRequest(http.MethodPost, "/auth", bytes.NewReader(b))
-		r.Header.Set("Content-Type", "application/json")
-		rec := httptest.NewRecorder()
-		w.h.ServeHTTP(rec, r)
-		if rec.Code != 400 {
-			t.Errorf("%d %s", rec.Code, rec.Body)
-		}
-	})
 }
