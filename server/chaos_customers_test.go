@@ -491,7 +491,11 @@ func (c *customer) until(ctx context.Context, s *story) error {
 				return fmt.Errorf("add the trustline: %w", err)
 			}
 		case s.last.Status == string(anchor.OnHold):
-			if err := c.settle(ctx, s); err != nil {
+			err := c.settle(ctx, s)
+			if no, ok := errors.AsType[*gqlRefusal](err); ok && no.Extensions.Reason == "payout_under_way" {
+				break // it was held while the bank was being asked: look again
+			}
+			if err != nil {
 				return fmt.Errorf("settle a %s paid %s: %w", s.kind, s.manner, err)
 			}
 		case s.last.Status == string(anchor.Failed):

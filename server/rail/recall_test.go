@@ -291,3 +291,43 @@ func TestSettledByMistake(t *testing.T) {
 		t.Error(b)
 	}
 }
+
+// One person's word that an order came back pays nobody above the limit: whatever
+// takes the order's place waits for a second person.
+func TestReturnedAboveTheLimit(t *testing.T) {
+	t.Parallel()
+	for name, again := range map[string]func(*world, *store.Tx, *anchor.Transaction, *anchor.BankPayout) error{
+		"released": func(w *world, tx *store.Tx, a *anchor.Transaction, _ *anchor.BankPayout) error {
+			return tx.Release(a, w.terms, time.Now())
+		},
+		"made again": func(_ *world, tx *store.Tx, _ *anchor.Transaction, o *anchor.BankPayout) error {
+			_, err := tx.RetryBankPayout(o.ID, nil, staff, time.Now())
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, -1)
+			w.terms.PayoutLimit = 50 * anchor.One
+			w.books.Limit([]*anchor.Terms{w.terms})
+			tr := w.paidWithdrawal("100", "12345678")
+			o := w.order(tr.ID)
+			must(t, w.books.Update(t.Context(), staff, func(tx *store.Tx) error {
+				o.State, o.Attempts = anchor.BankInDoubt, 1
+				if err := tx.SaveBankPayout(o); err != nil {
+					return err
+				}
+				return tx.BankPayoutReturned(o.ID, "", "mistake", time.Now())
+			}))
+			must(t, w.change(tr.ID, func(tx *store.Tx, a *anchor.Transaction) error { return again(w, tx, a, o) }))
+			all := w.orders(anchor.CauseTransaction, tr.ID, anchor.ForPayout)
+			if len(all) != 2 || all[1].State != anchor.BankApproval || all[1].Reason != store.AbovePayoutLimit {
+				t.Fatalf("%+v", all)
+			}
+			err := w.books.Update(t.Context(), staff, func(tx *store.Tx) error { return tx.ApproveBankPayout(all[1].ID, staff) })
+			if code(err) != "four_eyes" {
+				t.Error(err)
+			}
+		})
+	}
+}

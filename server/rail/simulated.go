@@ -72,8 +72,7 @@ CREATE TABLE IF NOT EXISTS transfers (
 	at         integer NOT NULL, -- microseconds
 	settles_at integer NOT NULL, -- microseconds
 	UNIQUE (direction, key)
-);
-CREATE INDEX IF NOT EXISTS transfers_recalled ON transfers (settles_at) WHERE fate = 'recalled';`
+);`
 
 // never is when an order settles that waits to be told.
 const never = 1 << 62

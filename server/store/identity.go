@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -56,7 +57,9 @@ func (s *Store) identify(ctx context.Context) error {
 		var file identity
 		_, malformed := fmt.Sscanf(string(kept), "%s %d\n", &file.id, &file.mark)
 		switch {
-		case len(kept) == 0 && now.mark == 0: // new, or an earlier version's
+		case now.mark == 0 && file.mark == 0 && (malformed == nil || len(bytes.Trim(kept, "\x00")) == 0):
+			// New, an earlier version's, or cut off while they were made: neither has ever
+			// paid anything that the other could have forgotten.
 		case malformed == nil && now.id == file.id && now.mark >= file.mark:
 			return nil
 		default:

@@ -120,3 +120,21 @@ func pauses(t *testing.T, s *store.Store, want int) {
 		t.Errorf("the pauses are %+v", all)
 	}
 }
+
+// Books that have never paid anything, and a lock file that knows of nothing that
+// was ever paid, are no books to doubt: their making was cut off.
+func TestNewBooksAreNotDoubted(t *testing.T) {
+	t.Parallel()
+	for name, lock := range map[string]string{
+		"none": "", "cut off": "\x00\x00\x00\x00", "of books that are gone": "0192f0c4-0000-7000-8000-000000000000 00000000000000000000\n",
+	} {
+		dir := t.TempDir()
+		b := openBooks(t, dir)
+		must(t, b.Close())
+		must(t, os.WriteFile(b.path+".lock", []byte(lock), 0o600))
+		b = openBooks(t, dir)
+		pauses(t, b.Store, 0)
+		must(t, b.Close())
+		t.Log(name)
+	}
+}
