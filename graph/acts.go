@@ -178,8 +178,8 @@ func (m mutation) AssignBankLine(ctx context.Context, id, transaction, _ string,
 // names none.
 func (m mutation) RefundTransaction(ctx context.Context, id string, amount, fee *anchor.Amount, _ string, _ *string) (*anchor.Transaction, error) {
 	return m.move(ctx, id, func(tx *store.Tx, t *anchor.Transaction, by string, now time.Time) (string, error) {
-		kept := feeOr(fee, m.termsOf(t).RefundFee)
-		if fee == nil && (amount == nil || *amount >= t.AmountOut-kept) { // nothing of it would be paid
+		kept := feeOr(fee, m.termsOf(t).Side(t.Kind).RefundFee)
+		if fee == nil && (amount == nil || *amount >= t.Exchanged()-kept) { // nothing of it would be paid
 			forGift, err := tx.KeptForGift(t)
 			if err != nil {
 				return "", err
@@ -208,7 +208,7 @@ func feeOr(fee *anchor.Amount, usual anchor.Amount) anchor.Amount {
 func (s *server) refundFee(a anchor.Asset) anchor.Amount {
 	for _, t := range s.Options.Terms {
 		if t.Asset == a || t.OffChain == a {
-			return t.RefundFee
+			return t.SideOf(a).RefundFee
 		}
 	}
 	return 0

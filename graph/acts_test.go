@@ -423,7 +423,7 @@ func TestRefundKeepsTheFeeForGifts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			w.terms.RefundFee = anchor.One / 4
+			w.terms.Deposit.RefundFee = anchor.One / 4
 			tr := w.agreed(anchor.Deposit)
 			w.came(tr, 100*anchor.One)
 			w.update(store.Payouts, func(tx *store.Tx) error {

@@ -105,7 +105,9 @@ func TestStrayMoney(t *testing.T) {
 // TestRefundFee: what is usually kept is the asset's, unless staff say otherwise.
 func TestRefundFee(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(o *graph.Options) { o.Terms[0].RefundFee = 2 * anchor.One })
+	w := newWorld(t, func(o *graph.Options) {
+		o.Terms[0].Deposit.RefundFee, o.Terms[0].Withdraw.RefundFee = 2*anchor.One, 2*anchor.One
+	})
 	staff := w.staff()
 	tr := w.agreed(anchor.Deposit)
 	w.came(tr, 100*anchor.One)

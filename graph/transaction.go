@@ -18,7 +18,7 @@ func (s *server) termsOf(t *anchor.Transaction) *anchor.Terms {
 	if terms := s.terms[t.Asset]; terms != nil {
 		return terms
 	}
-	return &anchor.Terms{Asset: t.Asset, OffChain: t.OffChain, Decimals: anchor.Decimals, Account: t.AnchorAccount}
+	return t.BareTerms()
 }
 
 // lang is the language of a transaction's messages.
@@ -44,9 +44,9 @@ func (r transaction) Message(ctx context.Context, t *anchor.Transaction) (string
 	if note := "message." + t.Note; language.Has(language.Default, note) {
 		key = note
 	}
-	decimals := r.termsOf(t).Decimals
+	in, out := t.Decimals(r.termsOf(t))
 	args := map[string]string{
-		"amount_in": t.AmountIn.Fixed(decimals), "amount_out": t.AmountOut.Fixed(decimals),
+		"amount_in": t.AmountIn.Fixed(in), "amount_out": t.AmountOut.Fixed(out),
 		"asset_in": codeOf(t.In()), "asset_out": codeOf(t.Out()), "deadline": "",
 	}
 	if !t.Deadline.IsZero() {
@@ -354,7 +354,7 @@ func (asset) Issuer(_ context.Context, a *anchor.Asset) (*string, error) {
 func (r asset) Decimals(_ context.Context, a *anchor.Asset) (int, error) {
 	for _, t := range r.Options.Terms {
 		if t.Asset == *a || t.OffChain == *a {
-			return t.Decimals, nil
+			return t.DecimalsOf(*a), nil
 		}
 	}
 	return anchor.Decimals, nil

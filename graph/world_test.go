@@ -37,7 +37,7 @@ func newTerms() *anchor.Terms {
 	bank := []anchor.Field{{Name: "bank_account_number", Type: "account_number"}, {Name: "bank_name", Type: "text", Optional: true}}
 	fee := anchor.Schedule{Fixed: anchor.One, Percent: anchor.MustAmount("0.5")}
 	return &anchor.Terms{
-		Asset: usdw, OffChain: usd, Name: "US dollar", Decimals: 2, Account: account,
+		Asset: usdw, OffChain: usd, Name: "US dollar", Decimals: 2, OffChainDecimals: 2, Account: account,
 		Deposit: anchor.Side{
 			Enabled: true, Min: 10 * anchor.One, Max: 1000 * anchor.One, Fee: fee, Fields: who,
 			Methods: []anchor.Method{{ID: "bank_transfer"}}, Window: time.Hour,

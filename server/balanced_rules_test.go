@@ -3,6 +3,9 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"math"
+	"math/big"
 	"slices"
 	"strings"
 
@@ -89,7 +92,7 @@ func (l *look) facts(t row) {
 func (l *look) amounts(t row) {
 	in, out, fee := t.num("amount_in"), t.num("amount_out"), t.num("amount_fee")
 	refunded, refundFee := t.num("amount_refunded"), t.num("refund_fee")
-	if t.num("amounts_known") != 0 && out != in-fee-refunded-refundFee || min(in, out, fee, refunded, refundFee) < 0 {
+	if t.num("amounts_known") != 0 && out != given(t.text("rate"), in-fee-refunded-refundFee) || min(in, out, fee, refunded, refundFee) < 0 {
 		l.find(unbalanced, "%s %s: %s in − %s fee − %s refunded − %s for it is not %s out", t.text("kind"), t.text("id"),
 			anchor.Amount(in), anchor.Amount(fee), anchor.Amount(refunded), anchor.Amount(refundFee), anchor.Amount(out))
 	}
@@ -100,6 +103,22 @@ func (l *look) amounts(t row) {
 	if t.is("status", string(anchor.Refunded)) && (out != 0 || refunded+refundFee != in) {
 		l.find(unbalanced, "%s %s is refunded, of %s only %s", t.text("kind"), t.text("id"), anchor.Amount(in), anchor.Amount(refunded))
 	}
+}
+
+// given is what a rate gives, worked out in another way than the anchor does.
+func given(rate string, in int64) int64 {
+	var num, den int64
+	var decimals int
+	if rate == "" {
+		return in
+	}
+	if _, err := fmt.Sscanf(rate, "%d/%d/%d", &num, &den, &decimals); err != nil {
+		return math.MinInt64
+	}
+	unit := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(anchor.Decimals-decimals)), nil)
+	out := new(big.Int).Mul(big.NewInt(in), big.NewInt(num))
+	out.Div(out, new(big.Int).Mul(big.NewInt(den), unit))
+	return out.Mul(out, unit).Int64()
 }
 
 // paidForIt holds a transaction against the intents and orders that it caused.

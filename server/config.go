@@ -213,21 +213,20 @@ type LogConfig struct {
 
 // AssetConfig is one [[assets]] table; the check makes anchor.Terms of it.
 type AssetConfig struct {
-	Code          string `toml:"code" env:"CODE"`
-	Issuer        string `toml:"issuer" env:"ISSUER"`
-	OffChain      string `toml:"off_chain" env:"OFF_CHAIN"` // SEP-38's "iso4217:USD"
-	ThirdParty    bool   `toml:"third_party" env:"THIRD_PARTY"`
-	Name          string `toml:"name" env:"NAME"`
-	Description   string `toml:"description" env:"DESCRIPTION"`
-	Decimals      *int   `toml:"decimals" env:"DECIMALS"`
-	RefundFee     string `toml:"refund_fee" env:"REFUND_FEE"`
-	RefundMinimum string `toml:"refund_minimum" env:"REFUND_MINIMUM"` // "" is a tenth of the least limit
-	HotMinimum    string `toml:"hot_minimum" env:"HOT_MINIMUM"`       // on the distribution account; "" is none
-	HotMaximum    string `toml:"hot_maximum" env:"HOT_MAXIMUM"`
-	PayoutLimit   string `toml:"payout_limit" env:"PAYOUT_LIMIT"` // "" is none, as below
-	DailyLimit    string `toml:"daily_limit" env:"DAILY_LIMIT"`
-	CreateAccount string `toml:"create_account" env:"CREATE_ACCOUNT"` // lumens
-	TopUp         string `toml:"top_up" env:"TOP_UP"`                 // lumens
+	Code             string `toml:"code" env:"CODE"`
+	Issuer           string `toml:"issuer" env:"ISSUER"`
+	OffChain         string `toml:"off_chain" env:"OFF_CHAIN"` // SEP-38's "iso4217:USD"
+	ThirdParty       bool   `toml:"third_party" env:"THIRD_PARTY"`
+	Name             string `toml:"name" env:"NAME"`
+	Description      string `toml:"description" env:"DESCRIPTION"`
+	Decimals         *int   `toml:"decimals" env:"DECIMALS"`
+	OffChainDecimals *int   `toml:"off_chain_decimals" env:"OFF_CHAIN_DECIMALS"` // nil is decimals
+	HotMinimum       string `toml:"hot_minimum" env:"HOT_MINIMUM"`               // on the distribution account; "" is none
+	HotMaximum       string `toml:"hot_maximum" env:"HOT_MAXIMUM"`
+	PayoutLimit      string `toml:"payout_limit" env:"PAYOUT_LIMIT"` // "" is none, as below
+	DailyLimit       string `toml:"daily_limit" env:"DAILY_LIMIT"`
+	CreateAccount    string `toml:"create_account" env:"CREATE_ACCOUNT"` // lumens
+	TopUp            string `toml:"top_up" env:"TOP_UP"`                 // lumens
 	// The seed of a key that may authorize trustlines for the issuer.
 	AuthorizerSeed     Secret     `toml:"authorizer_seed" env:"AUTHORIZER_SEED"`
 	AuthorizerSeedFile string     `toml:"authorizer_seed_file" env:"AUTHORIZER_SEED_FILE"`
@@ -239,8 +238,11 @@ type AssetConfig struct {
 // SideConfig is one direction of an asset.
 type SideConfig struct {
 	Enabled        *bool          `toml:"enabled" env:"ENABLED"`
+	Price          string         `toml:"price" env:"PRICE"` // of one unit of the asset, in units of off_chain
 	Min            string         `toml:"min" env:"MIN"`
 	Max            string         `toml:"max" env:"MAX"`
+	RefundFee      string         `toml:"refund_fee" env:"REFUND_FEE"`
+	RefundMinimum  string         `toml:"refund_minimum" env:"REFUND_MINIMUM"` // "" is a tenth of min
 	FeeFixed       string         `toml:"fee_fixed" env:"FEE_FIXED"`
 	FeePercent     string         `toml:"fee_percent" env:"FEE_PERCENT"`
 	FeeMinimum     string         `toml:"fee_minimum" env:"FEE_MINIMUM"`
@@ -339,9 +341,10 @@ func (c *Config) defaults() {
 		a := &c.Assets[i]
 		fill(&a.Name, a.Code)
 		fill(&a.Decimals, new(2))
-		fill(&a.RefundFee, "0")
+		fill(&a.OffChainDecimals, a.Decimals)
 		for _, s := range []*SideConfig{&a.Deposit, &a.Withdraw} {
 			fill(&s.Enabled, new(len(s.Methods) > 0))
+			fill(&s.RefundFee, "0")
 			fill(&s.FeeFixed, "0")
 			fill(&s.FeePercent, "0")
 			fill(&s.FeeMinimum, "0")

@@ -355,7 +355,7 @@ func (k *check) assets(c *Config) {
 			k.wrong(at+"code", "%q is offered twice; wallets tell assets apart by their code alone", a.Code)
 		}
 		codes[a.Code] = true
-		t := &anchor.Terms{Name: a.Name, Description: a.Description, Decimals: *a.Decimals, ThirdParty: a.ThirdParty}
+		t := &anchor.Terms{Name: a.Name, Description: a.Description, Decimals: *a.Decimals, OffChainDecimals: *a.OffChainDecimals, ThirdParty: a.ThirdParty}
 		if c.keys.Distribution != nil {
 			t.Account = c.keys.Distribution.Address()
 		}
@@ -364,47 +364,23 @@ func (k *check) assets(c *Config) {
 		if t.OffChain, err = anchor.ParseAsset(a.OffChain); err != nil || t.OffChain.OnLedger() {
 			k.wrong(at+"off_chain", `%q will not do; expected what the bank moves, such as "iso4217:USD"`, a.OffChain)
 		}
-		if t.Decimals < 0 || t.Decimals > anchor.Decimals {
-			k.wrong(at+"decimals", "%d will not do; expected 0 to %d", t.Decimals, anchor.Decimals)
-			t.Decimals = anchor.Decimals
+		for key, d := range map[string]*int{"decimals": &t.Decimals, "off_chain_decimals": &t.OffChainDecimals} {
+			if *d < 0 || *d > anchor.Decimals {
+				if d == &t.Decimals || a.OffChainDecimals != a.Decimals { // else it is the same one
+					k.wrong(at+key, "%d will not do; expected 0 to %d", *d, anchor.Decimals)
+				}
+				*d = anchor.Decimals
+			}
 		}
-		t.Deposit = k.side(at+"deposit.", a.Deposit, t.Decimals)
+		t.Deposit = k.side(at+"deposit.", a.Deposit, t.OffChainDecimals)
 		t.Withdraw = k.side(at+"withdraw.", a.Withdraw, t.Decimals)
-		k.refunds(at, a, t)
+		k.rates(at, a, t)
+		k.refunds(at+"deposit.", &a.Deposit, t, anchor.Deposit)
+		k.refunds(at+"withdraw.", &a.Withdraw, t, anchor.Withdrawal)
 		k.prices(at, t)
 		c.terms = append(c.terms, t)
 		k.hot(c, at, a, t)
 		k.moneyOut(c, at, a, t)
-	}
-}
-
-// refunds reads what goes back by itself, and for how much. Sending money costs the
-// network's fee or the bank's, which nobody tells us; what the operator takes in the
-// first place is worth it, and a tenth of that too. Without a least amount anybody
-// could have us spend more on sending dust back than it is worth.
-func (k *check) refunds(at string, a *AssetConfig, t *anchor.Terms) {
-	t.RefundFee = k.amount(at+"refund_fee", a.RefundFee, t.Decimals)
-	var least, most anchor.Amount // that are taken
-	for _, s := range []anchor.Side{t.Deposit, t.Withdraw} {
-		if s.Enabled && (most == 0 || s.Min < least) {
-			least = s.Min
-		}
-		if s.Enabled {
-			most = max(most, s.Max)
-		}
-	}
-	if most > 0 && t.RefundFee >= max(least, 1) {
-		k.wrong(at+"refund_fee", "%s would eat the least that is taken, %s; lower it", a.RefundFee, least)
-	}
-	if a.RefundMinimum == "" {
-		t.RefundMinimum = max((least / 10).Floor(t.Decimals), t.RefundFee+anchor.Unit(t.Decimals))
-		return
-	}
-	switch t.RefundMinimum = k.amount(at+"refund_minimum", a.RefundMinimum, t.Decimals); {
-	case t.RefundFee > 0 && t.RefundMinimum <= t.RefundFee:
-		k.wrong(at+"refund_minimum", "%s would leave nothing to send back; it must be above refund_fee, %s", a.RefundMinimum, a.RefundFee)
-	case most > 0 && t.RefundMinimum > most:
-		k.wrong(at+"refund_minimum", "%s is more than is ever taken, %s: nothing would go back by itself; lower it, or set the policies in [unmatched] to hold", a.RefundMinimum, most)
 	}
 }
 

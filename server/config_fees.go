@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math/big"
 	"time"
 
 	"windlass/server/anchor"
@@ -127,3 +128,66 @@ func byWay(method string) string {
 	}
 	return " by " + method
 }
+
+// rates reads what the asset costs, and what it brings. Whoever could sell for more
+// than they bought for would do so until nothing is left.
+func (k *check) rates(at string, a *AssetConfig, t *anchor.Terms) {
+	quote := func(kind anchor.Kind, key, price string) {
+		s := t.Side(kind)
+		switch {
+		case price == "" && s.Enabled && t.Asset.IsNative():
+			k.wrong(at+key, `is missing; expected what one lumen is worth in %s, such as "0.25"`, t.OffChain.Code)
+			return
+		case price == "":
+			price = "1"
+		}
+		var err error
+		if s.Rate, err = anchor.Quote(kind, price, t.Decimals, t.OffChainDecimals); err != nil {
+			k.wrong(at+key, `%q will not do; expected what one unit of the asset is worth in units of off_chain, above 0, such as "0.1176"`, price)
+		}
+	}
+	quote(anchor.Deposit, "deposit.price", a.Deposit.Price)
+	quote(anchor.Withdrawal, "withdraw.price", a.Withdraw.Price)
+	d, w := t.Deposit.Rate, t.Withdraw.Rate
+	if !t.Deposit.Enabled || !t.Withdraw.Enabled || d.IsOne() && w.IsOne() {
+		return
+	}
+	bid, _ := new(big.Rat).SetString(w.Price(anchor.Withdrawal))
+	ask, _ := new(big.Rat).SetString(d.Price(anchor.Deposit))
+	if bid.Cmp(ask) > 0 {
+		k.wrong(at+"withdraw.price", "%s is more than deposit.price, %s: customers would buy and sell in turns until nothing is left; lower it", w.Price(anchor.Withdrawal), d.Price(anchor.Deposit))
+	}
+}
+
+// refunds reads what goes back by itself of what comes in, and for how much.
+// Sending money costs the network's fee or the bank's, which nobody tells us; what
+// the operator takes in the first place is worth it, and a tenth of that too. Without
+// a least amount anybody could have us spend more on sending dust back than it is
+// worth. A direction that is not offered goes by what the other one gives.
+func (k *check) refunds(at string, c *SideConfig, t *anchor.Terms, kind anchor.Kind) {
+	s, decimals := t.Side(kind), t.DecimalsOf(t.In(kind))
+	s.RefundFee = k.amount(at+"refund_fee", c.RefundFee, decimals)
+	least, most := s.Min, s.Max
+	if other := t.Side(otherKind[kind]); !s.Enabled {
+		least, most = 0, 0
+		if other.Enabled {
+			least, _ = other.Rate.Out(other.Min) // what cannot be counted is refused elsewhere
+			most, _ = other.Rate.Out(other.Max)
+		}
+	}
+	if most > 0 && s.RefundFee >= max(least, 1) {
+		k.wrong(at+"refund_fee", "%s would eat the least that is taken, %s; lower it", c.RefundFee, least)
+	}
+	if c.RefundMinimum == "" {
+		s.RefundMinimum = max((least / 10).Floor(decimals), s.RefundFee+anchor.Unit(decimals))
+		return
+	}
+	switch s.RefundMinimum = k.amount(at+"refund_minimum", c.RefundMinimum, decimals); {
+	case s.RefundFee > 0 && s.RefundMinimum <= s.RefundFee:
+		k.wrong(at+"refund_minimum", "%s would leave nothing to send back; it must be above refund_fee, %s", c.RefundMinimum, c.RefundFee)
+	case most > 0 && s.RefundMinimum > most:
+		k.wrong(at+"refund_minimum", "%s is more than is ever taken, %s: nothing would go back by itself; lower it, or set the policies in [unmatched] to hold", c.RefundMinimum, most)
+	}
+}
+
+var otherKind = map[anchor.Kind]anchor.Kind{anchor.Deposit: anchor.Withdrawal, anchor.Withdrawal: anchor.Deposit}

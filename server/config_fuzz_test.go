@@ -24,7 +24,7 @@ func FuzzFees(f *testing.F) {
 		if from != "" {
 			s.Tiers = []TierConfig{{From: from, FeeFixed: more, FeePercent: share}}
 		}
-		terms := &anchor.Terms{Decimals: decimals}
+		terms := &anchor.Terms{Decimals: decimals, OffChainDecimals: decimals}
 		terms.Deposit = k.side("deposit.", s, decimals)
 		k.prices("", terms)
 		for _, p := range k.problems {

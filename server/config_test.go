@@ -92,21 +92,19 @@ func TestExampleLoads(t *testing.T) {
 		OffChain:    anchor.Asset{Scheme: "iso4217", Code: "USD"},
 		Name:        "US dollar",
 		Description: "A dollar at Example Anchor's bank, one for one.",
-		Decimals:    2,
-		Account:     c.keys.Distribution.Address(),
-
-		RefundMinimum: anchor.One,
+		Decimals:    2, OffChainDecimals: 2,
+		Account: c.keys.Distribution.Address(),
 		Deposit: anchor.Side{
-			Enabled: true,
-			Min:     anchor.MustAmount("10"), Max: anchor.MustAmount("10000"),
+			Enabled: true, RefundMinimum: anchor.One,
+			Min: anchor.MustAmount("10"), Max: anchor.MustAmount("10000"),
 			Fee:     anchor.Schedule{Fixed: anchor.MustAmount("1"), Percent: anchor.MustAmount("0.5")},
 			Fields:  person,
 			Methods: []anchor.Method{{ID: "bank_transfer"}},
 			Window:  72 * time.Hour,
 		},
 		Withdraw: anchor.Side{
-			Enabled: true,
-			Min:     anchor.MustAmount("10"), Max: anchor.MustAmount("10000"),
+			Enabled: true, RefundMinimum: anchor.One,
+			Min: anchor.MustAmount("10"), Max: anchor.MustAmount("10000"),
 			Fee:    anchor.Schedule{Fixed: anchor.MustAmount("2")},
 			Fields: person,
 			Methods: []anchor.Method{{ID: "bank_transfer", Fields: []anchor.Field{
@@ -141,9 +139,10 @@ func TestRefundMinimum(t *testing.T) {
 		want    string
 	}{
 		"a tenth of the least":      {nil, nil, "1"},
-		"of either direction's":     {nil, []string{"WINDLASS_ASSETS_0_WITHDRAW_MIN=4"}, "0.4"},
-		"that is offered":           {nil, []string{"WINDLASS_ASSETS_0_WITHDRAW_MIN=4", "WINDLASS_ASSETS_0_WITHDRAW_ENABLED=false"}, "1"},
-		"in what the bank moves":    {nil, []string{"WINDLASS_ASSETS_0_WITHDRAW_MIN=4.57"}, "0.45"},
+		"of its own direction's":    {nil, []string{"WINDLASS_ASSETS_0_WITHDRAW_MIN=4"}, "1"},
+		"that is offered":           {nil, []string{"WINDLASS_ASSETS_0_WITHDRAW_MIN=4", "WINDLASS_ASSETS_0_DEPOSIT_ENABLED=false"}, "0.4"},
+		"at what that brings":       {nil, []string{"WINDLASS_ASSETS_0_WITHDRAW_PRICE=0.5", "WINDLASS_ASSETS_0_DEPOSIT_ENABLED=false"}, "0.5"},
+		"in what the bank moves":    {nil, []string{"WINDLASS_ASSETS_0_DEPOSIT_MIN=4.57"}, "0.45"},
 		"one unit of that at least": {nil, []string{"WINDLASS_ASSETS_0_DEPOSIT_MIN=0.05", "WINDLASS_ASSETS_0_DEPOSIT_FEE_FIXED=0"}, "0.01"},
 		"and more than the fee":     {[]string{`#refund_fee = "0"`, `refund_fee = "4"`}, nil, "4.01"},
 		"what is said":              {[]string{`#refund_minimum = "1"`, `refund_minimum = "25"`}, nil, "25"},
@@ -153,7 +152,7 @@ func TestRefundMinimum(t *testing.T) {
 		if problems != nil {
 			t.Fatalf("%s: %v", name, problems)
 		}
-		if got := got.terms[0].RefundMinimum; got != anchor.MustAmount(c.want) {
+		if got := got.terms[0].Deposit.RefundMinimum; got != anchor.MustAmount(c.want) {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
 		}
 	}
@@ -384,7 +383,7 @@ func TestProblems(t *testing.T) {
 			}},
 		{name: "a key misspelled in a table of a list",
 			oldnew: []string{`fee_percent = "0.5"`, `fee_precent = "0.5"`},
-			want:   []string{`assets[0].deposit.fee_precent: there is no such key; did you mean "fee_percent"? known in assets.deposit: enabled, min,`}},
+			want:   []string{`assets[0].deposit.fee_precent: there is no such key; did you mean "fee_percent"? known in assets.deposit: enabled, price, min,`}},
 		{name: "a table misspelled",
 			oldnew: []string{"[sep10]", "[sep01]\nchallenge_lifetime = \"5m\""},
 			want:   []string{`sep01: there is no such key; did you mean "sep10"?`}},
@@ -617,14 +616,20 @@ func TestProblems(t *testing.T) {
 			want: []string{`unmatched.wrong_assets: there is no such key; did you mean "wrong_asset"?`, `unmatched.no_memo: "keep" will not do; expected hold or refund`, `unmatched.short: "revive" will not do; expected hold or refund`,
 				`unmatched.late: "never" will not do; expected hold or refund or revive`, `unmatched.lumens_minimum: "some" will not do`,
 				`unmatched.refunds_per_sender: -1 will not do; expected 0 to 1000`,
-				`assets[0].refund_fee: 0.001 has more than the 2 decimals`, `assets[0].refund_minimum: "1e3" will not do`}},
+				`assets[0].deposit.refund_fee: 0.001 has more than the 2 decimals`, `assets[0].deposit.refund_minimum: "1e3" will not do`}},
 		{name: "refunds that leave nothing",
 			oldnew: []string{`#refund_fee = "0"`, `refund_fee = "10"`, `#refund_minimum = "1"`, `refund_minimum = "10"`},
-			want: []string{`assets[0].refund_fee: 10 would eat the least that is taken, 10`,
-				`assets[0].refund_minimum: 10 would leave nothing to send back; it must be above refund_fee, 10`}},
+			want: []string{`assets[0].deposit.refund_fee: 10 would eat the least that is taken, 10`,
+				`assets[0].deposit.refund_minimum: 10 would leave nothing to send back; it must be above refund_fee, 10`}},
 		{name: "refunds that never are",
 			oldnew: []string{`#refund_minimum = "1"`, `refund_minimum = "10000.01"`},
-			want:   []string{`assets[0].refund_minimum: 10000.01 is more than is ever taken, 10000`}},
+			want:   []string{`assets[0].deposit.refund_minimum: 10000.01 is more than is ever taken, 10000`}},
+		{name: "prices",
+			environ: []string{"WINDLASS_ASSETS_0_DEPOSIT_PRICE=0.1176", "WINDLASS_ASSETS_0_WITHDRAW_PRICE=0.11760000001"},
+			want:    []string{`assets[0].withdraw.price: 0.11760000001 is more than deposit.price, 0.1176: customers would buy and sell`}},
+		{name: "no prices",
+			environ: []string{"WINDLASS_ASSETS_0_DEPOSIT_PRICE=0", "WINDLASS_ASSETS_0_WITHDRAW_PRICE=1e3", "WINDLASS_ASSETS_0_OFF_CHAIN_DECIMALS=8"},
+			want:    []string{`assets[0].deposit.price: "0" will not do`, `assets[0].withdraw.price: "1e3" will not do`, `assets[0].off_chain_decimals: 8 will not do; expected 0 to 7`}},
 		{name: "no assets",
 			oldnew: []string{example(t)[strings.Index(example(t), "[[assets]]"):], ""},
 			want:   []string{`assets: is missing; expected an [[assets]] table`}},

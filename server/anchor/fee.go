@@ -1,5 +1,7 @@
 package anchor
 
+import "sort"
+
 // Schedule is how a fee is worked out of amount_in, in units of its asset.
 type Schedule struct {
 	// Fixed is charged once.
@@ -83,11 +85,13 @@ func lineUp(all ...FeeLine) (lines []FeeLine) {
 	return lines
 }
 
-// Price is a transaction's arithmetic: In = Out + the sum of the fee's lines.
-// All are counted in one asset's units, since both are worth the same.
+// Price is a transaction's arithmetic: what is left of In after the sum of the
+// fee's lines gives Out at the rate.
 type Price struct {
-	In, Out, Fee Amount
-	Lines        []FeeLine
+	In, Fee Amount // of the asset that comes in
+	Lines   []FeeLine
+	Rate    Rate
+	Out     Amount
 }
 
 // Schedule is what a direction costs by one of its methods; "" is one that is
@@ -102,22 +106,53 @@ func (s *Side) Schedule(method string) *Schedule {
 	return &s.Fee
 }
 
-// Price works out what leaves of in after the fee of one direction, by one of its
-// methods or by one that is still to be chosen. What is paid is rounded down to
-// the asset's decimals and the remainder is a fee line of its own. An amount that
-// the fee eats whole is Invalid.
+// Price works out what is given for in after the fee of one direction, by one of
+// its methods or by one that is still to be chosen, at today's rate. What is paid is
+// rounded down to its asset's decimals, and what that leaves over is a fee line of
+// its own. An amount that the fee eats whole is Invalid.
 //
 // Everybody's price is made here: /fee, the page, the summary that is agreed to,
 // and what arrives otherwise than expected.
 func (t *Terms) Price(k Kind, method string, in Amount) (Price, error) {
+	return t.priceAt(t.Side(k).Rate, k, method, in)
+}
+
+func (t *Terms) priceAt(r Rate, k Kind, method string, in Amount) (Price, error) {
 	fee, lines, err := t.Side(k).Schedule(method).of(in)
 	if err != nil {
 		return Price{}, err
 	}
-	out := max(0, in-fee).Floor(t.Decimals)
+	decimals := t.DecimalsOf(t.In(k))
+	out, err := r.Out(max(0, in-fee).Floor(decimals))
+	if err != nil {
+		return Price{}, err
+	}
 	if fee >= in || out <= 0 {
 		return Price{}, &Error{Kind: Invalid, Code: "amount_below_fee", Field: "amount",
 			Message: "the amount does not cover the fee"}
 	}
-	return Price{In: in, Out: out, Fee: in - out, Lines: append(lines, lineUp(FeeLine{FeeRounding, in - fee - out})...)}, nil
+	// Never more than what is left: that gave no more than out.
+	worth, err := r.In(out, decimals)
+	if err != nil {
+		return Price{}, err
+	}
+	return Price{In: in, Fee: in - worth, Lines: append(lines, lineUp(FeeLine{FeeRounding, in - fee - worth})...), Rate: r, Out: out}, nil
+}
+
+// Asking is the least amount_in that gives out by a method, as far as the steps of a
+// tiered fee allow. If it would lie outside the limits, so does the answer.
+func (t *Terms) Asking(k Kind, method string, out Amount) Amount {
+	s, unit := t.Side(k), Unit(t.DecimalsOf(t.In(k)))
+	gives := func(in Amount) Amount {
+		p, err := t.Price(k, method, in)
+		if err != nil {
+			return 0
+		}
+		return p.Out
+	}
+	if gives(s.Min) > out {
+		return s.Min - unit
+	}
+	n := sort.Search(int((s.Max-s.Min)/unit)+1, func(i int) bool { return gives(s.Min+Amount(i)*unit) >= out })
+	return s.Min + Amount(n)*unit
 }

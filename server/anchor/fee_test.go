@@ -22,7 +22,7 @@ func offer() *anchor.Terms {
 		return anchor.Side{Enabled: true, Min: 10 * anchor.One, Max: 1000 * anchor.One,
 			Fee: anchor.Schedule{Fixed: anchor.MustAmount(fixed), Percent: anchor.MustAmount("0.5")}}
 	}
-	return &anchor.Terms{Asset: usdw, OffChain: usd, Decimals: 2, Account: alice, Deposit: side("1"), Withdraw: side("2")}
+	return &anchor.Terms{Asset: usdw, OffChain: usd, Decimals: 2, OffChainDecimals: 2, Account: alice, Deposit: side("1"), Withdraw: side("2")}
 }
 
 func TestPrice(t *testing.T) {
@@ -59,7 +59,7 @@ func TestPrice(t *testing.T) {
 		{"at the next", anchor.Deposit, tiered, 2, "1000", "3", "997", lines{{anchor.FeeFixed, a("3")}}},
 	} {
 		terms := offer()
-		terms.Decimals = c.decimals
+		terms.Decimals, terms.OffChainDecimals = c.decimals, c.decimals
 		if c.fee != nil {
 			terms.Deposit.Fee = *c.fee
 		}
@@ -112,7 +112,8 @@ func TestPriceAddsUp(t *testing.T) {
 		if rapid.Bool().Draw(t, "tiered") {
 			s.Tiers = []anchor.Tier{{From: some("from", 1000*anchor.One), Fixed: some("higher", 50*anchor.One), Percent: some("share", 100*anchor.One)}}
 		}
-		terms := &anchor.Terms{Decimals: rapid.IntRange(0, 7).Draw(t, "decimals"), Withdraw: anchor.Side{Fee: s}}
+		decimals := rapid.IntRange(0, 7).Draw(t, "decimals")
+		terms := &anchor.Terms{Decimals: decimals, OffChainDecimals: decimals, Withdraw: anchor.Side{Fee: s}}
 		in := some("in", math.MaxInt64)
 		p, err := terms.Price(anchor.Withdrawal, "", in)
 		// The same in fractions.

@@ -78,7 +78,7 @@ func (t *Transaction) receivedEntry() *Entry {
 	}
 	in, out := t.In(), t.Out()
 	return entry("received", t.ID, ref, Posting{t.Place(), in, t.AmountIn}, Posting{Fees, in, -t.AmountFee},
-		Posting{Exchange, in, -t.AmountOut}, Posting{Exchange, out, t.AmountOut}, Posting{Customers, out, -t.AmountOut})
+		Posting{Exchange, in, -t.Exchanged()}, Posting{Exchange, out, t.AmountOut}, Posting{Customers, out, -t.AmountOut})
 }
 
 // Place is where the money that comes in for the transaction arrives.

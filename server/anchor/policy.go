@@ -62,7 +62,8 @@ func (p *Policies) Refunds(reason string, t *Terms, asset Asset, in Amount) (fee
 	case p.Of[reason] != PolicyRefund || in <= 0:
 		return 0, false
 	case t != nil:
-		return t.RefundFee, in >= t.RefundMinimum && in > t.RefundFee
+		s := t.SideOf(asset)
+		return s.RefundFee, in >= s.RefundMinimum && in > s.RefundFee
 	}
 	return 0, asset.IsNative() && in >= p.LumensMinimum
 }

@@ -9,7 +9,7 @@ import (
 func TestRefundsByPolicy(t *testing.T) {
 	t.Parallel()
 	usd := anchor.Asset{Scheme: anchor.Stellar, Code: "USDW", Issuer: alice}
-	terms := &anchor.Terms{Asset: usd, RefundFee: 2 * anchor.One, RefundMinimum: anchor.One}
+	terms := &anchor.Terms{Asset: usd, Withdraw: anchor.Side{RefundFee: 2 * anchor.One, RefundMinimum: anchor.One}}
 	refund := &anchor.Policies{Of: map[string]anchor.Policy{anchor.NoMemo: anchor.PolicyRefund}, LumensMinimum: 5 * anchor.One}
 	for name, c := range map[string]struct {
 		policies *anchor.Policies
@@ -24,8 +24,8 @@ func TestRefundsByPolicy(t *testing.T) {
 		"a reason without a policy": {refund, "refused", terms, usd, 3 * anchor.One, 0, false},
 		"no policies at all":        {&anchor.Policies{}, anchor.NoMemo, terms, usd, 3 * anchor.One, 0, false},
 		"the fee would eat it":      {refund, anchor.NoMemo, terms, usd, 2 * anchor.One, 2 * anchor.One, false},
-		"below the minimum":         {refund, anchor.NoMemo, &anchor.Terms{RefundMinimum: 4 * anchor.One}, usd, 4*anchor.One - 1, 0, false},
-		"at the minimum":            {refund, anchor.NoMemo, &anchor.Terms{RefundMinimum: 4 * anchor.One}, usd, 4 * anchor.One, 0, true},
+		"below the minimum":         {refund, anchor.NoMemo, &anchor.Terms{Withdraw: anchor.Side{RefundMinimum: 4 * anchor.One}}, usd, 4*anchor.One - 1, 0, false},
+		"at the minimum":            {refund, anchor.NoMemo, &anchor.Terms{Withdraw: anchor.Side{RefundMinimum: 4 * anchor.One}}, usd, 4 * anchor.One, 0, true},
 		"nothing":                   {refund, anchor.NoMemo, &anchor.Terms{}, usd, 0, 0, false},
 		"not offered":               {refund, anchor.NoMemo, nil, usd, 3 * anchor.One, 0, false},
 		"lumens":                    {refund, anchor.NoMemo, nil, anchor.Native, 5 * anchor.One, 0, true},

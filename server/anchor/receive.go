@@ -25,7 +25,7 @@ func (a Arrival) Funds() bool { return a == Accepted || a == Held || a == Small 
 //
 // What was agreed to happens as it was agreed, whatever the terms are by then.
 // Of any other amount the limits come first, then ±10 % of what was agreed to
-// (SEP-24, "Basic Anchor Implementation"). Short, Second and Late change nothing and
+// (SEP-24, "Basic Anchor Implementation"); it has the rate that was agreed to. Short, Second and Late change nothing and
 // return no entry. What can only go back (Small, Large) bears no fee; Small is
 // also what the fee would eat whole.
 func (t *Transaction) Receive(terms *Terms, in Amount, ref string, at, now time.Time) (Arrival, *Entry, error) {
@@ -35,11 +35,11 @@ func (t *Transaction) Receive(terms *Terms, in Amount, ref string, at, now time.
 	case !t.awaitsMoney(), at.After(t.Deadline) && !t.Deadline.IsZero():
 		return Late, nil, nil
 	case in == t.Expected:
-		return t.take(Accepted, Price{In: in, Out: t.AmountOut, Fee: t.AmountFee, Lines: t.FeeLines}, ref, at, now)
+		return t.take(Accepted, Price{In: in, Fee: t.AmountFee, Lines: t.FeeLines, Rate: t.Rate, Out: t.AmountOut}, ref, at, now)
 	case in <= terms.Side(t.Kind).Max && (in <= 0 || in < t.Expected-t.slack()):
 		return Short, nil, nil
 	}
-	arrival, p := t.judge(terms, in)
+	arrival, p := t.judge(terms, t.Rate, in)
 	if arrival == Accepted && in-t.Expected > t.slack() {
 		arrival = Held
 	}
@@ -50,7 +50,7 @@ func (t *Transaction) Receive(terms *Terms, in Amount, ref string, at, now time.
 // operator's policy allows: only if it would have been accepted in time. Anything
 // else is Late, and changes nothing.
 func (t *Transaction) Revive(terms *Terms, in Amount, ref string, at, now time.Time) (Arrival, *Entry, error) {
-	arrival, p := t.judge(terms, in)
+	arrival, p := t.judge(terms, terms.Side(t.Kind).Rate, in)
 	off := max(in-t.Expected, t.Expected-in)
 	switch {
 	case t.Funded():
@@ -72,7 +72,7 @@ func (t *Transaction) Assign(terms *Terms, in Amount, ref string, at, now time.T
 	case !t.MayAssign():
 		return Late, nil, nil
 	}
-	arrival, p := t.judge(terms, in)
+	arrival, p := t.judge(terms, terms.Side(t.Kind).Rate, in)
 	return t.take(arrival, p, ref, at, now)
 }
 
@@ -92,17 +92,22 @@ func (t *Transaction) awaitsMoney() bool {
 func (t *Transaction) slack() Amount { return t.Expected / 10 }
 
 // judge holds an amount against the limits, and prices it. It is no error that
-// the fee would eat it whole: whoever reads the ledger could not go on.
-func (t *Transaction) judge(terms *Terms, in Amount) (Arrival, Price) {
+// the fee would eat it whole: whoever reads the ledger could not go on. What can
+// only go back bears no fee, and if nobody can count what it is worth, nothing.
+func (t *Transaction) judge(terms *Terms, r Rate, in Amount) (Arrival, Price) {
 	s := terms.Side(t.Kind)
-	p, err := terms.Price(t.Kind, t.Method, in)
-	switch {
-	case in > s.Max:
-		return Large, Price{In: in, Out: in}
-	case in < s.Min || err != nil:
-		return Small, Price{In: in, Out: in}
+	p, err := terms.priceAt(r, t.Kind, t.Method, in)
+	if in >= s.Min && in <= s.Max && err == nil {
+		return Accepted, p
 	}
-	return Accepted, p
+	p = Price{In: in, Rate: r}
+	if p.Out, err = r.Out(in); err != nil {
+		p.Out = 0
+	}
+	if in > s.Max {
+		return Large, p
+	}
+	return Small, p
 }
 
 // take makes the money the transaction's.

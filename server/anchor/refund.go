@@ -16,6 +16,9 @@ type Refund struct {
 // left is what came in and was not decided to go back.
 func (t *Transaction) left() Amount { return t.AmountIn - t.AmountRefunded - t.RefundFee }
 
+// Exchanged is what of AmountIn AmountOut is given for.
+func (t *Transaction) Exchanged() Amount { return t.left() - t.AmountFee }
+
 // Refundable is the most that can go back now, a fee for it included: all that
 // is left, or after a payout the fee that was earned.
 func (t *Transaction) Refundable() Amount {
@@ -69,26 +72,39 @@ func (t *Transaction) Refund(terms *Terms, amount, fee Amount) (_ *Entry, back [
 		return nil, nil, &Error{Kind: Invalid, Code: "refund_too_large", Field: "amount",
 			Message: "at most " + t.Refundable().String() + " can go back, the fee for it included"}
 	}
-	out, earned := t.AmountOut-amount-fee, t.AmountFee
-	switch {
+	out, earned := t.AmountOut, t.AmountFee
+	switch rest := t.Exchanged() - amount - fee; {
 	case t.PaidOut():
-		out, earned = t.AmountOut, t.AmountFee-amount-fee
+		earned -= amount + fee
 	case amount+fee == t.left():
 		out, earned = 0, 0
-	case out <= 0:
-		return nil, nil, &Error{Kind: Invalid, Code: "refund_leaves_nothing", Field: "amount",
-			Message: "after the fee nothing would be left to pay: refund all, or at most " + t.AmountOut.String()}
-	case !out.IsWhole(terms.Decimals):
-		return nil, nil, &Error{Kind: Invalid, Code: "amount_too_precise", Field: "amount",
-			Message: "what is left to pay would have more decimals than can be paid"}
+	default:
+		if out, err = t.Rate.Out(max(0, rest)); err != nil {
+			return nil, nil, err
+		}
+		if out == 0 {
+			return nil, nil, &Error{Kind: Invalid, Code: "refund_leaves_nothing", Field: "amount",
+				Message: "after the fee nothing would be left to pay: refund all, or less than " + t.Exchanged().String()}
+		}
+		if !out.IsWhole(terms.DecimalsOf(t.Out())) {
+			return nil, nil, &Error{Kind: Invalid, Code: "amount_too_precise", Field: "amount",
+				Message: "what is left to pay would have more decimals than can be paid"}
+		}
 	}
-	e := entry("refund_owed", t.ID, "", Posting{Customers, t.Out(), t.AmountOut - out}, Posting{Exchange, t.Out(), out - t.AmountOut},
-		Posting{Exchange, t.In(), t.AmountOut - out}, Posting{Fees, t.In(), t.AmountFee - earned - fee}, Posting{Refunds, t.In(), -amount})
+	before := *t
 	t.FeeLines, back = splitFee(t.FeeLines, t.AmountFee-earned)
 	t.AmountOut, t.AmountFee = out, earned
 	t.AmountRefunded += amount
 	t.RefundFee += fee
-	return e, back, nil
+	return t.movedBack(&before, "refund_owed"), back, nil
+}
+
+// movedBack is the entry for what a refund, or its end, changed.
+func (t *Transaction) movedBack(was *Transaction, kind string) *Entry {
+	out, in := was.AmountOut-t.AmountOut, was.Exchanged()-t.Exchanged()
+	kept := was.AmountFee + was.RefundFee - t.AmountFee - t.RefundFee
+	return entry(kind, t.ID, "", Posting{Customers, t.Out(), out}, Posting{Exchange, t.Out(), -out},
+		Posting{Exchange, t.In(), in}, Posting{Fees, t.In(), kept}, Posting{Refunds, t.In(), was.AmountRefunded - t.AmountRefunded})
 }
 
 // splitFee takes what goes back out of a fee's lines, from the last one on.
@@ -135,25 +151,32 @@ func (t *Transaction) UndoRefund(amount, fee Amount, back []FeeLine, now time.Ti
 	for _, l := range back {
 		earned += l.Amount
 	}
-	out := amount + fee - earned
+	more := amount + fee - earned // that is exchanged
 	switch {
-	case amount > t.AmountRefunded || fee > t.RefundFee || out < 0:
+	case amount > t.AmountRefunded || fee > t.RefundFee || more < 0:
 		return nil, &Error{Message: "the transaction " + t.ID + " does not know of the refund that is taken back"}
-	case out > 0 && t.PaidOut():
+	case more > 0 && t.PaidOut():
 		return nil, &Error{Kind: Conflict, Code: "paid_out", Message: "the rest was paid out, and nothing would bring this to the customer: it must go back"}
-	case out > 0 && (t.status == PendingStellar || t.status == PendingExternal):
+	case more > 0 && (t.status == PendingStellar || t.status == PendingExternal):
 		return nil, &Error{Kind: Conflict, Code: "payout_under_way", Message: "the rest may be paid at this moment; wait for its end"}
 	}
+	was := *t
+	if more > 0 {
+		out, err := t.Rate.Out(t.Exchanged() + more)
+		if err != nil {
+			return nil, err
+		}
+		t.AmountOut = out
+	}
 	t.AmountRefunded, t.RefundFee = t.AmountRefunded-amount, t.RefundFee-fee
-	t.AmountOut, t.AmountFee, t.FeeLines = t.AmountOut+out, t.AmountFee+earned, joinFee(t.FeeLines, back)
+	t.AmountFee, t.FeeLines = t.AmountFee+earned, joinFee(t.FeeLines, back)
 	t.RefundAgain()
-	if out > 0 && (t.status == PendingAnchor || t.status == PendingTrust) {
+	if more > 0 && (t.status == PendingAnchor || t.status == PendingTrust) {
 		if err := t.Hold(now); err != nil {
 			return nil, err
 		}
 	}
-	return entry(RefundUndone, t.ID, "", Posting{Customers, t.Out(), -out}, Posting{Exchange, t.Out(), out},
-		Posting{Exchange, t.In(), -out}, Posting{Fees, t.In(), fee - earned}, Posting{Refunds, t.In(), amount}), nil
+	return t.movedBack(&was, RefundUndone), nil
 }
 
 // RefundArrived says that a refund reached the sender, and ends the transaction

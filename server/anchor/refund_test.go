@@ -246,6 +246,7 @@ func TestRefundsKeepTheBooks(t *testing.T) {
 		}
 		in := 10*anchor.One + cents("in", 990*anchor.One)
 		terms := offer()
+		terms.Side(kind).Rate = someRate(t, kind, terms)
 		a := waiting(t, kind, terms, in)
 		books := map[anchor.Ledger]map[anchor.Asset]anchor.Amount{}
 		post := func(e *anchor.Entry) {
@@ -322,6 +323,9 @@ func TestRefundsKeepTheBooks(t *testing.T) {
 			}
 			if lines != a.AmountFee || arrived+owed != a.AmountRefunded {
 				t.Fatalf("%s of fees in lines of %s; %s went and %s goes back of %s", a.AmountFee, lines, arrived, owed, a.AmountRefunded)
+			}
+			if books[anchor.Exchange][a.In()] != -a.Exchanged() || books[anchor.Exchange][a.Out()] != a.AmountOut {
+				t.Fatalf("exchanged %s for %s, and the books have %v", a.Exchanged(), a.AmountOut, books[anchor.Exchange])
 			}
 			if books[anchor.Customers][a.Out()] != -a.AmountOut || books[anchor.Fees][a.In()] != -(a.AmountFee+a.RefundFee) || books[anchor.Refunds][a.In()] != -owed {
 				t.Fatalf("owed %s, earned %s, on the way back %s; the transaction says out %s, fee %s and %s kept",

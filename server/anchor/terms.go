@@ -16,7 +16,8 @@ const (
 type Terms struct {
 	// Asset is what the customer holds on the ledger.
 	Asset Asset
-	// OffChain is what the bank moves, worth exactly as much: "iso4217:USD".
+	// OffChain is what the bank moves: "iso4217:USD". What the one is worth in the
+	// other, each direction's rate says.
 	OffChain Asset
 	// ThirdParty says that somebody else issues the asset: what its issuer sends is
 	// a payment like any other, and how much there is of it is not our matter.
@@ -25,35 +26,37 @@ type Terms struct {
 	Name string
 	// Description is one sentence for stellar.toml.
 	Description string
-	// Decimals is how many decimals are shown, entered and paid, 0 to 7.
-	Decimals int
+	// Decimals is how many decimals of the asset are shown, entered and paid, 0 to
+	// 7; OffChainDecimals those of what the bank moves.
+	Decimals, OffChainDecimals int
 	// CreateAccount is how many lumens make the account of a customer who has
 	// none, TopUp how many are given for the reserve of a trustline; each once for
 	// an account. 0 is none: then the deposit waits.
 	CreateAccount, TopUp Amount
 	// PayoutLimit is the most that is paid, or goes back, at once without a second
-	// person's word; DailyLimit within a day. Each holds for the ledger and for the
-	// bank by itself. 0 is no limit.
+	// person's word; DailyLimit within a day, both in units of the asset. Each holds
+	// for the ledger and, by what it is worth there, for the bank. 0 is no limit.
 	PayoutLimit, DailyLimit Amount
 	// Account is the distribution account: it receives withdrawals and pays
 	// deposits. A G… address.
-	Account string
-	// RefundFee is kept from a refund that nobody decided, and is what staff are
-	// proposed for theirs.
-	RefundFee Amount
-	// RefundMinimum is the least amount that goes back by itself.
-	RefundMinimum Amount
-
+	Account  string
 	Deposit  Side
 	Withdraw Side
 }
 
-// Side is one direction of [Terms].
+// Side is one direction of [Terms]. Its amounts are of the asset that comes in.
 type Side struct {
 	Enabled bool
 	// Min and Max bound amount_in, both inclusive.
 	Min, Max Amount
 	Fee      Schedule
+	// Rate is today's; a transaction keeps the one that was agreed to.
+	Rate Rate
+	// RefundFee is kept from a refund that nobody decided, and is what staff are
+	// proposed for theirs.
+	RefundFee Amount
+	// RefundMinimum is the least amount that goes back by itself.
+	RefundMinimum Amount
 	// Fields are asked of each customer once.
 	Fields []Field
 	// Methods are the ways the money can move; at least one when Enabled.
@@ -128,11 +131,55 @@ func (t *Terms) Out(k Kind) Asset {
 	return t.OffChain
 }
 
+// DecimalsOf is how many decimals of one of the two assets are shown and paid.
+func (t *Terms) DecimalsOf(a Asset) int {
+	if a == t.OffChain {
+		return t.OffChainDecimals
+	}
+	return t.Decimals
+}
+
+// SideOf is the direction in which an asset comes in.
+func (t *Terms) SideOf(a Asset) *Side {
+	if a == t.OffChain {
+		return &t.Deposit
+	}
+	return &t.Withdraw
+}
+
+// Unlike reports whether a direction gives something else than as much as came in.
+func (t *Terms) Unlike(k Kind) bool { return !t.Side(k).Rate.IsOne() }
+
+// AtBank is what an amount of the asset is worth at the bank, up to the largest
+// there is.
+func (t *Terms) AtBank(a Amount) Amount {
+	worth, err := t.Withdraw.Rate.Out(a)
+	if !t.Withdraw.Enabled && t.Deposit.Enabled {
+		worth, err = t.Deposit.Rate.In(a, t.OffChainDecimals)
+	}
+	switch {
+	case err != nil:
+		return MaxAmount
+	case a > 0:
+		return max(worth, 1) // 0 would be no limit
+	}
+	return worth
+}
+
+// Decimals are those in which a transaction's amounts are shown, both of its fee's
+// asset and of the one that is paid; terms are nil if the asset is offered no more.
+func (t *Transaction) Decimals(terms *Terms) (in, out int) {
+	if terms == nil {
+		return Decimals, Decimals
+	}
+	return terms.DecimalsOf(t.In()), terms.DecimalsOf(t.Out())
+}
+
 // CheckAmount judges an amount_in a person or wallet entered: inside the
 // limits and with no more decimals than the asset has.
 func (t *Terms) CheckAmount(k Kind, in Amount) error {
-	s := t.Side(k)
-	args := map[string]string{"minimum": s.Min.Fixed(t.Decimals), "maximum": s.Max.Fixed(t.Decimals), "asset": t.In(k).Code}
+	s, decimals := t.Side(k), t.DecimalsOf(t.In(k))
+	args := map[string]string{"minimum": s.Min.Fixed(decimals), "maximum": s.Max.Fixed(decimals), "asset": t.In(k).Code}
 	switch {
 	case in < s.Min:
 		return &Error{Kind: Invalid, Code: "amount_below_minimum", Field: "amount", Args: args,
@@ -140,7 +187,7 @@ func (t *Terms) CheckAmount(k Kind, in Amount) error {
 	case in > s.Max:
 		return &Error{Kind: Invalid, Code: "amount_above_maximum", Field: "amount", Args: args,
 			Message: "the amount must be at most " + args["maximum"] + " " + args["asset"]}
-	case !in.IsWhole(t.Decimals):
+	case !in.IsWhole(decimals):
 		return &Error{Kind: Invalid, Code: "amount_too_precise", Field: "amount", Args: args,
 			Message: "the amount has more decimals than " + args["asset"] + " has"}
 	}

@@ -36,9 +36,10 @@ type Transaction struct {
 
 	// Requested is the amount the wallet proposed; 0 if none.
 	Requested Amount
-	// AmountsKnown says that the amounts below hold. From then on
-	// AmountOut = AmountIn − AmountFee − AmountRefunded − RefundFee.
+	// AmountsKnown says that the amounts below hold. From then on AmountOut is what
+	// Rate gives for AmountIn − AmountFee − AmountRefunded − RefundFee.
 	AmountsKnown                   bool
+	Rate                           Rate
 	AmountIn, AmountOut, AmountFee Amount
 	FeeLines                       []FeeLine
 	// AmountRefunded and RefundFee count from the moment a refund is decided.
@@ -107,6 +108,11 @@ func (t *Transaction) Restore(s Status) {
 		panic("anchor: Restore of a transaction that has a status")
 	}
 	t.status = s
+}
+
+// BareTerms are what is known of the terms of an asset that is offered no more.
+func (t *Transaction) BareTerms() *Terms {
+	return &Terms{Asset: t.Asset, OffChain: t.OffChain, Decimals: Decimals, OffChainDecimals: Decimals, Account: t.AnchorAccount}
 }
 
 // In is the asset of AmountIn and of the fee; Out that of AmountOut.
@@ -178,7 +184,7 @@ func (t *Transaction) price(terms *Terms, in Amount) error {
 
 func (t *Transaction) setPrice(p Price) {
 	t.AmountsKnown = true
-	t.AmountIn, t.AmountOut, t.AmountFee, t.FeeLines = p.In, p.Out, p.Fee, p.Lines
+	t.AmountIn, t.AmountFee, t.FeeLines, t.Rate, t.AmountOut = p.In, p.Fee, p.Lines, p.Rate, p.Out
 }
 
 // Instructions tell the customer how to pay: a bank reference for a deposit,

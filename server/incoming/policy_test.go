@@ -61,7 +61,7 @@ func (w *world) untilDecided(hash string) (row *anchor.Payment) {
 func TestUnmatchedMoneyGoesBack(t *testing.T) {
 	w := newWorld(t)
 	w.refundAll()
-	w.terms.RefundFee, w.terms.RefundMinimum = anchor.One, 3*anchor.One
+	w.terms.Withdraw.RefundFee, w.terms.Withdraw.RefundMinimum = anchor.One, 3*anchor.One
 	in, _ := w.follow()
 	us, lumens := w.distribution.Address(), txnbuild.NativeAsset{}
 	second, secondMemo := w.withdrawal(soon())
@@ -253,7 +253,7 @@ func TestSumsAreJudgedAsOnePayment(t *testing.T) {
 func TestAmountsOutsideTheLimitsGoBack(t *testing.T) {
 	w := newWorld(t)
 	w.refundAll()
-	w.terms.RefundFee = 2 * anchor.One
+	w.terms.Withdraw.RefundFee = 2 * anchor.One
 	w.terms.Withdraw.Min = 100 * anchor.One
 	w.config.Policies.Of[string(anchor.Small)] = anchor.PolicyHold
 	w.follow()

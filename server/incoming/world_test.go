@@ -74,7 +74,7 @@ func newWorld(t *testing.T) *world {
 	w.fund(w.issuer, w.distribution, w.fee, w.channel, w.customer)
 	w.asset = anchor.Asset{Scheme: anchor.Stellar, Code: "USDW", Issuer: w.issuer.Address()}
 	side := anchor.Side{Enabled: true, Min: anchor.One, Max: 5000 * anchor.One, Fee: anchor.Schedule{Fixed: anchor.One}}
-	w.terms = &anchor.Terms{Asset: w.asset, OffChain: anchor.Asset{Scheme: anchor.ISO4217, Code: "USD"}, Decimals: 2, Account: w.distribution.Address(), Deposit: side, Withdraw: side}
+	w.terms = &anchor.Terms{Asset: w.asset, OffChain: anchor.Asset{Scheme: anchor.ISO4217, Code: "USD"}, Decimals: 2, OffChainDecimals: 2, Account: w.distribution.Address(), Deposit: side, Withdraw: side}
 	w.config = incoming.Config{
 		Statement: "bank",
 		Accounts:  []string{w.distribution.Address(), w.fee.Address()}, Own: []string{w.channel.Address()}, Terms: []*anchor.Terms{w.terms},

@@ -132,7 +132,7 @@ func (e *Engine) giveUp(ctx context.Context, p *anchor.Payout, now time.Time) er
 	err := end(func(tx *store.Tx, _ *anchor.Payout, a *anchor.Transaction) error {
 		terms := e.terms[a.Asset]
 		if terms == nil {
-			terms = &anchor.Terms{Asset: a.Asset, OffChain: a.OffChain} // it is no longer offered
+			terms = a.BareTerms() // it is no longer offered
 		}
 		fee, err := tx.KeptForGift(a)
 		if err != nil {

@@ -91,7 +91,7 @@ func newWorld(t *testing.T, channels int) *world {
 	w.fund(append([]*keypair.Full{w.issuer, w.distribution, w.fee}, w.channels...)...)
 	w.asset = anchor.Asset{Scheme: anchor.Stellar, Code: "USDW", Issuer: w.issuer.Address()}
 	side := anchor.Side{Enabled: true, Min: anchor.One, Max: 100_000 * anchor.One}
-	w.terms = &anchor.Terms{Asset: w.asset, OffChain: anchor.Asset{Scheme: anchor.ISO4217, Code: "USD"}, Decimals: 2, Account: w.distribution.Address(), Deposit: side, Withdraw: side}
+	w.terms = &anchor.Terms{Asset: w.asset, OffChain: anchor.Asset{Scheme: anchor.ISO4217, Code: "USD"}, Decimals: 2, OffChainDecimals: 2, Account: w.distribution.Address(), Deposit: side, Withdraw: side}
 	w.trust(w.distribution)
 	w.issue(supply)
 	w.feeLumens = w.balance(w.fee.Address(), anchor.Native)

@@ -50,7 +50,7 @@ func TestPoliciesAtTheBank(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, time.Nanosecond)
-			w.terms.RefundFee, w.terms.RefundMinimum = anchor.One, 5*anchor.One
+			w.terms.Deposit.RefundFee, w.terms.Deposit.RefundMinimum = anchor.One, 5*anchor.One
 			w.policies = c.policies
 			deadline := time.Now().Add(time.Hour)
 			if c.late {

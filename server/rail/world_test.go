@@ -27,7 +27,7 @@ func newTerms() *anchor.Terms {
 		Fee:     anchor.Schedule{Fixed: anchor.One, Percent: anchor.MustAmount("0.5")},
 		Methods: []anchor.Method{{ID: "bank_transfer"}},
 	}
-	return &anchor.Terms{Asset: usdw, OffChain: usd, Decimals: 2, Account: account, Deposit: side, Withdraw: side}
+	return &anchor.Terms{Asset: usdw, OffChain: usd, Decimals: 2, OffChainDecimals: 2, Account: account, Deposit: side, Withdraw: side}
 }
 
 // world is books, a bank and what stands between them.

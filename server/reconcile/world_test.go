@@ -91,7 +91,7 @@ func newWorld(t *testing.T) *world {
 	w.fund(w.issuer, w.distribution, w.fee, w.channel, w.customer)
 	w.asset = anchor.Asset{Scheme: anchor.Stellar, Code: "USDW", Issuer: w.issuer.Address()}
 	side := anchor.Side{Enabled: true, Min: anchor.One, Max: 5000 * anchor.One, Fee: anchor.Schedule{Fixed: anchor.One}}
-	w.terms = &anchor.Terms{Asset: w.asset, OffChain: usd, Decimals: 2, Account: w.distribution.Address(), Deposit: side, Withdraw: side}
+	w.terms = &anchor.Terms{Asset: w.asset, OffChain: usd, Decimals: 2, OffChainDecimals: 2, Account: w.distribution.Address(), Deposit: side, Withdraw: side}
 	trust := w.line().MustToChangeTrustAsset()
 	w.do(w.distribution, nil, []txnbuild.Operation{
 		&txnbuild.ChangeTrust{Line: trust, Limit: txnbuild.MaxTrustlineLimit},

@@ -14,7 +14,7 @@ import (
 func (h *Handler) complexFees() bool {
 	for _, t := range h.cfg.Terms {
 		for _, kind := range []anchor.Kind{anchor.Deposit, anchor.Withdrawal} {
-			if s := t.Side(kind); s.Enabled && !simple(s) {
+			if t.Side(kind).Enabled && !simple(t, kind) {
 				return true
 			}
 		}
@@ -22,15 +22,35 @@ func (h *Handler) complexFees() bool {
 	return false
 }
 
-// simple reports whether one simple schedule holds for all of a side.
-func simple(s *anchor.Side) bool {
+// simple reports whether one simple schedule holds for all of a side, in units of
+// the asset.
+func simple(t *anchor.Terms, kind anchor.Kind) bool {
+	s := t.Side(kind)
 	all := s.Schedule("")
 	for _, m := range s.Methods {
 		if s.Schedule(m.ID) != all {
 			return false
 		}
 	}
-	return all.Simple()
+	return all.Simple() && !counted(t, kind)
+}
+
+// counted reports whether a side counts its amounts in another asset than the one on
+// the ledger, which is the one that /info, /fee and the amount parameter are about.
+func counted(t *anchor.Terms, kind anchor.Kind) bool {
+	return kind == anchor.Deposit && t.Unlike(kind)
+}
+
+// amountIn is what must come in for an amount of the asset on the ledger.
+func amountIn(t *anchor.Terms, kind anchor.Kind, method, text string) (anchor.Amount, error) {
+	in, err := anchor.ParseAmount(text)
+	if err != nil {
+		return 0, err
+	}
+	if counted(t, kind) {
+		in = t.Asking(kind, method, in)
+	}
+	return in, t.CheckAmount(kind, in)
 }
 
 // fee answers GET /fee: what the page will say that the amount costs.
@@ -69,25 +89,28 @@ func (h *Handler) price(q url.Values) (anchor.Amount, error) {
 	if _, ok := terms.Side(kind).Method(method); method != "" && !ok {
 		return 0, invalid("parameter_malformed", "type", "%.40q is no type of %s that is offered for %s", method, kind, terms.Asset.Code)
 	}
-	in, err := anchor.ParseAmount(q.Get("amount"))
-	if err == nil {
-		err = terms.CheckAmount(kind, in)
-	}
-	if err != nil {
-		return 0, at("amount", err)
+	cost := func(method string) (anchor.Amount, error) {
+		in, err := amountIn(terms, kind, method, q.Get("amount"))
+		if err != nil {
+			return 0, at("amount", err)
+		}
+		p, err := terms.Price(kind, method, in)
+		if err == nil && counted(terms, kind) {
+			return p.Rate.Out(p.Fee)
+		}
+		return p.Fee, err
 	}
 	if method != "" {
-		p, err := terms.Price(kind, method, in)
-		return p.Fee, err
+		return cost(method)
 	}
 	// Before the customer has chosen, it may be the dearest.
 	var most anchor.Amount
 	for _, m := range terms.Side(kind).Methods {
-		p, err := terms.Price(kind, m.ID, in)
+		fee, err := cost(m.ID)
 		if err != nil {
 			return 0, err
 		}
-		most = max(most, p.Fee)
+		most = max(most, fee)
 	}
 	return most, nil
 }

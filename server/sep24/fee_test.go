@@ -162,3 +162,68 @@ func FuzzFee(f *testing.F) {
 		}
 	})
 }
+
+// TestUnlike: what wallets say and hear of an exchange of lumens for euros is in
+// lumens, until the transaction names both.
+func TestUnlike(t *testing.T) {
+	t.Parallel()
+	all := terms()
+	x := all[1]
+	x.OffChain, x.OffChainDecimals = anchor.Asset{Scheme: anchor.ISO4217, Code: "EUR"}, 2
+	x.Withdraw = x.Deposit
+	for kind, price := range map[anchor.Kind]string{anchor.Deposit: "0.1176", anchor.Withdrawal: "0.115"} {
+		var err error
+		if x.Side(kind).Rate, err = anchor.Quote(kind, price, x.Decimals, x.OffChainDecimals); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w := newWorld(t, func(c *sep24.Config) { c.Terms = all })
+	token := w.token(newOwner())
+	_, out := w.api("GET", "/sep24/info", "", "", "")
+	info, err := json.Marshal(out)
+	for _, want := range []string{
+		`"native":{"enabled":true,"max_amount":84600.340136,"min_amount":76.1054421}`, // 9,949 and 8.95 euros
+		`"native":{"enabled":true,"fee_fixed":1,"fee_percent":0.5,"max_amount":10000,"min_amount":10}`,
+		`"fee":{"authentication_required":true,"enabled":true}`,
+	} {
+		if err != nil || !strings.Contains(string(info), want) {
+			t.Errorf("info: %v\n%s\nlacks %s", err, info, want)
+		}
+	}
+	for query, fee := range map[string]string{
+		"operation=deposit&asset_code=native&amount=837.585034": "12.755102", // 1.5 euros of 100
+		"operation=withdraw&asset_code=native&amount=500":       "3.5652173",
+	} {
+		res := w.do("GET", "/sep24/fee?"+query, token, "", "")
+		if res.Code != 200 || res.Body.String() != `{"fee":`+fee+"}\n" {
+			t.Errorf("%s: %d %s, want %s", query, res.Code, res.Body, fee)
+		}
+	}
+	start := func(kind, more string) (int, map[string]any) {
+		return w.api("POST", "/sep24/transactions/"+kind+"/interactive", token, "application/json", `{"asset_code":"native"`+more+`}`)
+	}
+	for _, c := range []struct {
+		kind, more string
+		requested  string // "" if it is refused
+	}{
+		{"deposit", `,"amount":"837.585034","source_asset":"iso4217:EUR"`, "100"},
+		{"deposit", `,"amount":"76.1054421"`, "10"},
+		{"deposit", `,"amount":"76.105442"`, ""},
+		{"deposit", `,"amount":"84600.34014"`, ""},
+		{"withdraw", `,"amount":"500","destination_asset":"iso4217:EUR"`, "500"},
+		{"withdraw", `,"amount":"500","destination_asset":"iso4217:USD"`, ""},
+	} {
+		status, out := start(c.kind, c.more)
+		if (status == 200) != (c.requested != "") {
+			t.Errorf("%s of %s: %d %v", c.kind, c.more, status, out)
+		}
+		if status != 200 {
+			continue
+		}
+		id, _ := out["id"].(string)
+		a, err := w.books.Transaction(t.Context(), id)
+		if err != nil || a.Requested != anchor.MustAmount(c.requested) {
+			t.Errorf("%s of %s: %s, %v", c.kind, c.more, a.Requested, err)
+		}
+	}
+}

@@ -23,7 +23,7 @@ func (h *Handler) describe() []byte {
 	sides := map[anchor.Kind]map[string]offer{anchor.Deposit: {}, anchor.Withdrawal: {}}
 	for _, t := range h.cfg.Terms {
 		for kind, offers := range sides {
-			offers[t.Asset.Code] = offerOf(t.Side(kind))
+			offers[t.Asset.Code] = offerOf(t, kind)
 		}
 	}
 	fee := map[string]bool{"enabled": h.complexFees()}
@@ -46,13 +46,21 @@ func (h *Handler) describe() []byte {
 	return append(b, '\n')
 }
 
-func offerOf(s *anchor.Side) offer {
+// offerOf tells of one direction, in units of the asset on the ledger.
+func offerOf(t *anchor.Terms, kind anchor.Kind) offer {
+	s := t.Side(kind)
 	if !s.Enabled {
 		return offer{}
 	}
 	number := func(a anchor.Amount) *json.Number { n := sep.Number(a); return &n }
 	o := offer{Enabled: true, MinAmount: number(s.Min), MaxAmount: number(s.Max)}
-	if !simple(s) {
+	if counted(t, kind) {
+		// The configuration was refused if these had no price.
+		least, _ := t.Price(kind, "", s.Min)
+		most, _ := t.Price(kind, "", s.Max)
+		o.MinAmount, o.MaxAmount = number(least.Out), number(most.Out)
+	}
+	if !simple(t, kind) {
 		return o // /fee tells
 	}
 	fee := s.Schedule("")

@@ -82,11 +82,8 @@ func (h *Handler) open(kind anchor.Kind, who anchor.Identity, fields map[string]
 	t := anchor.Start(store.NewID(), kind, terms, who, account, now.Add(h.cfg.EntryWindow), now)
 	t.Lang = fields["lang"]
 	if s := fields["amount"]; s != "" {
-		if t.Requested, err = anchor.ParseAmount(s); err != nil {
+		if t.Requested, err = amountIn(terms, kind, "", s); err != nil {
 			return nil, nil, at("amount", err)
-		}
-		if err := terms.CheckAmount(kind, t.Requested); err != nil {
-			return nil, nil, err
 		}
 	}
 	if err := h.memos(t, who, fields); err != nil {

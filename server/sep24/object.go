@@ -174,12 +174,9 @@ func (h *Handler) message(t *anchor.Transaction, lang string) string {
 	if t.Note != "" && (language.Has(lang, "message."+t.Note) || language.Has(language.Default, "message."+t.Note)) {
 		return language.Text(lang, "message."+t.Note, nil)
 	}
-	decimals := anchor.Decimals
-	if terms := h.terms[t.Asset]; terms != nil {
-		decimals = terms.Decimals
-	}
+	in, out := t.Decimals(h.terms[t.Asset])
 	return language.Text(lang, "status."+string(t.Kind)+"."+string(t.Status()), map[string]string{
-		"amount_in": t.AmountIn.Fixed(decimals), "amount_out": t.AmountOut.Fixed(decimals),
+		"amount_in": t.AmountIn.Fixed(in), "amount_out": t.AmountOut.Fixed(out),
 		"asset_in": t.In().Code, "asset_out": t.Out().Code, "deadline": readable(t.Deadline),
 	})
 }

@@ -112,19 +112,16 @@ func (h *Handler) summary(t *anchor.Transaction, steps []store.TimelineEntry, la
 		PayTitle:   text(lang, "page.pay.lead", "Make a payment with these details."),
 		StepsTitle: text(lang, "page.timeline", "Steps"),
 	}
-	decimals := anchor.Decimals
-	if terms := h.terms[t.Asset]; terms != nil {
-		decimals = terms.Decimals
-	}
+	in, out := t.Decimals(h.terms[t.Asset])
 	if t.AmountsKnown {
-		s.Amounts = []row{{text(lang, "page.you_send", "You send"), t.AmountIn.Fixed(decimals) + " " + t.In().Code}}
+		s.Amounts = []row{{text(lang, "page.you_send", "You send"), t.AmountIn.Fixed(in) + " " + t.In().Code}}
 		for _, l := range t.FeeLines {
 			// A fee has more decimals than the asset where it is the rounding.
-			s.Amounts = append(s.Amounts, row{language.Text(lang, "fee."+l.Name, nil), shown(l.Amount, decimals) + " " + t.In().Code})
+			s.Amounts = append(s.Amounts, row{language.Text(lang, "fee."+l.Name, nil), shown(l.Amount, in) + " " + t.In().Code})
 		}
-		s.Amounts = append(s.Amounts, row{text(lang, "page.you_receive", "You receive"), t.AmountOut.Fixed(decimals) + " " + t.Out().Code})
+		s.Amounts = append(s.Amounts, row{text(lang, "page.you_receive", "You receive"), t.AmountOut.Fixed(out) + " " + t.Out().Code})
 	}
-	for _, i := range h.instructions(t, decimals) {
+	for _, i := range h.instructions(t, in) {
 		s.Pay = append(s.Pay, row{language.Text(lang, "instruction."+i.Name, nil), i.Value})
 	}
 	if len(s.Pay) > 0 && !t.Deadline.IsZero() {

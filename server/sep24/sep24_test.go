@@ -47,8 +47,8 @@ func terms() []*anchor.Terms {
 	side := anchor.Side{Enabled: true, Min: anchor.MustAmount("10"), Max: anchor.MustAmount("10000"), Window: time.Hour,
 		Fee: anchor.Schedule{Fixed: anchor.One, Percent: anchor.MustAmount("0.5")}, Fields: fields, Methods: method}
 	return []*anchor.Terms{
-		{Asset: anchor.Asset{Scheme: anchor.Stellar, Code: "USDW", Issuer: issuer}, OffChain: usd, Decimals: 2, Account: distribution, Deposit: side, Withdraw: side},
-		{Asset: anchor.Native, OffChain: usd, Decimals: 7, Account: distribution, Deposit: side},
+		{Asset: anchor.Asset{Scheme: anchor.Stellar, Code: "USDW", Issuer: issuer}, OffChain: usd, Decimals: 2, OffChainDecimals: 2, Account: distribution, Deposit: side, Withdraw: side},
+		{Asset: anchor.Native, OffChain: usd, Decimals: 7, OffChainDecimals: 7, Account: distribution, Deposit: side},
 	}
 }
 

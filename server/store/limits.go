@@ -34,10 +34,10 @@ func (s *Store) Limit(terms []*anchor.Terms) {
 		return a
 	}
 	for _, t := range terms {
-		for _, asset := range []anchor.Asset{t.Asset, t.OffChain} {
-			l := s.limits[asset]
-			s.limits[asset] = limit{lower(l.single, t.PayoutLimit), lower(l.daily, t.DailyLimit)}
-		}
+		l := s.limits[t.Asset]
+		s.limits[t.Asset] = limit{lower(l.single, t.PayoutLimit), lower(l.daily, t.DailyLimit)}
+		l = s.limits[t.OffChain]
+		s.limits[t.OffChain] = limit{lower(l.single, t.AtBank(t.PayoutLimit)), lower(l.daily, t.AtBank(t.DailyLimit))}
 	}
 }
 

@@ -145,7 +145,7 @@ func (t *Tx) ConfirmBankFunds(l anchor.BankLine, a *anchor.Transaction, terms *a
 		return nil, &anchor.Error{Kind: anchor.Conflict, Code: "does_not_fit", Field: "transaction", Message: "a withdrawal gets no money from the bank"}
 	case l.ID == "" || len(l.ID) > 255:
 		return nil, &anchor.Error{Kind: anchor.Invalid, Code: "bank_id_missing", Field: "bank_id", Message: "say under which name the bank's statement has the credit, in at most 255 bytes"}
-	case l.Amount <= 0 || !l.Amount.IsWhole(terms.Decimals):
+	case l.Amount <= 0 || !l.Amount.IsWhole(terms.OffChainDecimals):
 		return nil, &anchor.Error{Kind: anchor.Invalid, Code: "amount_malformed", Field: "amount", Message: "the amount must be more than nothing, in whole units of what the bank moves"}
 	case l.At.IsZero() || l.At.After(now):
 		return nil, &anchor.Error{Kind: anchor.Invalid, Code: "time_malformed", Field: "at", Message: "say when the bank credited it; the future will not do"}

@@ -47,7 +47,7 @@ var (
 func offer() *anchor.Terms {
 	side := anchor.Side{Enabled: true, Min: anchor.One, Max: 10_000 * anchor.One,
 		Fee: anchor.Schedule{Fixed: anchor.One, Percent: anchor.MustAmount("0.5")}}
-	return &anchor.Terms{Asset: usdw, OffChain: usd, Decimals: 2, Account: alice, Deposit: side, Withdraw: side}
+	return &anchor.Terms{Asset: usdw, OffChain: usd, Decimals: 2, OffChainDecimals: 2, Account: alice, Deposit: side, Withdraw: side}
 }
 
 // books is an open store and where it lies.

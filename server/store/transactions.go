@@ -13,7 +13,7 @@ import (
 
 const transactionColumns = `id, kind, status, owner_account, owner_memo, owner_muxed, owner_client,
 	customer_id, asset, off_chain, account, memo_type, memo, anchor_account, refund_memo_type, refund_memo,
-	claimable_balance, requested, amounts_known, amount_in, amount_out, amount_fee, fee_lines,
+	claimable_balance, requested, amounts_known, rate, amount_in, amount_out, amount_fee, fee_lines,
 	amount_refunded, refund_fee, refunds, expected, method, reference, bank_side, reviewed, stellar_id, external_id, balance_id,
 	started_at, updated_at, completed_at, agreed_at, funded_at, paid_out_at, deadline,
 	lang, callback, on_change, note`
@@ -24,7 +24,7 @@ func scanTransaction(r scanner, _ *Keys) (*anchor.Transaction, error) {
 	var c struct { // together, lest each be allocated
 		anchor.Transaction
 
-		status, asset, offChain             string
+		status, asset, offChain, rate       string
 		feeLines, refunds                   string
 		started, updated, completed, agreed int64
 		fundedAt, paidOut, deadline         int64
@@ -34,7 +34,7 @@ func scanTransaction(r scanner, _ *Keys) (*anchor.Transaction, error) {
 	err := r.Scan(&t.ID, (*string)(&t.Kind), &c.status, &t.Owner.Account, &t.Owner.Memo, &t.Owner.Muxed, &t.Owner.Client,
 		&t.CustomerID, &c.asset, &c.offChain, (*string)(&t.Account), (*string)(&t.Memo.Type), &t.Memo.Value, &t.AnchorAccount,
 		(*string)(&t.RefundMemo.Type), &t.RefundMemo.Value,
-		&c.claimable, (*int64)(&t.Requested), &c.known, (*int64)(&t.AmountIn), (*int64)(&t.AmountOut), (*int64)(&t.AmountFee), &c.feeLines,
+		&c.claimable, (*int64)(&t.Requested), &c.known, &c.rate, (*int64)(&t.AmountIn), (*int64)(&t.AmountOut), (*int64)(&t.AmountFee), &c.feeLines,
 		(*int64)(&t.AmountRefunded), (*int64)(&t.RefundFee), &c.refunds, (*int64)(&t.Expected), &t.Method, &t.Reference, &t.BankSide, &c.reviewed, &t.StellarID, &t.ExternalID, &t.BalanceID,
 		&c.started, &c.updated, &c.completed, &c.agreed, &c.fundedAt, &c.paidOut, &c.deadline,
 		&t.Lang, &t.Callback, &t.OnChange, &t.Note)
@@ -46,6 +46,9 @@ func scanTransaction(r scanner, _ *Keys) (*anchor.Transaction, error) {
 		return nil, err
 	}
 	if t.OffChain, err = assets.parse(c.offChain); err != nil {
+		return nil, err
+	}
+	if t.Rate, err = anchor.ParseRate(c.rate); err != nil {
 		return nil, err
 	}
 	if t.FeeLines, err = parseFeeLines(c.feeLines); err != nil {
@@ -66,7 +69,7 @@ func scanTransaction(r scanner, _ *Keys) (*anchor.Transaction, error) {
 func facts(t *anchor.Transaction) []any {
 	return []any{t.ID, t.Kind, t.Status(), t.Owner.Account, t.Owner.Memo, t.Owner.Muxed, t.Owner.Client,
 		t.CustomerID, t.Asset.String(), t.OffChain.String(), t.Account, t.Memo.Type, t.Memo.Value, t.AnchorAccount, t.RefundMemo.Type, t.RefundMemo.Value,
-		flag(t.ClaimableBalance), t.Requested, flag(t.AmountsKnown), t.AmountIn, t.AmountOut, t.AmountFee, formatFeeLines(t.FeeLines),
+		flag(t.ClaimableBalance), t.Requested, flag(t.AmountsKnown), t.Rate.String(), t.AmountIn, t.AmountOut, t.AmountFee, formatFeeLines(t.FeeLines),
 		t.AmountRefunded, t.RefundFee, formatRefunds(t.Refunds), t.Expected, t.Method, t.Reference, t.BankSide, flag(t.Reviewed), t.StellarID, t.ExternalID, t.BalanceID,
 		micros(t.StartedAt), micros(t.UpdatedAt), micros(t.CompletedAt), micros(t.AgreedAt), micros(t.FundedAt), micros(t.PaidOutAt), micros(t.Deadline),
 		t.Lang, t.Callback, t.OnChange, t.Note}
