@@ -159,6 +159,32 @@ func TestViewerSeesMasks(t *testing.T) {
 	}
 }
 
+// TestAppURL: what the page opens names the transaction and its status, and only a
+// scheme that is configured today is opened, for the customer.
+func TestAppURL(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *graph.Options) { o.CallbackSchemes = []string{"mywallet"} })
+	for callback, want := range map[string]string{
+		"mywallet://done":          "mywallet://done?transaction_id=ID&status=incomplete",
+		"mywallet:done?a=b":        "mywallet:done?a=b&transaction_id=ID&status=incomplete",
+		"once.configured://done":   "",
+		"mywallet.evil://done":     "",
+		"https://wallet.test/done": "",
+		"javascript:alert(1)":      "",
+		"postMessage":              "",
+		"mywallet":                 "",
+		"":                         "",
+	} {
+		tr := w.open(anchor.Deposit, func(t *anchor.Transaction) { t.Callback = callback })
+		if got, want := w.customer(tr).do(look, map[string]any{"id": tr.ID}).str("transaction.appUrl"), strings.ReplaceAll(want, "ID", tr.ID); got != want {
+			t.Errorf("%q: the page opens %q, want %q", callback, got, want)
+		}
+		if got := w.viewer(tr).do(look, map[string]any{"id": tr.ID}).str("transaction.appUrl"); got != "" {
+			t.Errorf("%q: a viewer opens %q", callback, got)
+		}
+	}
+}
+
 func TestBodies(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

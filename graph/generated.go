@@ -418,6 +418,7 @@ type ComplexityRoot struct {
 		Account               func(childComplexity int) int
 		AmountIn              func(childComplexity int) int
 		AmountOut             func(childComplexity int) int
+		AppURL                func(childComplexity int) int
 		Asset                 func(childComplexity int) int
 		AssetIn               func(childComplexity int) int
 		AssetOut              func(childComplexity int) int
@@ -681,6 +682,7 @@ type TransactionResolver interface {
 	Lang(ctx context.Context, obj *anchor.Transaction) (string, error)
 	Callback(ctx context.Context, obj *anchor.Transaction) (*string, error)
 	OnChangeCallback(ctx context.Context, obj *anchor.Transaction) (*string, error)
+	AppURL(ctx context.Context, obj *anchor.Transaction) (*string, error)
 	PostMessageOrigin(ctx context.Context, obj *anchor.Transaction) (string, error)
 	Sep24(ctx context.Context, obj *anchor.Transaction) (any, error)
 	MoreInfoURL(ctx context.Context, obj *anchor.Transaction) (string, error)
@@ -2467,6 +2469,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Transaction.AmountOut(childComplexity), true
+	case "Transaction.appUrl":
+		if e.ComplexityRoot.Transaction.AppURL == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Transaction.AppURL(childComplexity), true
 	case "Transaction.asset":
 		if e.ComplexityRoot.Transaction.Asset == nil {
 			break
@@ -3272,6 +3280,8 @@ type Transaction {
   "\"postMessage\", a URL or null, as the wallet asked (SEP-24 callback and on_change_callback)."
   callback: String
   onChangeCallback: String
+  "What the page opens when the customer has finished, where callback is the address of an app: with transaction_id and status added. Else null, as for a scheme that callbacks.schemes of anchor.toml does not list."
+  appUrl: String
   "Where postMessage may go: the wallet's verified origin, else \"*\"."
   postMessageOrigin: String!
   "The SEP-24 transaction object, exactly as GET /sep24/transaction answers it: for postMessage."
@@ -4485,6 +4495,8 @@ func (ec *executionContext) childFields_Transaction(ctx context.Context, field g
 		return ec.fieldContext_Transaction_callback(ctx, field)
 	case "onChangeCallback":
 		return ec.fieldContext_Transaction_onChangeCallback(ctx, field)
+	case "appUrl":
+		return ec.fieldContext_Transaction_appUrl(ctx, field)
 	case "postMessageOrigin":
 		return ec.fieldContext_Transaction_postMessageOrigin(ctx, field)
 	case "sep24":
@@ -14822,6 +14834,29 @@ func (ec *executionContext) fieldContext_Transaction_onChangeCallback(_ context.
 	return graphql.NewScalarFieldContext("Transaction", field, true, true, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _Transaction_appUrl(ctx context.Context, field graphql.CollectedField, obj *anchor.Transaction) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Transaction_appUrl(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Transaction().AppURL(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Transaction_appUrl(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Transaction", field, true, true, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _Transaction_postMessageOrigin(ctx context.Context, field graphql.CollectedField, obj *anchor.Transaction) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -22619,6 +22654,44 @@ func (ec *executionContext) _Transaction(ctx context.Context, sel ast.SelectionS
 					}
 				}()
 				res = ec._Transaction_onChangeCallback(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "appUrl":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Transaction_appUrl(ctx, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}

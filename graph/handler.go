@@ -38,6 +38,9 @@ type Options struct {
 	// Explorer is the address of a ledger transaction's page at an explorer,
 	// with {hash} in it; empty if the network has none.
 	Explorer string
+	// CallbackSchemes are those of wallets' apps that the page may open, in small
+	// letters.
+	CallbackSchemes []string
 	// AutoAccept accepts a customer as soon as every question is answered.
 	// Without it a person must.
 	AutoAccept bool

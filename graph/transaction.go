@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net"
+	"slices"
 	"strings"
 
 	"windlass/server/anchor"
@@ -232,6 +233,21 @@ func (transaction) Callback(ctx context.Context, t *anchor.Transaction) (*string
 
 func (transaction) OnChangeCallback(ctx context.Context, t *anchor.Transaction) (*string, error) {
 	return hidden(ctx, t.OnChange), nil
+}
+
+// AppURL says nothing of the customer: an app's address is seen by other apps, by
+// the system and, where the scheme is taken, by whoever took it. Its scheme is held
+// to the configuration again: what it no longer lists is not opened.
+func (r transaction) AppURL(ctx context.Context, t *anchor.Transaction) (*string, error) {
+	scheme, _, named := strings.Cut(t.Callback, ":")
+	if !named || !slices.Contains(r.CallbackSchemes, scheme) {
+		return nil, nil
+	}
+	with := "?"
+	if strings.Contains(t.Callback, "?") {
+		with = "&"
+	}
+	return hidden(ctx, t.Callback+with+"transaction_id="+t.ID+"&status="+string(t.Status())), nil
 }
 
 func hidden(ctx context.Context, s string) *string {

@@ -296,7 +296,7 @@ const page = `{
   instructions { name label value important help } deadline
   timeline { at event from to label actor }
   account wallet stellarTransactionId explorerUrl externalTransactionId supportReference
-  startedAt updatedAt completedAt lang callback onChangeCallback postMessageOrigin sep24 moreInfoUrl
+  startedAt updatedAt completedAt lang callback onChangeCallback appUrl postMessageOrigin sep24 moreInfoUrl
   staff { owner }
 }`
 

@@ -88,7 +88,6 @@ func newApp(ctx context.Context, cfg *Config, dev devMode, logger *slog.Logger) 
 	if a.keys, err = session.NewKeys(cfg.keys.Token, cfg.keys.Session); err != nil {
 		return nil, err
 	}
-	a.outside = outside.New(outside.Config{AllowLoopback: cfg.AllowLoopback})
 	if err := a.protocols(); err != nil {
 		return nil, err
 	}
@@ -103,7 +102,7 @@ func (a *app) protocols() (err error) {
 	a.outside = outside.New(outside.Config{AllowLoopback: cfg.AllowLoopback})
 	a.customers = session.NewCustomers(session.Config{
 		BaseURL: cfg.PublicURL, Match: language.Match, Sentence: language.Sentence,
-		Outside: a.outside, Log: a.log.With("room", "session"),
+		Outside: a.outside, CallbackSchemes: cfg.Callbacks.Schemes, Log: a.log.With("room", "session"),
 	}, a.keys, a.books)
 	a.staff = session.NewSignIn(session.SignInConfig{BaseURL: cfg.AdminURL, Home: "/playground", Log: a.log.With("room", "session")}, a.keys, a.books)
 	if a.sep1, err = newSEP1(cfg); err != nil {
@@ -224,7 +223,7 @@ func (s sweeper) Run(ctx context.Context) error {
 // graphHandler is the GraphQL endpoint of one listener.
 func (a *app) graphHandler(staff bool) http.Handler {
 	return graph.New(graph.Options{
-		Store: a.books, Terms: a.cfg.terms, Rail: a.bank, Logger: a.log.With("room", "graph"), Staff: staff, AutoAccept: true,
+		Store: a.books, Terms: a.cfg.terms, Rail: a.bank, Logger: a.log.With("room", "graph"), Staff: staff, AutoAccept: true, CallbackSchemes: a.cfg.Callbacks.Schemes,
 		Object:      func(t *anchor.Transaction, lang string) any { return a.sep24.Object(t, lang, false) },
 		MoreInfoURL: func(t *anchor.Transaction) string { return a.sep24.MoreInfoURL(t.ID) },
 	})

@@ -134,14 +134,6 @@ type PayoutConfig struct {
 	ClaimBackAfter Duration `toml:"claim_back_after" env:"CLAIM_BACK_AFTER"` // 0 is never
 }
 
-// CallbacksConfig says for how long wallets' servers are told of their
-// transactions, and how long it is remembered.
-type CallbacksConfig struct {
-	Patience      Duration `toml:"patience" env:"PATIENCE"`
-	KeepDelivered Duration `toml:"keep_delivered" env:"KEEP_DELIVERED"`
-	KeepGivenUp   Duration `toml:"keep_given_up" env:"KEEP_GIVEN_UP"`
-}
-
 // RailConfig says how money moves at the bank. The only kind so far is
 // "simulated", a bank of our own for test networks.
 type RailConfig struct {

@@ -32,6 +32,7 @@ func (k *check) config(c *Config) {
 	k.addresses(c)
 	k.network(c)
 	k.lifetimes(c)
+	k.callbacks(&c.Callbacks)
 	k.logging(c)
 	k.limits(&c.Limits)
 	k.signIn(&c.SEP10)
@@ -113,10 +114,6 @@ func (k *check) network(c *Config) {
 func (k *check) lifetimes(c *Config) {
 	k.between("sep10.challenge_lifetime", c.SEP10.ChallengeLifetime, time.Minute, time.Hour)
 	k.between("sep10.token_lifetime", c.SEP10.TokenLifetime, time.Minute, 30*24*time.Hour)
-	const year = 365 * 24 * time.Hour
-	k.between("callbacks.patience", c.Callbacks.Patience, time.Minute, 30*24*time.Hour)
-	k.between("callbacks.keep_delivered", c.Callbacks.KeepDelivered, time.Hour, 10*year)
-	k.between("callbacks.keep_given_up", c.Callbacks.KeepGivenUp, time.Hour, 10*year)
 }
 
 func (k *check) between(key string, d Duration, least, most time.Duration) {

@@ -29,9 +29,9 @@ const tailLines = 40
  *   start()                  starts it again on the same folder and ports
  *   close()                  stops it in peace and removes the folder
  */
-export async function startAnchor({ binary = defaultBinary, args = [] } = {}) {
+export async function startAnchor({ binary = defaultBinary, args = [], env = {} } = {}) {
   if (!existsSync(binary)) throw new Error(`There is no ${binary}. Run make build first.`)
-  const anchor = new Anchor(binary, await mkdtemp(join(tmpdir(), 'windlass-')), args)
+  const anchor = new Anchor(binary, await mkdtemp(join(tmpdir(), 'windlass-')), args, env)
   try {
     await anchor.start()
   } catch (problem) {
@@ -44,15 +44,17 @@ export async function startAnchor({ binary = defaultBinary, args = [] } = {}) {
 class Anchor {
   #binary
   #args
+  #env
   #process
   #ended
   #lines = []
   #ports = { public: 0, admin: 0, horizon: 0, control: 0 }
 
-  constructor(binary, dir, args) {
+  constructor(binary, dir, args, env) {
     this.#binary = binary
     this.dir = dir
     this.#args = args
+    this.#env = { ...process.env, ...env }
   }
 
   async start() {
@@ -61,7 +63,7 @@ class Anchor {
     const { control, ...others } = this.#ports
     const ports = Object.entries(others).flatMap(([name, port]) => [`--${name}-port`, String(port)])
     ports.push('--control', `127.0.0.1:${control}`)
-    const child = spawn(this.#binary, ['dev', '--dir', this.dir, ...ports, ...this.#args], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(this.#binary, ['dev', '--dir', this.dir, ...ports, ...this.#args], { stdio: ['ignore', 'pipe', 'pipe'], env: this.#env })
     this.#process = child
     let exit
     this.#ended = new Promise((resolve) => {

@@ -55,6 +55,23 @@ async function withdraw(visitor, wallet, t, look) {
   return page
 }
 
+/** The scheme of a wallet's app that the anchor knows. */
+export const appScheme = 'org.example.storywallet'
+
+/** Where a page wants to go, as the browser is asked: no app is installed that would open. */
+async function wishes(page) {
+  const all = []
+  const browser = await page.context().newCDPSession(page)
+  browser.on('Page.frameRequestedNavigation', ({ url }) => all.push(url))
+  await browser.send('Page.enable')
+  return all
+}
+
+/** Waits until something holds that no element of a page shows. */
+async function until(page, holds, what) {
+  for (const end = Date.now() + 30_000; !holds(); await page.waitForTimeout(50)) assert.ok(Date.now() < end, what())
+}
+
 export const scenarios = {
   async 'a deposit and a withdrawal on a computer'({ visitor, anchor, look }) {
     const t = words('en')
@@ -223,6 +240,44 @@ export const scenarios = {
     await page.heading(t('page.amount.deposit')).waitFor()
   },
 
+  async 'an app is opened when its customer is through'({ visitor, anchor, look }) {
+    visitor.expect(/^console: Failed to launch .* because the scheme does not have a registered handler/)
+    const t = words('en')
+    const wallet = await openWallet({ anchorUrl: anchor.public, horizon: anchor.horizon })
+    await wallet.fund()
+    await wallet.trust()
+    await wallet.signIn()
+    for (const [scheme, opens] of [[appScheme, true], ['org.example.unknown', false]]) {
+      const { id, url } = await wallet.start('withdrawal')
+      const tab = await visitor.open('about:blank')
+      const wished = await wishes(tab)
+      await tab.goto(`${url}&callback=${encodeURIComponent(`${scheme}://anchor/done?n=1`)}`)
+      const page = new AnchorPage(tab, t)
+      if (opens) {
+        await page.who()
+        await page.press('page.continue')
+      }
+      await page.amount('withdrawal', '50', '47.75', 'USD')
+      await page.press('page.continue')
+      await page.summary('withdrawal')
+      const before = wished.length
+      await page.press('page.agree.withdrawal')
+      const app = `${appScheme}://anchor/done?n=1&transaction_id=${id}&status=pending_user_transfer_start`
+      if (opens) {
+        await until(tab, () => wished.length > before, () => 'nothing opens the app')
+        // No such app is there: the page stays, and offers it again.
+        await page.press('page.back_to_app')
+        await tab.getByRole('status').getByText(t('page.app_closed')).waitFor()
+        await look(tab, 'back-to-the-app')
+        assert.deepEqual(wished.slice(before), [app, app])
+      } else {
+        await page.press('page.back_to_wallet', { wallet: t('page.your_wallet') })
+        assert.deepEqual(wished.slice(before), [])
+      }
+      await tab.close()
+    }
+  },
+
   async 'every call of the wallet SDK'({ anchor }) {
     await everyCall(anchor)
   },
@@ -327,4 +382,5 @@ export const scenarios = {
 export const settings = {
   'a deposit on a phone, in the dark': { device: phone, theme: 'dark' },
   'a deposit in Spanish, on a phone': { device: phone, lang: 'es' },
+  'an app is opened when its customer is through': { device: phone },
 }

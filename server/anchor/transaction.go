@@ -78,7 +78,7 @@ type Transaction struct {
 	// Lang is the customer's language, as the catalogue names it.
 	Lang string
 	// Callback and OnChange are what the wallet added to the page's address:
-	// "postMessage", a URL, or "".
+	// "postMessage", a URL to call, or "". Callback may be an app's address, too.
 	Callback, OnChange string
 	// Note is a catalogue key under "message." that explains the status where
 	// the status alone does not; may be empty.

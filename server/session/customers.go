@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"mime"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -30,7 +32,7 @@ type Config struct {
 	Match    func(want ...string) string
 	Sentence func(lang, code, fallback string, args map[string]string) string
 	// Outside refuses an address that messages could not be sent to. CallbackSchemes
-	// are those of wallets' apps, which the page opens by itself.
+	// are those of wallets' apps, in small letters: the page opens their addresses.
 	Outside         *outside.Client
 	CallbackSchemes []string
 	Log             *slog.Logger
@@ -101,7 +103,7 @@ func (c *Customers) exchange(w http.ResponseWriter, r *http.Request) {
 	// nothing about it: the address is left out, and the answer and the log say so.
 	var refused []string
 	for field, address := range map[string]*string{"callback": &in.Callback, "on_change_callback": &in.OnChange} {
-		kept, err := c.callback(*address)
+		kept, err := c.callback(field, *address)
 		if *address = kept; err != nil {
 			refused = append(refused, field+": "+err.Error())
 			c.cfg.Log.WarnContext(r.Context(), "a wallet's callback is left out", "parameter", field, "error", err)
@@ -197,15 +199,17 @@ func (c *Customers) remember(tx *store.Tx, id, callback, onChange, lang string) 
 
 // callback is a callback as it is kept: "" for one that could never be used, and
 // why. The reason does not tell the address, which may hold the wallet's secrets.
-func (c *Customers) callback(s string) (string, error) {
-	u, err := url.Parse(s)
-	switch {
+func (c *Customers) callback(field, s string) (string, error) {
+	switch scheme, _, named := strings.Cut(s, ":"); {
 	case s == "":
 		return "", nil
 	case strings.EqualFold(s, "postMessage"):
 		return "postMessage", nil
-	case err == nil && len(s) <= maxScheme && u.Scheme != "http" && u.Scheme != "https" && slices.Contains(c.cfg.CallbackSchemes, u.Scheme):
-		return u.String(), nil
+	case named && slices.Contains(c.cfg.CallbackSchemes, strings.ToLower(scheme)):
+		if err := appAddress(field, s); err != nil {
+			return "", err
+		}
+		return strings.ToLower(scheme) + s[len(scheme):], nil
 	}
 	if err := c.cfg.Outside.Check(s); err != nil {
 		return "", err
@@ -213,8 +217,26 @@ func (c *Customers) callback(s string) (string, error) {
 	return s, nil
 }
 
-// maxScheme bounds an address that an app opens, in bytes.
-const maxScheme = 2000
+// appAddress says why an address cannot be opened on the customer's device, to
+// hand them back to the wallet's app. What is no plain RFC 3986 is understood by
+// each system in its own way.
+func appAddress(field, s string) error {
+	_, err := url.Parse(s)
+	switch {
+	case field != "callback":
+		return errors.New("an app can only be opened at the end, by callback; changes are told to https addresses, or by postMessage")
+	case len(s) > outside.MaxAddress:
+		return fmt.Errorf("this address may not be opened: it has more than %d characters", outside.MaxAddress)
+	case strings.Contains(s, "#"):
+		return errors.New("this address may not be opened: it has a fragment")
+	case err != nil || !visible.MatchString(s):
+		return errors.New("this address may not be opened: it is malformed")
+	}
+	return nil
+}
+
+// visible are the characters of RFC 3986, and few others.
+var visible = regexp.MustCompile(`^[!-~]*$`)
 
 // Middleware finds out who calls and puts it into the request's context. It
 // understands, in this order,

@@ -474,7 +474,6 @@ func TestCallbacks(t *testing.T) {
 		{"postMessage", "postMessage", ""},
 		{"https://wallet.example/x", "https://wallet.example/x", ""},
 		{"https://wallet.example:443/x?a=b", "https://wallet.example:443/x?a=b", ""},
-		{"mywallet://done?x=1", "mywallet://done?x=1", ""},
 		{"", "", ""},
 		{"http://wallet.example/x", "", "it is not https"},
 		{"https://user:pw@wallet.example", "", "it has a user name"},
@@ -486,11 +485,12 @@ func TestCallbacks(t *testing.T) {
 		{"https://:443/x", "", "its host is no domain name"},
 		{"javascript:alert(1)", "", "it is malformed"},
 		{"data:text/html,x", "", "it is malformed"},
+		{"mywallet.evil://x", "", "it is not https"},
+		{" mywallet://x", "", "it is malformed"},
 		{"otherwallet://x", "", "it is not https"},
 		{"//wallet.example", "", "it is not https"},
 		{long, "", "it has more than 2000 characters"},
 		{"my" + long, "", "it has more than 2000 characters"},
-		{"mywallet" + long[5:], "", "it has more than 2000 characters"},
 	} {
 		for _, field := range []string{"callback", "on_change_callback"} {
 			id := x.transaction()
@@ -507,6 +507,36 @@ func TestCallbacks(t *testing.T) {
 			if want := cmp.Or(c.kept, "https://late.example"); res.Code != 200 || kept[field] != want {
 				t.Errorf("%.40q is kept as %v", c.given, kept)
 			}
+		}
+	}
+}
+
+// TestAppCallbacks: an app can be opened at the end, and told of nothing before.
+func TestAppCallbacks(t *testing.T) {
+	t.Parallel()
+	x := newHouse(t)
+	for given, want := range map[string]string{
+		"mywallet://done?x=1":                     "mywallet://done?x=1",
+		"MyWallet://Done/%7b?x=%20":               "mywallet://Done/%7b?x=%20",
+		"mywallet:done":                           "mywallet:done",
+		"mywallet://done#now":                     "it has a fragment",
+		"mywallet://done?a b":                     "it is malformed",
+		"mywallet://done?\u0001":                  "it is malformed",
+		"mywallet://döner":                        "it is malformed",
+		"mywallet://%zz":                          "it is malformed",
+		"mywallet://" + strings.Repeat("x", 2000): "it has more than 2000 characters",
+	} {
+		id := x.transaction()
+		res, out := x.exchange(id, map[string]any{"token": x.token(id, time.Now()), "nonce": nonce, "callback": given, "on_change_callback": given})
+		tr, err := x.books.Transaction(t.Context(), id)
+		rig.Must(t, err)
+		refused := strings.Split(out["refused"], "; ")
+		if kept := strings.HasPrefix(want, "mywallet:"); res.Code != 200 || tr.OnChange != "" ||
+			!strings.Contains(out["refused"], "on_change_callback: an app can only be opened at the end") ||
+			kept && (tr.Callback != want || strings.HasPrefix(refused[0], "callback:")) ||
+			!kept && (tr.Callback != "" || !strings.HasPrefix(refused[0], "callback: ") || !strings.HasSuffix(refused[0], want)) ||
+			strings.Contains(out["refused"], "wallet:") {
+			t.Errorf("%.40q: %q, %q, %v", given, tr.Callback, tr.OnChange, out)
 		}
 	}
 }

@@ -248,7 +248,8 @@ func (t *Tx) after(a *anchor.Transaction, was known) error {
 	return nil
 }
 
-// isURL tells an address that is called from "postMessage", which the page does.
+// isURL tells an address that is called from "postMessage" and from an app's
+// address, which the page does.
 func isURL(s string) bool { return strings.HasPrefix(s, "https://") || strings.HasPrefix(s, "http://") }
 
 // enqueue writes an outbox row. The callback has at most one, by its index.

@@ -111,6 +111,8 @@ export interface Transaction {
   lang: string
   callback: string | null
   onChangeCallback: string | null
+  /** Set where the callback is the address of the wallet's app. */
+  appUrl: string | null
   postMessageOrigin: string
   sep24: unknown
   moreInfoUrl: string

@@ -13,7 +13,7 @@ const fields = `{
   instructions { name label value important help } deadline
   timeline { at event from to label }
   account wallet stellarTransactionId explorerUrl externalTransactionId supportReference
-  startedAt updatedAt completedAt lang callback onChangeCallback postMessageOrigin sep24 moreInfoUrl
+  startedAt updatedAt completedAt lang callback onChangeCallback appUrl postMessageOrigin sep24 moreInfoUrl
 }`
 
 export const transaction = `query Transaction($id: ID!) { transaction(id: $id) ${fields} }`

@@ -43,6 +43,7 @@ export function sample(more: Partial<Transaction> = {}): Transaction {
     lang: 'en',
     callback: null,
     onChangeCallback: null,
+    appUrl: null,
     postMessageOrigin: '*',
     sep24: {},
     moreInfoUrl: '',

@@ -178,10 +178,16 @@ export class Visit {
     this.wanted = screen
   }
 
-  /** Hands the customer back to the wallet. The wallet may close the window; else we try. */
+  /**
+   * Hands the customer back to the wallet: as often as they wish where that is an
+   * app, which may not have opened. It may close the window; else we try.
+   */
   leave(): void {
     const tx = this.tx
-    if (tx && tx.status !== 'incomplete' && !this.viewer) this.wallet.finished(tx)
+    if (tx && tx.status !== 'incomplete' && !this.viewer) {
+      if (this.wallet.open(tx)) return // a window that is gone opens nothing
+      this.wallet.finished(tx)
+    }
     window.close()
   }
 }

@@ -9,6 +9,7 @@ const transaction = (more: Partial<Transaction> = {}) =>
     status: 'incomplete',
     callback: 'postMessage',
     onChangeCallback: 'postMessage',
+    appUrl: null,
     postMessageOrigin: 'https://wallet.example',
     sep24: { id: '1', kyc_verified: false },
     ...more,
@@ -59,5 +60,32 @@ describe('Wallet', () => {
     alone.parent = alone
     new Wallet(memoryStore(), alone).finished(transaction())
     expect(alone.postMessage).not.toHaveBeenCalled()
+  })
+
+  it('opens an app once by itself, and again whenever the customer asks', () => {
+    const assign = vi.fn()
+    const { opener } = standIn()
+    const here = { opener, location: { assign } } as unknown as Window
+    const store = memoryStore()
+    const tx = transaction({ callback: 'mywallet://done', appUrl: 'mywallet://done?transaction_id=1&status=pending_anchor' })
+    new Wallet(store, here).finished(tx)
+    const reloaded = new Wallet(store, here)
+    reloaded.finished(tx)
+    expect(assign.mock.calls).toEqual([[tx.appUrl]])
+    expect(reloaded.open(tx)).toBe(true)
+    expect(assign).toHaveBeenCalledTimes(2)
+    expect(opener.postMessage).not.toHaveBeenCalled()
+  })
+
+  it('opens nothing that the server does not name, whatever the callback says', () => {
+    const assign = vi.fn()
+    const here = { opener: null, location: { assign } } as unknown as Window & { parent: Window }
+    here.parent = here
+    const wallet = new Wallet(memoryStore(), here)
+    for (const callback of ['mywallet://done', 'https://wallet.example/callback', 'javascript:alert(1)', 'postMessage', null]) {
+      wallet.finished(transaction({ callback }))
+      expect(wallet.open(transaction({ callback }))).toBe(false)
+    }
+    expect(assign).not.toHaveBeenCalled()
   })
 })

@@ -14,11 +14,21 @@ export class Wallet {
     private readonly here: Window,
   ) {}
 
-  /** The interactive flow is complete: at most one message (SEP-24 "Differences between callback…"). */
+  /** The interactive flow is complete: the wallet is told once (SEP-24 "Differences between callback…"). */
   finished(tx: Transaction): void {
     const key = `windlass.finished.${tx.id}`
-    if (tx.callback !== 'postMessage' || this.store.get(key)) return
-    if (this.#post(tx)) this.store.set(key, '1')
+    if (this.store.get(key)) return
+    if (tx.callback === 'postMessage' ? this.#post(tx) : this.open(tx)) this.store.set(key, '1')
+  }
+
+  /**
+   * Opens the wallet's app, if that is how it wants its customer back. No browser
+   * tells whether one did open: this page stays as it is.
+   */
+  open(tx: Transaction): boolean {
+    if (tx.appUrl === null) return false
+    this.here.location.assign(tx.appUrl)
+    return true
   }
 
   /** Call it with every state seen; the wallet hears of those that differ from the one before. */
