@@ -70,10 +70,10 @@ class Wallet {
     return this.#submit((builder) => builder.addAssetSupport(this.asset))
   }
 
-  /** SEP-10. */
-  async signIn() {
+  /** SEP-10; more is what else the SDK is to be given, such as a clientDomain. */
+  async signIn(more = {}) {
     const auth = await this.#anchor.sep10()
-    this.#token = await auth.authenticate({ accountKp: this.#key })
+    this.#token = await auth.authenticate({ accountKp: this.#key, ...more })
   }
 
   /** SEP-24; the answer is {id, url, type}. */

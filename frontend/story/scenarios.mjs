@@ -1,12 +1,16 @@
 // What people do, and what they must see. Each scenario has a visitor of its
 // own; all share one anchor.
 
+import walletSdk from '@stellar/typescript-wallet-sdk'
 import assert from 'node:assert/strict'
 import { openWallet } from '../demo/wallet.mjs'
 import { phone } from './browser.mjs'
+import { startClient } from './client.mjs'
 import { AnchorPage, BankPage, PlaygroundPage, WalletPage } from './pages.mjs'
 import { everyCall } from './sdk.mjs'
 import { figure, words } from './words.mjs'
+
+const { DomainSigner } = walletSdk
 
 /** From an empty browser to the deposit's payment details. */
 async function depositUpToPaying(visitor, wallet, t, look) {
@@ -53,6 +57,18 @@ async function withdraw(visitor, wallet, t, look) {
   await look(popup, 'withdrawal-summary')
   await page.press('page.agree.withdrawal')
   return page
+}
+
+/** A withdrawal from a bare page to the customer's yes. A newcomer is asked who they are. */
+async function enterWithdrawal(page, { newcomer }) {
+  if (newcomer) {
+    await page.who()
+    await page.press('page.continue')
+  }
+  await page.amount('withdrawal', '50', '47.75', 'USD')
+  await page.press('page.continue')
+  await page.summary('withdrawal')
+  await page.press('page.agree.withdrawal')
 }
 
 /** The scheme of a wallet's app that the anchor knows. */
@@ -253,28 +269,48 @@ export const scenarios = {
       const wished = await wishes(tab)
       await tab.goto(`${url}&callback=${encodeURIComponent(`${scheme}://anchor/done?n=1`)}`)
       const page = new AnchorPage(tab, t)
-      if (opens) {
-        await page.who()
-        await page.press('page.continue')
-      }
-      await page.amount('withdrawal', '50', '47.75', 'USD')
-      await page.press('page.continue')
-      await page.summary('withdrawal')
-      const before = wished.length
-      await page.press('page.agree.withdrawal')
+      await enterWithdrawal(page, { newcomer: opens })
       const app = `${appScheme}://anchor/done?n=1&transaction_id=${id}&status=pending_user_transfer_start`
       if (opens) {
-        await until(tab, () => wished.length > before, () => 'nothing opens the app')
+        await until(tab, () => wished.includes(app), () => `nothing opens ${app}: ${wished}`)
         // No such app is there: the page stays, and offers it again.
         await page.press('page.back_to_app')
         await tab.getByRole('status').getByText(t('page.app_closed')).waitFor()
         await look(tab, 'back-to-the-app')
-        assert.deepEqual(wished.slice(before), [app, app])
+        assert.deepEqual(wished, [app, app])
       } else {
         await page.press('page.back_to_wallet', { wallet: t('page.your_wallet') })
-        assert.deepEqual(wished.slice(before), [])
+        assert.deepEqual(wished, [])
       }
       await tab.close()
+    }
+  },
+
+  async 'a wallet that proves its domain hears what others do not'({ visitor, anchor, look }) {
+    const t = words('en')
+    const client = await startClient()
+    visitor.expect(new RegExp(`^request to a third party: http://(localhost|127.0.0.1):${client.domain.split(':')[1]}/`))
+    try {
+      const wallet = await openWallet({ anchorUrl: anchor.public, horizon: anchor.horizon })
+      await wallet.signIn({ clientDomain: client.domain, walletSigner: new DomainSigner(client.signer, {}) })
+      for (const host of ['localhost', '127.0.0.1']) {
+        const { id, url } = await wallet.start('withdrawal')
+        const opener = await visitor.open(`${client.pageAt(host)}#${url}&callback=postMessage`)
+        const popup = await visitor.popup(() => opener.getByRole('button', { name: 'Open' }).click())
+        const page = new AnchorPage(popup, t)
+        const proven = host === 'localhost'
+        await enterWithdrawal(page, { newcomer: proven })
+        await popup.getByRole('button', { name: t('page.back_to_wallet', { wallet: client.domain }) }).waitFor()
+        await look(popup, `opened-from-${host}`)
+        // What is posted later is heard later.
+        await popup.evaluate(() => window.opener.postMessage({ transaction: { id: 'end' } }, '*'))
+        await opener.waitForFunction(() => heard.at(-1)?.id === 'end')
+        const told = await opener.evaluate(() => heard.slice(0, -1).map(({ origin, id, status }) => [origin, id, status]))
+        assert.deepEqual(told, proven ? [[anchor.public, id, 'pending_user_transfer_start']] : [])
+        await popup.close()
+      }
+    } finally {
+      await client.close()
     }
   },
 
