@@ -107,7 +107,7 @@ func (a *app) network() map[string]any {
 // transaction's own. Wallets frame it, whoever they are.
 func (a *app) customerPage(w http.ResponseWriter, r *http.Request, p sep24.Page) {
 	frontend.Shell{
-		Page: "customer", Title: p.Title, Lang: p.Lang, Body: p.Body, FrameAncestors: "*",
+		Page: "customer", Title: p.Title, Lang: p.Lang, Dir: language.Direction(p.Lang), Body: p.Body, FrameAncestors: "*",
 		Boot: frontend.Boot{
 			"page": p.Name, "id": p.ID, "brand": a.brand(), "network": a.network(),
 			"lang": p.Lang, "languages": language.Languages,

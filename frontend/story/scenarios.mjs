@@ -173,6 +173,21 @@ export const scenarios = {
     await wallet.page.getByRole('status').getByText(t.like('status.deposit.completed')).waitFor()
   },
 
+  async 'a deposit in Arabic, on a phone'({ visitor, anchor, look }) {
+    const t = words('ar')
+    const wallet = await WalletPage.open(visitor, anchor)
+    await wallet.createAccount()
+    await wallet.speak('العربية')
+    const page = await depositUpToPaying(visitor, wallet, t, look)
+    assert.equal(await page.page.locator('html').getAttribute('lang'), 'ar')
+    assert.equal(await page.page.locator('html').getAttribute('dir'), 'rtl')
+    await payAndArrive(visitor, anchor, wallet, await page.instruction('reference'))
+    await page.heading(t('page.heading.completed.deposit')).waitFor()
+    await look(page.page, 'deposit-completed')
+    // The anchor's sentences in the wallet are in the chosen language too.
+    await wallet.page.getByRole('status').getByText(t.like('status.deposit.completed')).waitFor()
+  },
+
   async 'a window closed too early is had again'({ visitor, anchor, look }) {
     const t = words('en')
     const wallet = await WalletPage.open(visitor, anchor)
@@ -418,5 +433,6 @@ export const scenarios = {
 export const settings = {
   'a deposit on a phone, in the dark': { device: phone, theme: 'dark' },
   'a deposit in Spanish, on a phone': { device: phone, lang: 'es' },
+  'a deposit in Arabic, on a phone': { device: phone, lang: 'ar' },
   'an app is opened when its customer is through': { device: phone },
 }

@@ -93,6 +93,17 @@ func Match(want ...string) string {
 	return Default
 }
 
+// rightToLeft are the languages of ours that are written from right to left.
+var rightToLeft = map[string]bool{"ar": true}
+
+// Direction is how a language is written, as HTML's dir has it: "ltr" or "rtl".
+func Direction(lang string) string {
+	if rightToLeft[lang] {
+		return "rtl"
+	}
+	return "ltr"
+}
+
 // Has reports whether the language itself has the key.
 func Has(lang, key string) bool {
 	_, ok := catalogue[lang][key]

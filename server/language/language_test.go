@@ -20,10 +20,14 @@ func TestMatch(t *testing.T) {
 		{[]string{"es_419"}, "es"},
 		{[]string{"ES"}, "es"},
 		{[]string{"es-MX", "fr"}, "es"},
-		{[]string{"fr"}, "en"},
-		{[]string{"fr", "es"}, "es"},
+		{[]string{"fr-CA"}, "fr"},
+		{[]string{"pt-BR"}, "pt"},
+		{[]string{"ar-EG"}, "ar"},
+		{[]string{"id"}, "id"},
+		{[]string{"de"}, "en"},
+		{[]string{"de", "es"}, "es"},
 		{[]string{"en-US", "es"}, "en"},
-		{[]string{"fr;q=1, es;q=0.8, en;q=0.9"}, "en"},
+		{[]string{"de;q=1, es;q=0.8, en;q=0.9"}, "en"},
 		{[]string{"de, es-AR;q=0.5"}, "es"},
 		{[]string{"*"}, "en"},
 		{[]string{"und"}, "en"},
@@ -33,6 +37,16 @@ func TestMatch(t *testing.T) {
 	} {
 		if got := Match(c.want...); got != c.is {
 			t.Errorf("Match(%q) = %q, expected %q", c.want, got, c.is)
+		}
+	}
+}
+
+// TestDirection: Arabic alone is written from right to left.
+func TestDirection(t *testing.T) {
+	t.Parallel()
+	for _, lang := range Languages {
+		if want := map[bool]string{true: "rtl", false: "ltr"}[lang == "ar"]; Direction(lang) != want {
+			t.Errorf("%s is written %s", lang, Direction(lang))
 		}
 	}
 }

@@ -88,7 +88,7 @@ type (
 )
 
 var summaryTemplate = template.Must(template.New("summary").Parse(`
-{{- define "rows"}}<dl>{{range .}}<dt>{{.Label}}</dt><dd>{{.Value}}</dd>{{end}}</dl>{{end -}}
+{{- define "rows"}}<dl>{{range .}}<dt>{{.Label}}</dt><dd><bdi>{{.Value}}</bdi></dd>{{end}}</dl>{{end -}}
 <main><h1>{{.Name}}</h1><p>{{.Message}}</p>
 {{with .Amounts}}{{template "rows" .}}{{end}}
 {{with .Pay}}<h2>{{$.PayTitle}}</h2>{{template "rows" .}}{{end}}
@@ -168,7 +168,7 @@ func (h *Handler) instructions(t *anchor.Transaction, decimals int) []rail.Row {
 // lostTemplate is the page behind an address that leads nowhere. It has no
 // script and needs nothing that was built.
 var lostTemplate = template.Must(template.New("lost").Parse(`<!doctype html>
-<html lang="{{.Lang}}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{.Name}}</title></head>
+<html lang="{{.Lang}}" dir="{{.Dir}}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{.Name}}</title></head>
 <body><main><h1>{{.Name}}</h1><p>{{.Text}}</p><p>{{.How}}</p></main></body></html>
 `))
 
@@ -192,7 +192,7 @@ func (h *Handler) lost(w http.ResponseWriter, r *http.Request, err error) {
 	head.Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	_ = lostTemplate.Execute(w, map[string]string{ // fails if the client has gone
-		"Lang": lang, "Name": h.cfg.Name, "Text": language.Sentence(lang, code, english, nil),
+		"Lang": lang, "Dir": language.Direction(lang), "Name": h.cfg.Name, "Text": language.Sentence(lang, code, english, nil),
 		"How": text(lang, "page.ended.how", "Find this deposit or withdrawal in your wallet's history and open it there."),
 	})
 }

@@ -1,17 +1,22 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import en from '../../../server/language/en.json'
-import es from '../../../server/language/es.json'
 
 const server = new URL('../../../server/', import.meta.url)
 const frontend = new URL('../', import.meta.url)
-const languages: Record<string, Record<string, string>> = { en, es }
+const languages = Object.fromEntries(
+  readdirSync(new URL('language/', server))
+    .filter((name) => name.endsWith('.json'))
+    .map((name) => [name.slice(0, -5), JSON.parse(readFileSync(new URL(`language/${name}`, server), 'utf8')) as Record<string, string>]),
+)
 
 const read = (path: string, base: URL): string => readFileSync(new URL(path, base), 'utf8')
 const files = (folder: string, base: URL): string[] =>
   readdirSync(new URL(folder, base), { recursive: true, encoding: 'utf8' }).map((name) => `${folder}${name}`)
 const all = (text: string, pattern: RegExp): string[] => [...text.matchAll(pattern)].map(([, found]) => found!)
 
+/** A key without its plural form: which forms there are differs from language to language. */
+const base = (key: string): string => key.replace(/_(zero|one|two|few|many|other)$/, '')
 const placeholders = (sentence: string): string[] => [...new Set(all(sentence, /{{(\w+)}}/g))].sort()
 
 const machine = read('anchor/machine.go', server)
@@ -54,7 +59,7 @@ describe('the catalogue', () => {
 
   it('has the same keys in every language, each saying something', () => {
     for (const catalogue of Object.values(languages)) {
-      expect(Object.keys(catalogue)).toEqual(Object.keys(en))
+      expect([...new Set(Object.keys(catalogue).map(base))]).toEqual([...new Set(Object.keys(en).map(base))])
       expect(Object.entries(catalogue).filter(([, sentence]) => sentence.trim() !== sentence || sentence === '')).toEqual([])
     }
   })
@@ -62,6 +67,16 @@ describe('the catalogue', () => {
   it('has the same placeholders in every language', () => {
     for (const catalogue of Object.values(languages)) {
       for (const [key, sentence] of Object.entries(en)) expect([key, placeholders(catalogue[key]!)]).toEqual([key, placeholders(sentence)])
+    }
+  })
+
+  it('has every plural form of each language, for the counts that occur', () => {
+    for (const [code, catalogue] of Object.entries(languages)) {
+      const rules = new Intl.PluralRules(code)
+      const forms = new Set(Array.from({ length: 200 }, (_, count) => rules.select(count)))
+      for (const key of Object.keys(en).filter((key) => key.endsWith('_one'))) {
+        expect([code, [...forms].filter((form) => !catalogue[`${base(key)}_${form}`])]).toEqual([code, []])
+      }
     }
   })
 
@@ -80,7 +95,7 @@ describe('the pages', () => {
     .map((name) => read(name, frontend))
   // The server writes a summary into the page, for those without JavaScript.
   const source = [...web, ...goFiles('./').map((name) => read(name, server))].join('\n')
-  const known = new Set(Object.keys(en).map((key) => key.replace(/_(one|other)$/, '')))
+  const known = new Set(Object.keys(en).map(base))
   const literal = all(source, /['"]((?:page|error)\.[\w.]+\w)['"]/g)
   /** `page.amount.${kind}` stands for every key that fits it. */
   const patterns = all(source, /`((?:page|error)\.[^`]*\$\{[^`]*)`/g).map(

@@ -49,9 +49,11 @@ export const language = new Language()
 /** The sentence of a catalogue key. */
 export const t = (key: string, values?: Record<string, string | number>): string => language.t(key, values)
 
-/** "98.50 USD" */
-export const money = (amount: string, asset: { code: string; decimals: number }): string =>
-  `${formatAmount(amount, asset.decimals, language.locale)}\u00a0${asset.code}`
+/** "98.50 USD", which keeps its order in a sentence that runs from right to left. */
+export function money(amount: string, asset: { code: string; decimals: number }): string {
+  const text = `${formatAmount(amount, asset.decimals, language.locale)}\u00a0${asset.code}`
+  return document.documentElement.dir === 'rtl' ? `\u2066${text}\u2069` : text
+}
 
 export const moment = (at: string): string => formatMoment(at, language.locale)
 

@@ -24,6 +24,9 @@ describe('parseAmount', () => {
     ['98,50', 'en', '98.5'],
     ['1,000', 'en', '1000'],
     ['1.000', 'es', '1000'],
+    ['١٠٠', 'ar', '100'],
+    ['١٬٠٠٠٫٥', 'ar-u-nu-latn', '1000.5'],
+    ['۱۲', 'ar-u-nu-latn', '12'],
     ['1.000,50', 'es', '1000.5'],
     ['1,000.50', 'es', '1000.5'],
     ['1,000,000', 'en', '1000000'],
@@ -55,5 +58,7 @@ describe('figuresLocale', () => {
   it('takes the region of a browser that speaks the language', () => {
     expect(figuresLocale('es', ['en-US', 'es-MX', 'es'])).toBe('es-MX')
     expect(figuresLocale('es', ['en-US'])).toBe('es')
+    expect(figuresLocale('ar', ['ar-EG'])).toBe('ar-EG-u-nu-latn')
+    expect(formatAmount('1234.5', 2, figuresLocale('ar', ['ar-EG']))).toMatch(/^1[.,]234[.,]50$/)
   })
 })

@@ -3,10 +3,21 @@
  * Stellar's have up to nineteen digits.
  */
 
-/** The locale for figures: the browser's own region if it speaks the page's language. */
+/**
+ * The locale for figures: the browser's own region if it speaks the page's language, with the digits that banks
+ * and wallets take, since figures are copied.
+ */
 export function figuresLocale(lang: string, preferred: readonly string[]): string {
-  return preferred.find((tag) => tag === lang || tag.startsWith(lang + '-')) ?? lang
+  const tag = preferred.find((tag) => tag === lang || tag.startsWith(lang + '-')) ?? lang
+  return new Intl.NumberFormat(tag).resolvedOptions().numberingSystem === 'latn' ? tag : new Intl.Locale(tag, { numberingSystem: 'latn' }).toString()
 }
+
+/** The digits of Arabic and Persian keyboards, and their separators. */
+const latin = (text: string): string =>
+  text
+    .replace(/[\u0660-\u0669\u06f0-\u06f9]/g, (digit) => String(digit.charCodeAt(0) & 0xf))
+    .replaceAll('\u066b', '.')
+    .replaceAll('\u066c', ',')
 
 function decimalSeparator(locale: string): string {
   return new Intl.NumberFormat(locale).formatToParts(1.5).find((part) => part.type === 'decimal')?.value ?? '.'
@@ -30,10 +41,10 @@ export function formatAmount(amount: string, decimals: number, locale: string): 
 
 /**
  * Reads what a person typed, with either separator: "1,000.50", "1.000,50",
- * "10,5". Returns a plain decimal, or null when it is no amount.
+ * "10,5", in Latin or Arabic digits. Returns a plain decimal, or null when it is no amount.
  */
 export function parseAmount(text: string, locale: string): string | null {
-  const typed = text.replace(/[\s'’]/g, '')
+  const typed = latin(text).replace(/[\s'’\u200e\u200f]/g, '')
   if (!/^[\d.,]+$/.test(typed) || !/\d/.test(typed)) return null
   const last = Math.max(typed.lastIndexOf('.'), typed.lastIndexOf(','))
   let decimal = last >= 0 ? typed[last]! : ''
