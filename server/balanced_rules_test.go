@@ -100,6 +100,23 @@ func (l *look) amounts(t row) {
 	if funded := t.num("funded_at") != 0; funded && came != in || !funded && came != 0 {
 		l.find(unbalanced, "%s %s (%s) has %s in, and %s came for it", t.text("kind"), t.text("id"), t.text("status"), anchor.Amount(in), anchor.Amount(came))
 	}
+	sum := int64(0)
+	for line := range strings.FieldsSeq(t.text("fee_lines")) {
+		_, amount, _ := strings.Cut(line, "=")
+		n, err := anchor.ParseAmount(amount)
+		if err != nil {
+			l.find(unbalanced, "the fee of %s %s cannot be read: %q", t.text("kind"), t.text("id"), line)
+		}
+		sum += int64(n)
+	}
+	if sum != fee {
+		l.find(unbalanced, "%s %s costs %s, and the lines of its fee are %s", t.text("kind"), t.text("id"), anchor.Amount(fee), anchor.Amount(sum))
+	}
+	earned := int64(0)
+	if t.num("funded_at") != 0 {
+		earned = fee + refundFee
+	}
+	l.owes(t, anchor.Fees, inAsset(t), earned)
 	if t.is("status", string(anchor.Refunded)) && (out != 0 || refunded+refundFee != in) {
 		l.find(unbalanced, "%s %s is refunded, of %s only %s", t.text("kind"), t.text("id"), anchor.Amount(in), anchor.Amount(refunded))
 	}

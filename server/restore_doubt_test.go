@@ -233,3 +233,44 @@ func TestARefundThatTheBooksHaveForgottenIsDecidedAgain(t *testing.T) {
 	balanced(t, &balance{Config: h.cfg, Horizon: h.at.Horizon, Bank: h.app.bank})
 	reconciles(t, h.dir, h.at)
 }
+
+// A refund waited for a second person yesterday, who let it go today. The books that
+// are put back have it waiting still: the bank, which has paid it, is asked before
+// anybody can take it back, and pay the same money in another way.
+func TestWhatWasApprovedSinceIsLookedUp(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.stop()
+	h.cfg.terms[0].PayoutLimit = 10 * anchor.One
+	h.start()
+	id := h.deposits(newCustomers(t, h.ledger, h.cfg, 1)...)[0]
+	h.until(anchor.PendingAnchor, id)
+	rig.Until(t, "the start is over", func() bool { return h.staff(`refundTransaction(transaction: %q, key: "back") { status }`, id) == "" })
+	orders, err := h.app.books.BankPayoutsOf(t.Context(), id)
+	rig.Must(t, err)
+	if len(orders) != 1 || orders[0].State != anchor.BankApproval {
+		t.Fatalf("the orders are %+v", orders)
+	}
+	yesterday := h.books()
+	h.start()
+	rig.Must(t, h.app.books.Update(t.Context(), "staff:ben", func(tx *store.Tx) error { return tx.ApproveBankPayout(orders[0].ID, "staff:ben") }))
+	h.until(anchor.Refunded, id)
+	h.putBack(yesterday)
+
+	h.start()
+	h.ends("restored")
+	rig.Until(t, "the start is over", func() bool {
+		reason := h.staff(`cancelBankPayout(order: %q, key: "cancel") { state }`, orders[0].ID)
+		if reason != "books_in_doubt" && reason != "paid_already" {
+			t.Fatalf("cancelling it: %q", reason)
+		}
+		return reason == "paid_already"
+	})
+	h.until(anchor.Refunded, id)
+	v, err := (&balance{Config: h.cfg, Horizon: h.at.Horizon, Bank: h.app.bank}).look(t.Context())
+	rig.Must(t, err)
+	if len(v.Findings) != 1 || !strings.Contains(v.Findings[0].Text, "nobody has let it go") { // that somebody has is forgotten
+		t.Errorf("%+v", v.Findings)
+	}
+	reconciles(t, h.dir, h.at)
+}

@@ -164,7 +164,7 @@ func (e *Engine) park(ctx context.Context, id, reason string) error {
 	e.Logger.ErrorContext(ctx, "an order to the bank needs a person", "order", id, "reason", reason)
 	return e.Store.Update(ctx, store.BankRail, func(tx *store.Tx) error {
 		p, t, err := load(tx, id)
-		if err != nil || p.State != anchor.BankQueued {
+		if err != nil || p.State != anchor.BankQueued && p.State != anchor.BankApproval {
 			return err
 		}
 		p.State, p.Reason = anchor.BankInDoubt, reason
@@ -220,7 +220,7 @@ func (e *Engine) record(ctx context.Context, id string, tr Transfer) error {
 	err := e.Store.Update(ctx, store.BankRail, func(tx *store.Tx) error {
 		refused = nil
 		p, err := tx.BankPayout(id)
-		if err != nil || p.State != anchor.BankQueued && p.State != anchor.BankAsked {
+		if err != nil || p.State != anchor.BankQueued && p.State != anchor.BankAsked && p.State != anchor.BankApproval {
 			return err
 		}
 		refused, err = tx.RecordBankPayout(p, out, time.Now())

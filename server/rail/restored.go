@@ -42,7 +42,7 @@ func (e *Engine) remember(ctx context.Context, _ bool) error {
 	if read, _, err := e.Store.Cursor(ctx, Cursor); err != nil || read.ReadUntil.Before(restored.Since) {
 		return err
 	}
-	looked, err := e.lookQueuedUp(ctx)
+	looked, err := e.lookUpAll(ctx)
 	if err != nil {
 		return err
 	}
@@ -51,8 +51,8 @@ func (e *Engine) remember(ctx context.Context, _ bool) error {
 		return err
 	}
 	err = e.Store.Update(ctx, store.BankRail, func(tx *store.Tx) error {
-		queued, err := tx.BankPayoutsQueued()
-		if err != nil || slices.ContainsFunc(queued, func(id string) bool { return !looked[id] }) {
+		unasked, err := tx.BankPayoutsUnasked()
+		if err != nil || slices.ContainsFunc(unasked, func(id string) bool { return !looked[id] }) {
 			return err // one was made meanwhile
 		}
 		for key := range on {
@@ -74,18 +74,23 @@ func (e *Engine) remember(ctx context.Context, _ bool) error {
 	return err
 }
 
-// lookQueuedUp asks the bank for every order that is queued, and answers which
-// those are.
-func (e *Engine) lookQueuedUp(ctx context.Context) (map[string]bool, error) {
-	queued, err := e.Store.BankPayoutsDue(ctx, anchor.BankQueued, time.UnixMicro(math.MaxInt64), math.MaxInt32)
-	if err != nil {
-		return nil, err
-	}
+// lookUpAll looks up every order that these books have never asked the bank for,
+// and answers which those are. One that waits for a second person may have been let
+// go by books that came after these.
+func (e *Engine) lookUpAll(ctx context.Context) (map[string]bool, error) {
+	var unasked []*anchor.BankPayout
 	looked := map[string]bool{}
-	for _, p := range queued {
-		looked[p.ID] = true
+	for _, state := range []anchor.BankPayoutState{anchor.BankQueued, anchor.BankApproval} {
+		some, err := e.Store.BankPayoutsDue(ctx, state, time.UnixMicro(math.MaxInt64), math.MaxInt32)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range some {
+			looked[p.ID] = true
+		}
+		unasked = append(unasked, some...)
 	}
-	return looked, together(queued, func(p *anchor.BankPayout) error {
+	return looked, together(unasked, func(p *anchor.BankPayout) error {
 		tr, err := e.lookup(ctx, p.ID)
 		switch {
 		case err == nil:

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -172,7 +173,7 @@ func (t *Tx) CreateBankPayout(p *anchor.BankPayout) error {
 		return err
 	}
 	if above != "" {
-		p.State, p.Reason = anchor.BankApproval, above
+		p.State, p.Reason = anchor.BankApproval, cmp.Or(p.Reason, above)
 	}
 	box, err := t.box().seal("bank_payouts:"+p.ID, p.To)
 	if err != nil {
@@ -217,9 +218,10 @@ func (s *Store) BankPayoutsDue(ctx context.Context, state anchor.BankPayoutState
 		state, micros(now), limit)
 }
 
-// BankPayoutsQueued lists the orders that the bank is still to be asked for.
-func (t *Tx) BankPayoutsQueued() ([]string, error) {
-	return list(t, func(r scanner, _ *Keys) (id string, err error) { return id, r.Scan(&id) }, `SELECT id FROM bank_payouts WHERE state = 'queued' ORDER BY id`)
+// BankPayoutsUnasked lists the orders that the bank is still to be asked for, by
+// themselves or by a second person's word.
+func (t *Tx) BankPayoutsUnasked() ([]string, error) {
+	return list(t, func(r scanner, _ *Keys) (id string, err error) { return id, r.Scan(&id) }, `SELECT id FROM bank_payouts WHERE state IN ('queued', 'approval') ORDER BY id`)
 }
 
 // BankPayoutsOf lists a transaction's orders, oldest first.

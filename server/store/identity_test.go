@@ -70,6 +70,13 @@ func TestOldBooksAreNoticed(t *testing.T) {
 			signs(f)
 			write(f, f.lock, lock)
 		}, false},
+		"yesterday's books, after such a crash and a start": {func(f files) {
+			old, lock := read(f, f.path), read(f, f.lock)
+			signs(f)
+			write(f, f.lock, lock)
+			must(f.t, openBooks(f.t, f.dir).Close()) // which may submit what was signed
+			write(f, f.path, old)
+		}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -207,3 +207,70 @@ func TestFourEyes(t *testing.T) {
 		t.Errorf("%+v, %v", intents, err)
 	}
 }
+
+// TestWhoTypedAnAccountIsNotTheSecond: a refund to an account that one person typed
+// needs another, whoever decides it and however large it is; and whatever waits goes
+// to the statement's account once that tells it.
+func TestWhoTypedAnAccountIsNotTheSecond(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		limit   anchor.Amount
+		decides store.Actor
+		by      string
+		refused string
+	}{
+		"the clock":             {0, store.Clock, "", "staff:ada"},
+		"somebody else":         {0, "staff:bob", "staff:bob", "staff:bob"},
+		"above a limit":         {anchor.One, "staff:bob", "staff:bob", "staff:bob"},
+		"above it by the clock": {anchor.One, store.Clock, "", "staff:ada"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBooks(t)
+			terms := offer()
+			terms.PayoutLimit = tt.limit
+			b.Limit([]*anchor.Terms{terms})
+			id := b.waiting(t, anchor.Deposit, 7)
+			must(t, b.Update(t.Context(), "staff:ada", func(tx *store.Tx) error {
+				a, err := tx.Transaction(id)
+				if err != nil {
+					return err
+				}
+				_, err = tx.ConfirmBankFunds(anchor.BankLine{ID: "l", At: noon, Amount: 100 * anchor.One, PayerAccount: "ada's own"}, a, terms, "staff:ada", noon)
+				return err
+			}))
+			must(t, b.Update(t.Context(), tt.decides, func(tx *store.Tx) error {
+				a, err := tx.Transaction(id)
+				if err != nil {
+					return err
+				}
+				return tx.Refund(a, terms, 40*anchor.One, 0, tt.by, noon)
+			}))
+			orders, err := b.BankPayoutsOf(t.Context(), id)
+			must(t, err)
+			approve := func(by string) error {
+				return b.Update(t.Context(), store.Actor(by), func(tx *store.Tx) error { return tx.ApproveBankPayout(orders[0].ID, by) })
+			}
+			if orders[0].State != anchor.BankApproval || orders[0].Reason != store.PayerTyped || orders[0].To[store.PayerAccount] != "ada's own" {
+				t.Errorf("%+v", orders[0])
+			}
+			kindIs(t, approve(tt.refused), anchor.Conflict, "four_eyes")
+			b.do(t, func(tx *store.Tx) error {
+				known, err := tx.BankLine("l")
+				if err != nil {
+					return err
+				}
+				told := *known
+				told.PayerAccount = "the customer's"
+				_, err = tx.ToldLine(known, &told, false, noon)
+				return err
+			})
+			must(t, approve("staff:eve"))
+			orders, err = b.BankPayoutsOf(t.Context(), id)
+			must(t, err)
+			if orders[0].State != anchor.BankQueued || orders[0].To[store.PayerAccount] != "the customer's" {
+				t.Errorf("%+v", orders[0])
+			}
+		})
+	}
+}

@@ -142,10 +142,11 @@ func trust(l *anchor.BankLine) int {
 }
 
 // createRefund has a refund go to whoever paid a credit. Where only a person says
-// who that was, another one must look.
+// who that was, another one must look, also at a refund that the program decides.
 func (t *Tx) createRefund(l *anchor.BankLine, p *anchor.BankPayout) error {
 	if p.To = payerOf(l); l.PayerTyped() {
 		p.State, p.Reason = anchor.BankApproval, PayerTyped
+		p.RequestedBy = cmp.Or(t.askedBy(p.RequestedBy), l.ConfirmedBy)
 	}
 	return t.CreateBankPayout(p)
 }
