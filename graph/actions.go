@@ -112,7 +112,7 @@ func (payout) Actions(_ context.Context, p *anchor.Payout) ([]Action, error) {
 // Actions are what may be done with an order to the bank.
 func (r bankPayout) Actions(ctx context.Context, p *anchor.BankPayout) ([]Action, error) {
 	var all []Action
-	untouched := p.State == anchor.BankQueued && p.Attempts == 0
+	stoppable := p.Stoppable()
 	switch p.State {
 	case anchor.BankAsked, anchor.BankInDoubt:
 		all = append(all, MarkBankPayoutSettled, MarkBankPayoutReturned)
@@ -122,12 +122,12 @@ func (r bankPayout) Actions(ctx context.Context, p *anchor.BankPayout) ([]Action
 		if next, err := r.ReplacedBy(ctx, p); next != nil || err != nil {
 			return nil, err
 		}
-		all, untouched = append(all, RetryBankPayout), true
+		all, stoppable = append(all, RetryBankPayout), true
 	case anchor.BankApproval:
-		all, untouched = append(all, ApproveBankPayout), true
+		all = append(all, ApproveBankPayout)
 	case anchor.BankQueued, anchor.BankCancelled:
 	}
-	if p.Purpose == anchor.ForRefund && untouched {
+	if p.Purpose == anchor.ForRefund && stoppable {
 		all = append(all, CancelBankPayout)
 	}
 	return all, nil

@@ -29,8 +29,8 @@ func (w *world) ordered(state anchor.BankPayoutState) *anchor.BankPayout {
 		if err != nil {
 			return err
 		}
-		p.Attempts = 1
 		now := time.Now()
+		p.Attempts, p.AskedUntil = 1, now.Add(time.Minute)
 		switch state {
 		case anchor.BankInDoubt, anchor.BankApproval, anchor.BankCancelled:
 			p.State, p.Reason = state, "never_arrived"

@@ -117,6 +117,7 @@ type ComplexityRoot struct {
 	BankPayout struct {
 		Actions     func(childComplexity int) int
 		Amount      func(childComplexity int) int
+		AskedUntil  func(childComplexity int) int
 		Asset       func(childComplexity int) int
 		Attempts    func(childComplexity int) int
 		BankID      func(childComplexity int) int
@@ -947,6 +948,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.BankPayout.Amount(childComplexity), true
+	case "BankPayout.askedUntil":
+		if e.ComplexityRoot.BankPayout.AskedUntil == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankPayout.AskedUntil(childComplexity), true
 	case "BankPayout.asset":
 		if e.ComplexityRoot.BankPayout.Asset == nil {
 			break
@@ -3201,9 +3208,9 @@ type Mutation @refuses(reasons: [amount_malformed, amount_too_large, argument_ma
   cancelPayout(payout: ID!, key: ID!, note: String): Payout! @allow(roles: [STAFF]) @refuses(reasons: [books_in_doubt, cancelled_already, not_a_refund, paid_already, paid_out, payout_under_way, unexplained])
 
   """
-  Take back a refund by the bank: one that the bank was never asked for, or that it
-  has refused or given back. All else as cancelPayout, for a line of the statement
-  or a deposit.
+  Take back a refund by the bank: one that the bank never got and can get no more
+  (askedUntil), or that it has refused or given back. All else as cancelPayout, for a
+  line of the statement or a deposit.
   """
   cancelBankPayout(order: ID!, key: ID!, note: String): BankPayout! @allow(roles: [STAFF]) @refuses(reasons: [books_in_doubt, cancelled_already, not_a_refund, paid_already, paid_out, payout_under_way, retried_already, unexplained])
 
@@ -3652,6 +3659,8 @@ type BankPayout {
   "The bank's name for the transfer, once it has one."
   bankId: String
   attempts: Int!
+  "Until when the bank may take what was sent, by its own clock; in the year 9999 if nobody knows. Null once the bank can get nothing of it any more: then it can be refunded or cancelled."
+  askedUntil: Time
   "The actor who asked for it; null if it follows from its cause by itself."
   requestedBy: String
   createdAt: Time!
@@ -3967,6 +3976,8 @@ func (ec *executionContext) childFields_BankPayout(ctx context.Context, field gr
 		return ec.fieldContext_BankPayout_bankId(ctx, field)
 	case "attempts":
 		return ec.fieldContext_BankPayout_attempts(ctx, field)
+	case "askedUntil":
+		return ec.fieldContext_BankPayout_askedUntil(ctx, field)
 	case "requestedBy":
 		return ec.fieldContext_BankPayout_requestedBy(ctx, field)
 	case "createdAt":
@@ -7351,6 +7362,29 @@ func (ec *executionContext) _BankPayout_attempts(ctx context.Context, field grap
 }
 func (ec *executionContext) fieldContext_BankPayout_attempts(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("BankPayout", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _BankPayout_askedUntil(ctx context.Context, field graphql.CollectedField, obj *anchor.BankPayout) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BankPayout_askedUntil(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.AskedUntil, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalOTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BankPayout_askedUntil(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BankPayout", field, false, false, errors.New("field of type Time does not have child fields"))
 }
 
 func (ec *executionContext) _BankPayout_requestedBy(ctx context.Context, field graphql.CollectedField, obj *anchor.BankPayout) (ret graphql.Marshaler) {
@@ -17502,6 +17536,11 @@ func (ec *executionContext) _BankPayout(ctx context.Context, sel ast.SelectionSe
 		case "attempts":
 			out.Values[i] = ec._BankPayout_attempts(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "askedUntil":
+			out.Values[i] = ec._BankPayout_askedUntil(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "requestedBy":

@@ -88,6 +88,10 @@ func (bankPayout) BankID(_ context.Context, p *anchor.BankPayout) (*string, erro
 	return filled(p.BankID), nil
 }
 
+func (bankPayout) AskedUntil(_ context.Context, p *anchor.BankPayout) (*time.Time, error) {
+	return timeOrNone(p.AskedUntil), nil
+}
+
 func (bankPayout) RequestedBy(_ context.Context, p *anchor.BankPayout) (*string, error) {
 	return filled(p.RequestedBy), nil
 }

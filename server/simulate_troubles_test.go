@@ -46,6 +46,7 @@ var troubles = []trouble{
 	{"fees surge", 2 * day, 5 * time.Minute, 2 * hour, feesSurge},
 	{"the bank is down", 2 * day, 5 * time.Minute, 5 * hour, bankTrouble(lineDown)},
 	{"the bank's answers are lost", 2 * day, 5 * time.Minute, 5 * hour, bankTrouble(lineLoses)},
+	{"orders to the bank are held up", 2 * day, 5 * time.Minute, 5 * hour, bankTrouble(lineDelays)},
 	{"the anchor is stopped", 2 * day, 10 * time.Second, 5 * hour, anchorStops},
 	{"the anchor is restarted", day, time.Millisecond, time.Second, anchorStops},
 }
@@ -121,8 +122,9 @@ func anchorStops(l *lifetime, _ string, _ time.Duration, _ *rand.Rand) func() {
 type troubleAtBank int
 
 const (
-	lineDown  troubleAtBank = iota // nothing gets through
-	lineLoses                      // orders get through, and answers often do not
+	lineDown   troubleAtBank = iota // nothing gets through
+	lineLoses                       // orders get through, and answers often do not
+	lineDelays                      // orders often arrive long after nobody waits for an answer, or while others do
 )
 
 func bankTrouble(what troubleAtBank) beginning {
@@ -138,7 +140,7 @@ type bankLine struct {
 
 	mu    sync.Mutex
 	dice  *rand.Rand
-	wrong [2]bool // by what is wrong
+	wrong [3]bool // by what is wrong
 }
 
 func (b *bankLine) set(what troubleAtBank, wrong bool) {
@@ -175,6 +177,13 @@ func (b *bankLine) Credits(ctx context.Context, after string) (rail.Statement, e
 }
 
 func (b *bankLine) Pay(ctx context.Context, o rail.Order) (rail.Transfer, error) {
+	b.mu.Lock()
+	delayed, late := b.wrong[lineDelays] && b.dice.IntN(2) == 0, time.Duration(b.dice.Int64N(int64(10*time.Minute)))
+	b.mu.Unlock()
+	if delayed {
+		time.AfterFunc(late, func() { _, _ = b.Simulated.Pay(context.WithoutCancel(ctx), o) })
+		return rail.Transfer{}, errBank
+	}
 	return through(ctx, b, func() (rail.Transfer, error) { return b.Simulated.Pay(ctx, o) })
 }
 

@@ -130,8 +130,22 @@ type BankPayout struct {
 	RequestedBy string // the actor who asked for it, "" if it follows from its cause by itself
 	Retries     string // the refused order that it takes the place of, if any; each has one such at most
 	Attempts    int
-	NotBefore   time.Time
-	CreatedAt   time.Time
+	// AskedUntil is zero while the bank can get nothing of the order: it was never
+	// asked, or has said later than this that it does not have it. Else it is the
+	// latest moment, by the bank's clock, at which it may take what was sent; ForEver
+	// if nobody knows.
+	AskedUntil time.Time
+	NotBefore  time.Time
+	CreatedAt  time.Time
+}
+
+// ForEver is the AskedUntil of an order that no moment makes void.
+var ForEver = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
+
+// Stoppable reports whether the order can still be changed or cancelled: nothing of
+// it is at the bank, nor can come there any more.
+func (p *BankPayout) Stoppable() bool {
+	return p.State == BankApproval || (p.State == BankQueued || p.State == BankInDoubt) && p.AskedUntil.IsZero()
 }
 
 // Payout is whether the order pays a transaction out, rather than back.
@@ -151,8 +165,8 @@ const (
 	BankAsked   BankPayoutState = "asked"    // the bank has it
 	BankPaid    BankPayoutState = "paid"     // settled; only a line of the statement can bring it back
 	BankRefused BankPayoutState = "refused"  // returned or refused: a person decides
-	BankInDoubt BankPayoutState = "in_doubt" // it cannot be looked up: a person decides
+	BankInDoubt BankPayoutState = "in_doubt" // it cannot be looked up, or never arrives: a person decides
 
 	BankApproval  BankPayoutState = "approval"  // above a limit: waits for a second person
-	BankCancelled BankPayoutState = "cancelled" // never asked for: something else took its place
+	BankCancelled BankPayoutState = "cancelled" // never to be paid: something else took its place
 )

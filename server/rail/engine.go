@@ -29,6 +29,10 @@ type Config struct {
 	// Retry is the first wait after a failure, doubled each time up to
 	// maxRetry; default a second.
 	Retry time.Duration
+	// Valid is how long the bank may take an order that was sent, which it must
+	// reach within [bankLimit], and with a clock that is not quite ours; default a
+	// minute.
+	Valid time.Duration
 }
 
 const (
@@ -54,6 +58,9 @@ func New(c Config) *Engine {
 	}
 	if e.Retry == 0 {
 		e.Retry = time.Second
+	}
+	if e.Valid == 0 {
+		e.Valid = 2 * bankLimit
 	}
 	for _, t := range c.Terms {
 		e.terms[t.Asset] = t

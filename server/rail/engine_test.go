@@ -347,6 +347,7 @@ func TestUnknownOutcome(t *testing.T) {
 		status anchor.Status
 		paid   string
 		calls  string // how they begin
+		valid  time.Duration
 	}{
 		"the answer is lost": {
 			pay: func(_ int, ask func() (rail.Transfer, error)) (rail.Transfer, error) {
@@ -367,6 +368,7 @@ func TestUnknownOutcome(t *testing.T) {
 		"the bank keeps losing it": {
 			pay:    func(int, func() (rail.Transfer, error)) (rail.Transfer, error) { return rail.Transfer{}, errLost },
 			lookup: ask, state: anchor.BankInDoubt, status: anchor.PendingAnchor, paid: "0", calls: "pay, look up, pay, look up, pay",
+			valid: 50 * time.Millisecond,
 		},
 		"nobody can look it up": {
 			pay: func(_ int, ask func() (rail.Transfer, error)) (rail.Transfer, error) {
@@ -380,6 +382,7 @@ func TestUnknownOutcome(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, time.Nanosecond)
+			w.valid = c.valid
 			n := 0
 			bank := &unsure{Simulated: w.bank, lookup: c.lookup}
 			bank.pay = func(_ context.Context, _ rail.Order, ask func() (rail.Transfer, error)) (rail.Transfer, error) {

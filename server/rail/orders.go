@@ -80,26 +80,29 @@ func together(all []*anchor.BankPayout, do func(*anchor.BankPayout) error) error
 // send asks the bank for an order. One that it may have been asked for before
 // is looked up first.
 func (e *Engine) send(ctx context.Context, p *anchor.BankPayout) error {
+	var missing time.Time
 	if p.Attempts > 0 {
 		tr, err := e.lookup(ctx, p.ID)
 		switch {
-		case err == nil:
-			return e.record(ctx, p.ID, tr)
 		case errors.Is(err, ErrNoLookup):
-			return e.park(ctx, p.ID, reasonNoLookup)
-		case anchor.KindOf(err) != anchor.NotFound:
+			return e.park(ctx, p.ID)
+		case err != nil:
 			return e.postpone(ctx, p, err)
-		case p.Attempts >= maxAsks:
-			return e.park(ctx, p.ID, reasonLost)
+		case tr.State != Missing:
+			return e.record(ctx, p.ID, tr)
 		}
+		missing = tr.At
 	}
-	order, err := e.claim(ctx, p.ID)
+	order, err := e.claim(ctx, p.ID, missing)
 	if err != nil || order == nil {
 		return err
 	}
 	asking, cancel := context.WithTimeout(ctx, bankLimit)
 	defer cancel()
 	tr, err := e.Rail.Pay(asking, *order)
+	if err == nil && tr.State == Missing {
+		err = errTooLate
+	}
 	if err != nil {
 		p.Attempts++
 		return e.postpone(ctx, p, err)
@@ -107,80 +110,120 @@ func (e *Engine) send(ctx context.Context, p *anchor.BankPayout) error {
 	return e.record(ctx, p.ID, tr)
 }
 
+var errTooLate = errors.New("the order reached the bank after the moment until which it may be taken: do the clocks agree?")
+
 func (e *Engine) lookup(ctx context.Context, id string) (Transfer, error) {
 	ctx, cancel := context.WithTimeout(ctx, bankLimit)
 	defer cancel()
 	return e.Rail.Lookup(ctx, id)
 }
 
-// claim writes down that the bank is about to be asked: whoever finds the
-// order after a crash will look it up first. It returns nil if the bank must
-// not be asked.
-func (e *Engine) claim(ctx context.Context, id string) (*Order, error) {
+// claim writes down that the bank is about to be asked, and until when it may take
+// the order: whoever finds it after a crash will look it up first. missing is the
+// time as of which the bank did not have it, zero if that is not known. claim
+// returns nil if the bank must not be asked.
+func (e *Engine) claim(ctx context.Context, id string, missing time.Time) (*Order, error) {
 	var order *Order
+	lost := false
 	err := e.Store.Update(ctx, store.BankRail, func(tx *store.Tx) error {
-		order = nil
+		order, lost = nil, false
 		p, t, err := load(tx, id)
 		if err != nil || p.State != anchor.BankQueued {
 			return err
 		}
+		if missing.After(p.AskedUntil) {
+			p.AskedUntil = time.Time{} // of all that was sent nothing can be taken any more
+		}
+		// When it is looked at again, if it must not be sent now: as soon as it can be
+		// known that nothing of it is on its way.
+		again := blockedWait
+		if !p.AskedUntil.IsZero() {
+			again = min(again, p.AskedUntil.Sub(missing)) + e.Retry
+		}
+		if p.Attempts >= maxAsks {
+			if !p.AskedUntil.IsZero() && p.AskedUntil.Sub(missing) <= 2*e.Valid {
+				return wait(tx, p, reasonUnknown, again)
+			}
+			lost = true
+			return parked(tx, p, t, reasonLost)
+		}
 		if paused, err := tx.Paused(); err != nil {
 			return err
 		} else if paused {
-			p.Reason, p.NotBefore = reasonPaused, time.Now().Add(blockedWait)
-			return tx.SaveBankPayout(p)
+			return wait(tx, p, reasonPaused, again)
 		}
 		if p.Payout() {
 			if _, ok := anchor.Find(t, anchor.BankTold); !ok {
-				p.Reason, p.NotBefore = reasonBlocked, time.Now().Add(blockedWait)
-				return tx.SaveBankPayout(p)
+				return wait(tx, p, reasonBlocked, again)
 			}
 		}
-		order = &Order{ID: p.ID, Asset: p.Asset, Amount: p.Amount, To: p.To, Reference: p.CauseID}
+		if until := time.Now().Add(e.Valid).UTC().Truncate(time.Microsecond); until.After(p.AskedUntil) {
+			p.AskedUntil = until
+		}
+		order = &Order{ID: p.ID, Asset: p.Asset, Amount: p.Amount, To: p.To, Reference: p.CauseID, Until: p.AskedUntil}
 		p.Attempts++
 		p.Reason = ""
 		return tx.SaveBankPayout(p)
 	})
+	if err == nil && lost {
+		e.needsPerson(ctx, id, reasonLost)
+	}
 	return order, err
+}
+
+// wait leaves a queued order for later.
+func wait(tx *store.Tx, p *anchor.BankPayout, reason string, long time.Duration) error {
+	p.Reason, p.NotBefore = reason, time.Now().Add(long)
+	return tx.SaveBankPayout(p)
 }
 
 // postpone leaves an order whose outcome is unknown for later. Nothing is
 // concluded from silence.
 func (e *Engine) postpone(ctx context.Context, p *anchor.BankPayout, cause error) error {
-	wait := max(e.backoff(p.Attempts), min(time.Since(p.CreatedAt)/4, maxRetry))
-	e.Logger.WarnContext(ctx, "the bank does not say what became of an order", "order", p.ID, "error", cause, "again_in", wait)
+	again := max(e.backoff(p.Attempts), min(time.Since(p.CreatedAt)/4, maxRetry))
+	e.Logger.WarnContext(ctx, "the bank does not say what became of an order", "order", p.ID, "error", cause, "again_in", again)
 	return e.Store.Update(context.WithoutCancel(ctx), store.BankRail, func(tx *store.Tx) error {
 		p, err := tx.BankPayout(p.ID)
 		if err != nil || p.State != anchor.BankQueued {
 			return err
 		}
-		p.Reason, p.NotBefore = reasonUnknown, time.Now().Add(wait)
-		return tx.SaveBankPayout(p)
+		return wait(tx, p, reasonUnknown, again)
 	})
 }
 
-// park leaves an order to a person. The transaction stays where it is.
-func (e *Engine) park(ctx context.Context, id, reason string) error {
-	e.Logger.ErrorContext(ctx, "an order to the bank needs a person", "order", id, "reason", reason)
+// park leaves an order to a person that this bank cannot be asked about. Nobody but
+// the person can know whether the bank has it, however long that is ago.
+func (e *Engine) park(ctx context.Context, id string) error {
+	e.needsPerson(ctx, id, reasonNoLookup)
 	return e.Store.Update(ctx, store.BankRail, func(tx *store.Tx) error {
 		p, t, err := load(tx, id)
 		if err != nil || p.State != anchor.BankQueued && p.State != anchor.BankApproval {
 			return err
 		}
-		p.State, p.Reason = anchor.BankInDoubt, reason
-		if err := tx.SaveBankPayout(p); err != nil || !p.Payout() {
-			return err
-		}
-		t.Note = "parked"
-		return tx.SaveTransaction(t)
+		p.AskedUntil = anchor.ForEver
+		return parked(tx, p, t, reasonNoLookup)
 	})
+}
+
+func (e *Engine) needsPerson(ctx context.Context, id, reason string) {
+	e.Logger.ErrorContext(ctx, "an order to the bank needs a person", "order", id, "reason", reason)
+}
+
+// parked leaves a queued order to a person. The transaction stays where it is.
+func parked(tx *store.Tx, p *anchor.BankPayout, t *anchor.Transaction, reason string) error {
+	p.State, p.Reason = anchor.BankInDoubt, reason
+	if err := tx.SaveBankPayout(p); err != nil || t == nil {
+		return err
+	}
+	t.Note = "parked"
+	return tx.SaveTransaction(t)
 }
 
 // follow looks at an order that the bank has.
 func (e *Engine) follow(ctx context.Context, p *anchor.BankPayout) error {
 	tr, err := e.lookup(ctx, p.ID)
-	if err != nil {
-		e.Logger.WarnContext(ctx, "cannot look up an order that the bank has", "order", p.ID, "error", err)
+	if err != nil || tr.State == Missing {
+		e.Logger.WarnContext(ctx, "cannot look up an order that the bank has", "order", p.ID, "state", tr.State, "error", err)
 		tr = Transfer{State: Pending}
 	}
 	if tr.State != Pending {

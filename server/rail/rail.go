@@ -11,6 +11,22 @@
 // was asked for once is looked up before it is asked for again. What the bank
 // cannot tell is left to a person: nobody is paid twice to save time.
 //
+// # When an order is known never to have been taken
+//
+// That the bank does not have an order proves nothing by itself: the request may
+// still be on its way. So each carries the moment after which the bank takes it no
+// more ([Order].Until), and the latest of them is in the books before a request
+// leaves. Once the bank says, at a later moment of its own clock, that it does not
+// have the order, none that was sent can be taken any more, and it may be cancelled
+// or changed as if it had never been sent. It is what the maximum ledger is to an
+// envelope, and the ledger's number in Horizon's answer.
+//
+// The bank's clock decides, alone: it is what Until is judged by, and our own may be
+// wrong. If ours is behind, orders come too late, are not taken and are asked for
+// again, which the log says; if it is ahead, it takes longer until one is given up.
+// Who cannot tell that time (zero) proves nothing. So there is no margin here: an
+// adapter whose bank answers from several machines takes its own off that time.
+//
 // It must not hold SEP or GraphQL, and it changes transactions only through
 // package anchor.
 package rail
@@ -35,12 +51,13 @@ type Rail interface {
 
 	// Pay asks the bank to carry out an order. Asking twice with the same id
 	// must pay once and answer with the first transfer. A refusal is no error
-	// but a Transfer in state Refused.
+	// but a Transfer in state Refused. What arrives after Order.Until is as if it had
+	// never come, and one in state Missing.
 	Pay(ctx context.Context, o Order) (Transfer, error)
 
-	// Lookup finds the transfer of an order by the order's id. NotFound (see
-	// anchor.KindOf) says that the bank never took it; ErrNoLookup that this
-	// bank cannot be asked. One that is Settled stays so: what comes back later
+	// Lookup finds the transfer of an order by the order's id. One in state Missing
+	// says that the bank does not have it; ErrNoLookup is the answer of a bank that
+	// cannot be asked. One that is Settled stays so: what comes back later
 	// is a Credit, since the statement is where money that moved is found.
 	Lookup(ctx context.Context, id string) (Transfer, error)
 
@@ -112,13 +129,20 @@ type Order struct {
 	To map[string]string
 	// Reference is what the statement of whoever is paid shows.
 	Reference string
+	// Until is the last moment, by its own clock, at which the bank may take the
+	// order, whatever held it up on its way. It is another one each time that the
+	// order is sent, and never an earlier one. Who must round it rounds it down.
+	Until time.Time
 }
 
 // Transfer is what the bank made of an order.
 type Transfer struct {
 	ID    string // the bank's own; empty if it refused
 	State TransferState
-	// At is the value time, of a settled transfer.
+	// At is the value time, of a settled transfer. Of one that is missing it is a time
+	// by the clock that Order.Until is judged by: all that the bank took by then it
+	// would have found, and whatever arrives from now on it judges by a later one. It
+	// is zero where the bank cannot promise that, or pays no heed to Until.
 	At time.Time
 	// Reason is a stable word, of a refused or returned one: "account_closed".
 	Reason string
@@ -133,4 +157,5 @@ const (
 	Settled  TransferState = "settled"  // paid, for good as far as the bank can tell
 	Refused  TransferState = "refused"  // never carried out
 	Returned TransferState = "returned" // taken, and given back before it was settled
+	Missing  TransferState = "missing"  // the bank does not have the order: no request came, or only too late
 )

@@ -93,14 +93,12 @@ func (e *Engine) lookUpAll(ctx context.Context) (map[string]bool, error) {
 	return looked, together(unasked, func(p *anchor.BankPayout) error {
 		tr, err := e.lookup(ctx, p.ID)
 		switch {
-		case err == nil:
-			return e.record(ctx, p.ID, tr)
 		case errors.Is(err, ErrNoLookup):
-			return e.park(ctx, p.ID, reasonNoLookup)
-		case anchor.KindOf(err) == anchor.NotFound:
-			return nil
+			return e.park(ctx, p.ID)
+		case err != nil || tr.State == Missing:
+			return err
 		}
-		return err
+		return e.record(ctx, p.ID, tr)
 	})
 }
 

@@ -44,7 +44,8 @@ const (
 // die alone. What it has answered survives that.
 //
 // A credit is there at once; an order settles after a while. It knows no
-// overdraft: an order is paid whatever the balance.
+// overdraft: an order is paid whatever the balance. One that comes after its time
+// leaves no trace, so that the same order can be sent once more.
 type Simulated struct {
 	SimulatedConfig
 
@@ -52,7 +53,8 @@ type Simulated struct {
 	name    string // of this file: a cursor belongs to one bank
 	changed chan struct{}
 	// mu makes value times and positions rise together, which is what
-	// Statement.ReadUntil promises.
+	// Statement.ReadUntil promises, and has no order taken after a look that missed it
+	// at a later time than the order may be taken: what Transfer.At promises.
 	mu sync.Mutex
 }
 
@@ -335,7 +337,12 @@ func (b *Simulated) Pay(ctx context.Context, o Order) (Transfer, error) {
 			time.AfterFunc(settle+b.recallAfter(), func() { nudge(b.changed) })
 		}
 	}
-	t, err := b.add(ctx, t, settle)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if time.Now().After(o.Until) {
+		return b.find(ctx, o.ID)
+	}
+	t, err := b.insert(ctx, t, settle)
 	if err != nil {
 		return Transfer{}, err
 	}
@@ -344,12 +351,19 @@ func (b *Simulated) Pay(ctx context.Context, o Order) (Transfer, error) {
 
 // Lookup finds an order's transfer.
 func (b *Simulated) Lookup(ctx context.Context, id string) (Transfer, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.find(ctx, id)
+}
+
+// find is Lookup, with mu held.
+func (b *Simulated) find(ctx context.Context, id string) (Transfer, error) {
 	all, err := b.query(ctx, `direction = 'out' AND key = $1`, id)
-	if err != nil {
+	switch {
+	case err != nil:
 		return Transfer{}, err
-	}
-	if len(all) == 0 {
-		return Transfer{}, &anchor.Error{Kind: anchor.NotFound, Message: "the bank has no order " + id}
+	case len(all) == 0:
+		return Transfer{State: Missing, At: time.Now()}, nil
 	}
 	return all[0].outcome(), nil
 }
@@ -363,7 +377,7 @@ func (t transfer) outcome() Transfer {
 		out.Reason = "returned_by_bank"
 	case Refused:
 		out.ID, out.Reason = "", "account_closed"
-	case Pending:
+	case Pending, Missing:
 	}
 	return out
 }

@@ -116,7 +116,7 @@ func TestBankStatement(t *testing.T) {
 	}
 	call(w.bank, "POST", "/bank/api/transfers", goodTransfer)
 	for _, to := range []string{"12345678", rail.ClosedAccount, rail.ReturningAccount} {
-		_, err := w.bank.Pay(t.Context(), rail.Order{ID: to, Asset: usd, Amount: 30 * anchor.One, To: map[string]string{"bank_account_number": to, "first_name": "Ana"}})
+		_, err := w.bank.Pay(t.Context(), rail.Order{ID: to, Asset: usd, Amount: 30 * anchor.One, To: map[string]string{"bank_account_number": to, "first_name": "Ana"}, Until: time.Now().Add(time.Minute)})
 		must(t, err)
 	}
 	st := statement()
@@ -149,7 +149,7 @@ func TestBankAccount(t *testing.T) {
 	booked(time.Time{}, 0)
 	call(w.bank, "POST", "/bank/api/transfers", goodTransfer)
 	for _, to := range []string{"12345678", rail.ClosedAccount, rail.ReturningAccount} {
-		_, err := w.bank.Pay(t.Context(), rail.Order{ID: "to " + to, Asset: usd, Amount: 30 * anchor.One, To: map[string]string{"bank_account_number": to}})
+		_, err := w.bank.Pay(t.Context(), rail.Order{ID: "to " + to, Asset: usd, Amount: 30 * anchor.One, To: map[string]string{"bank_account_number": to}, Until: time.Now().Add(time.Minute)})
 		must(t, err)
 	}
 	booked(time.Time{}, 100*anchor.One, 100*anchor.One)
@@ -169,7 +169,7 @@ func TestBankRecalls(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, -1)
 	for _, to := range []string{"12345678", rail.RecallingAccount} {
-		_, err := w.bank.Pay(t.Context(), rail.Order{ID: "to " + to, Asset: usd, Amount: 30 * anchor.One, To: map[string]string{"bank_account_number": to, "account_holder": "Ana"}})
+		_, err := w.bank.Pay(t.Context(), rail.Order{ID: "to " + to, Asset: usd, Amount: 30 * anchor.One, To: map[string]string{"bank_account_number": to, "account_holder": "Ana"}, Until: time.Now().Add(time.Minute)})
 		must(t, err)
 	}
 	first, err := w.bank.Lookup(t.Context(), "to 12345678")
@@ -227,7 +227,7 @@ func TestBankKeys(t *testing.T) {
 	if other := send(strings.Replace(goodTransfer, "100", "200", 1)); other.Code != http.StatusConflict {
 		t.Error(other.Code, other.Body)
 	}
-	order := rail.Order{ID: "k1", Asset: usd, Amount: anchor.One, To: map[string]string{"bank_account_number": "12345678"}}
+	order := rail.Order{ID: "k1", Asset: usd, Amount: anchor.One, To: map[string]string{"bank_account_number": "12345678"}, Until: time.Now().Add(time.Minute)}
 	one, err := w.bank.Pay(t.Context(), order)
 	must(t, err)
 	two, err := w.bank.Pay(t.Context(), order)
@@ -249,7 +249,7 @@ func TestBankSurvivesRestart(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "bank.db")
 	bank := openBank(t, path, -1)
 	call(bank, "POST", "/bank/api/transfers", goodTransfer)
-	order := rail.Order{ID: "o1", Asset: usd, Amount: anchor.One, To: map[string]string{"bank_account_number": "12345678"}}
+	order := rail.Order{ID: "o1", Asset: usd, Amount: anchor.One, To: map[string]string{"bank_account_number": "12345678"}, Until: time.Now().Add(time.Minute)}
 	told, err := bank.Pay(t.Context(), order)
 	must(t, err)
 	st, err := bank.Credits(t.Context(), "")
@@ -261,8 +261,8 @@ func TestBankSurvivesRestart(t *testing.T) {
 	if got, err := bank.Lookup(t.Context(), "o1"); err != nil || got != told {
 		t.Error(got, err)
 	}
-	if _, err := bank.Lookup(t.Context(), "o2"); anchor.KindOf(err) != anchor.NotFound {
-		t.Error(err)
+	if got, err := bank.Lookup(t.Context(), "o2"); err != nil || got.State != rail.Missing || got.At.IsZero() {
+		t.Error(got, err)
 	}
 	if next, err := bank.Credits(t.Context(), st.Cursor); err != nil || len(next.Credits) != 0 || next.Cursor != st.Cursor {
 		t.Error(next, err)

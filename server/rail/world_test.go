@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"log/slog"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -41,6 +42,7 @@ type world struct {
 	// What the engines are started with.
 	policies   anchor.Policies
 	checkPayer bool
+	valid      time.Duration
 	log        *slog.Logger
 }
 
@@ -92,7 +94,7 @@ func (w *world) start(bank rail.Rail) (stop func()) {
 	w.t.Helper()
 	e := rail.New(rail.Config{
 		Store: w.books, Terms: []*anchor.Terms{w.terms}, Policies: w.policies, CheckPayer: w.checkPayer, Rail: bank, Logger: w.log,
-		Poll: 20 * time.Millisecond, Retry: time.Millisecond,
+		Poll: 20 * time.Millisecond, Retry: time.Millisecond, Valid: w.valid,
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -148,8 +150,13 @@ func (w *world) paidWithdrawal(amount, to string) *anchor.Transaction {
 		if err != nil {
 			return err
 		}
-		_, err = tx.Receive(a, w.terms, a.AmountIn, "hash "+a.ID, time.Now(), time.Now())
-		return err
+		if _, err = tx.Receive(a, w.terms, a.AmountIn, "hash "+a.ID, time.Now(), time.Now()); err != nil {
+			return err
+		}
+		return tx.CreatePayment(&anchor.Payment{
+			ID: strconv.FormatInt(time.Now().UnixNano(), 10), Hash: "hash " + a.ID, Account: account, From: account, Asset: a.Asset, Amount: a.AmountIn,
+			At: time.Now(), State: anchor.Matched, Transaction: a.ID,
+		})
 	}))
 	return tr
 }

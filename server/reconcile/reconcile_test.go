@@ -273,7 +273,7 @@ func TestWrongBooks(t *testing.T) {
 	w.forget("received", deposit.ExternalID)
 	differs(deposit, "bank USD 100 not_in_journal "+deposit.ExternalID)
 
-	_, err = w.bank.Pay(t.Context(), rail.Order{ID: "a charge", Asset: usd, Amount: 30 * anchor.One})
+	_, err = w.bank.Pay(t.Context(), rail.Order{ID: "a charge", Asset: usd, Amount: 30 * anchor.One, Until: time.Now().Add(time.Minute)})
 	must(t, err)
 	must(t, w.bank.Settle(t.Context()))
 	account, err := w.bank.Account(t.Context(), time.Time{})

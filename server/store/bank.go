@@ -125,21 +125,21 @@ func (t *Tx) cameBack(order string) (bool, error) {
 	return len(all) > 0, err
 }
 
-const bankPayoutColumns = `id, cause_kind, cause_id, purpose, ordinal, asset, amount, fee, to_box, state, bank_id, reason, requested_by, retries, attempts, not_before, created_at, fee_back`
+const bankPayoutColumns = `id, cause_kind, cause_id, purpose, ordinal, asset, amount, fee, to_box, state, bank_id, reason, requested_by, retries, attempts, asked_until, not_before, created_at, fee_back`
 
 func scanBankPayout(r scanner, k *Keys) (*anchor.BankPayout, error) {
 	var (
-		p                anchor.BankPayout
-		asset, feeBack   string
-		box              []byte
-		notBefore, since int64
+		p                       anchor.BankPayout
+		asset, feeBack          string
+		box                     []byte
+		asked, notBefore, since int64
 	)
 	err := r.Scan(&p.ID, &p.CauseKind, &p.CauseID, &p.Purpose, &p.Ordinal, &asset, &p.Amount, &p.Fee, &box, &p.State, &p.BankID, &p.Reason, &p.RequestedBy, &p.Retries,
-		&p.Attempts, &notBefore, &since, &feeBack)
+		&p.Attempts, &asked, &notBefore, &since, &feeBack)
 	if err != nil {
 		return nil, err
 	}
-	p.NotBefore, p.CreatedAt = instant(notBefore), instant(since)
+	p.AskedUntil, p.NotBefore, p.CreatedAt = instant(asked), instant(notBefore), instant(since)
 	if p.Asset, err = anchor.ParseAsset(asset); err != nil {
 		return nil, err
 	}
@@ -179,16 +179,16 @@ func (t *Tx) CreateBankPayout(p *anchor.BankPayout) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(`INSERT INTO bank_payouts (`+bankPayoutColumns+`) VALUES (`+placeholders(18)+`)`,
+	_, err = t.exec(`INSERT INTO bank_payouts (`+bankPayoutColumns+`) VALUES (`+placeholders(19)+`)`,
 		p.ID, p.CauseKind, p.CauseID, p.Purpose, p.Ordinal, p.Asset.String(), p.Amount, p.Fee, box, p.State, p.BankID, p.Reason, p.RequestedBy, p.Retries,
-		p.Attempts, micros(p.NotBefore), micros(p.CreatedAt), formatFeeLines(p.FeeBack))
+		p.Attempts, micros(p.AskedUntil), micros(p.NotBefore), micros(p.CreatedAt), formatFeeLines(p.FeeBack))
 	t.Notify(TopicBankPayouts)
 	return err
 }
 
 // SaveBankPayout stores an order's state, bank id, reason, attempts and wait, who
-// asked for it, and its amount while the bank was not asked. One that is paid stays so, unless
-// the bank gives it back: anything else is a Conflict.
+// asked for it, and its amount while the bank can get nothing of it. One that is paid
+// stays so, unless the bank gives it back: anything else is a Conflict.
 func (t *Tx) SaveBankPayout(p *anchor.BankPayout) error {
 	t.Notify(TopicBankPayouts)
 	if p.Attempts > 0 {
@@ -196,10 +196,10 @@ func (t *Tx) SaveBankPayout(p *anchor.BankPayout) error {
 			return err
 		}
 	}
-	return t.change(`UPDATE bank_payouts SET state = $1, bank_id = $2, reason = $3, attempts = $4, not_before = $5,
-			amount = CASE WHEN attempts = 0 THEN $6 ELSE amount END, requested_by = $7
-		WHERE id = $8 AND (state <> 'paid' OR $1 IN ('paid', 'refused'))`,
-		p.State, p.BankID, p.Reason, p.Attempts, micros(p.NotBefore), p.Amount, p.RequestedBy, p.ID)
+	return t.change(`UPDATE bank_payouts SET state = $1, bank_id = $2, reason = $3, attempts = $4, asked_until = $5, not_before = $6,
+			amount = CASE WHEN asked_until = 0 THEN $7 ELSE amount END, requested_by = $8
+		WHERE id = $9 AND (state <> 'paid' OR $1 IN ('paid', 'refused'))`,
+		p.State, p.BankID, p.Reason, p.Attempts, micros(p.AskedUntil), micros(p.NotBefore), p.Amount, p.RequestedBy, p.ID)
 }
 
 // BankPayoutsOf loads a cause's orders for one purpose, by ordinal.

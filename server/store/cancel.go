@@ -41,8 +41,8 @@ func (t *Tx) CancelPayout(id string, now time.Time) error {
 	return t.undoRefund(p.CauseID, p.Amount, p.Fee, p.FeeBack, now)
 }
 
-// CancelBankPayout is CancelPayout for an order to the bank which the bank was
-// never asked for, or has refused or given back.
+// CancelBankPayout is CancelPayout for an order to the bank which the bank never
+// got and cannot get any more, or has refused or given back.
 func (t *Tx) CancelBankPayout(id string, now time.Time) error {
 	p, err := t.BankPayout(id)
 	if err != nil {
@@ -63,7 +63,7 @@ func (t *Tx) CancelBankPayout(id string, now time.Time) error {
 		if next != nil {
 			return retriedAlready(next)
 		}
-	case p.State != anchor.BankApproval && (p.State != anchor.BankQueued || p.Attempts > 0):
+	case !p.Stoppable():
 		return underWay("order", p.ID)
 	}
 	if err := t.allExplained(); err != nil {
@@ -147,7 +147,7 @@ func (t *Tx) endPayouts(a *anchor.Transaction) error {
 		switch {
 		case o.State == anchor.BankRefused || o.State == anchor.BankCancelled:
 			continue
-		case o.State == anchor.BankApproval || o.State == anchor.BankQueued && o.Attempts == 0:
+		case o.Stoppable():
 			o.State = anchor.BankCancelled
 		default:
 			return underWay("order", o.ID)

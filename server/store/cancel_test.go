@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"windlass/server/anchor"
 	"windlass/server/store"
@@ -90,11 +91,17 @@ func (d *decided) becomes(id, state string) {
 			return err
 		}
 		switch state {
-		case "tried":
+		case "tried", "void":
 			o.Attempts++
+			if o.AskedUntil = noon; state == "void" {
+				o.AskedUntil = time.Time{}
+			}
 			return tx.SaveBankPayout(o)
-		case "in_doubt":
+		case "in_doubt", "given_up":
 			o.Attempts, o.State = 1, anchor.BankInDoubt
+			if o.AskedUntil = anchor.ForEver; state == "given_up" {
+				o.AskedUntil = time.Time{}
+			}
 			return tx.SaveBankPayout(o)
 		case "asked", "paid":
 			_, err = tx.RecordBankPayout(o, store.Outcome{State: anchor.BankPayoutState(state), BankID: "b"}, noon)
@@ -177,7 +184,7 @@ func TestCancel(t *testing.T) {
 	}
 	onLedger := map[string]string{"queued": "", "approval": "", "parked": "", "waiting": "",
 		"in_envelope": "payout_under_way", "paid": "paid_already", "cancelled": "cancelled_already"}
-	atBank := map[string]string{"queued": "", "approval": "", "refused": "", "returned": "",
+	atBank := map[string]string{"queued": "", "approval": "", "refused": "", "returned": "", "void": "", "given_up": "",
 		"tried": "payout_under_way", "asked": "payout_under_way", "in_doubt": "payout_under_way", "paid": "paid_already", "cancelled": "cancelled_already", "retried": "retried_already"}
 	for kind, make1 := range kinds {
 		states := onLedger

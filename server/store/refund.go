@@ -50,7 +50,7 @@ func (t *Tx) refundOnLedger(a *anchor.Transaction, amount, fee anchor.Amount, fe
 	}
 	for _, o := range orders {
 		switch {
-		case o.State == anchor.BankQueued && o.Attempts == 0 || o.State == anchor.BankApproval:
+		case o.Stoppable():
 			o.Amount = a.AmountOut
 			if a.AmountOut == 0 {
 				o.State = anchor.BankCancelled

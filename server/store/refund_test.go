@@ -95,7 +95,7 @@ func TestRefundOfAWithdrawal(t *testing.T) {
 
 	// The bank is being asked.
 	o := order()
-	o.Attempts = 1
+	o.Attempts, o.AskedUntil = 1, noon
 	b.do(t, func(tx *store.Tx) error { return tx.SaveBankPayout(o) })
 	if err := b.refund(t, id, 60*anchor.One); anchor.KindOf(err) != anchor.Conflict {
 		t.Errorf("refunded while the bank may be paying: %v", err)
