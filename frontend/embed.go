@@ -99,7 +99,7 @@ func (s Shell) serve(site fs.FS, w http.ResponseWriter, r *http.Request) {
 	}
 	boot, err := json.Marshal(s.Boot) // escapes <, > and &, so it cannot end the script element
 	if err != nil {
-		slog.ErrorContext(r.Context(), "page cannot be served", "page", s.Page, "err", err)
+		slog.ErrorContext(r.Context(), "page cannot be served", "page", s.Page, "error", err)
 		http.Error(w, "internal error", http.StatusInternalServerError)
 		return
 	}
@@ -118,7 +118,7 @@ func (s Shell) serve(site fs.FS, w http.ResponseWriter, r *http.Request) {
 		h.Set("Cross-Origin-Opener-Policy", "same-origin-allow-popups")
 	}
 	if _, err := w.Write([]byte(s.fill(string(page), string(boot)))); err != nil {
-		slog.DebugContext(r.Context(), "page not delivered", "page", s.Page, "err", err)
+		slog.DebugContext(r.Context(), "page not delivered", "page", s.Page, "error", err)
 	}
 }
 

@@ -96,7 +96,7 @@ func patiently(ctx context.Context, logger *slog.Logger, try func() error) error
 		if err == nil || anchor.KindOf(err) != anchor.Unavailable {
 			return err
 		}
-		logger.WarnContext(ctx, "the network does not answer as it should; trying again", "err", err)
+		logger.WarnContext(ctx, "the network does not answer as it should; trying again", "error", err)
 		select {
 		case <-time.After(time.Second):
 		case <-ctx.Done():

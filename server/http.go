@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -166,7 +167,8 @@ func serve(logger *slog.Logger, next http.Handler, w *response, r *http.Request)
 			return
 		}
 		h := w.Header()
-		clear(h)
+		// Whose pages may read the answer is as true of this one.
+		maps.DeleteFunc(h, func(name string, _ []string) bool { return !strings.HasPrefix(name, "Access-Control-") })
 		id := requestID(r.Context())
 		h.Set("X-Request-Id", id)
 		h.Set("Content-Type", "application/json")

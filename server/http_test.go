@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"windlass/server/sep"
 )
 
 // logged is a log that a test can read.
@@ -197,8 +199,10 @@ func TestPanics(t *testing.T) {
 	}{
 		{"before the answer", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/html")
+			w.Header().Set("Content-Encoding", "gzip")
 			panic("the drum is stuck")
 		}, false, 1},
+		{"where wallets' pages read", sep.CORS(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("the drum is stuck") })).ServeHTTP, false, 1},
 		{"with an error", func(http.ResponseWriter, *http.Request) { panic(errors.New("the drum is stuck")) }, false, 1},
 		{"amid the answer", func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, strings.Repeat("half", 10_000))
@@ -227,8 +231,12 @@ func TestPanics(t *testing.T) {
 				if got.status != 500 || id == "" || !strings.Contains(told.Error, id) || strings.Contains(got.body, "drum") {
 					t.Errorf("%d %q, id %q", got.status, got.body, id)
 				}
-				if ct := got.header.Get("Content-Type"); ct != "application/json" {
-					t.Errorf("Content-Type %q", ct)
+				if ct := got.header.Get("Content-Type"); ct != "application/json" || got.header.Get("Content-Encoding") != "" {
+					t.Errorf("headers %v", got.header)
+				}
+				open := got.header.Get("Access-Control-Allow-Origin") == "*" && strings.Contains(got.header.Get("Access-Control-Expose-Headers"), "X-Request-Id")
+				if open != (tt.name == "where wallets' pages read") {
+					t.Errorf("CORS: %v", got.header)
 				}
 			}
 			if err := stop(); err != nil {

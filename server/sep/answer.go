@@ -94,9 +94,9 @@ func WriteError(w http.ResponseWriter, r *http.Request, log *slog.Logger, lang s
 		if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
 			level = slog.LevelDebug // the client has gone
 		}
-		log.Log(r.Context(), level, "request failed", "method", r.Method, "path", r.URL.Path, "err", err)
+		log.Log(r.Context(), level, "request failed", "method", r.Method, "path", r.URL.Path, "error", err)
 	case http.StatusServiceUnavailable:
-		log.WarnContext(r.Context(), "request could not be served now", "method", r.Method, "path", r.URL.Path, "err", err)
+		log.WarnContext(r.Context(), "request could not be served now", "method", r.Method, "path", r.URL.Path, "error", err)
 		w.Header().Set("Retry-After", "5")
 	}
 	WriteJSON(w, status, struct {

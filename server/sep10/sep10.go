@@ -256,13 +256,20 @@ func (h *Handler) token(w http.ResponseWriter, r *http.Request) (any, error) {
 	if len(c.signatures) < 2 {
 		return nil, refuse("no signer of the account has signed the challenge") // which the ledger need not be asked for
 	}
+	// Nor for one that was exchanged: whoever repeats it would have us ask for free.
+	jti := hex.EncodeToString(c.hash[:])
+	switch used, err := h.books.Used(r.Context(), usedChallenge, jti); {
+	case err != nil:
+		return nil, fmt.Errorf("look a challenge up: %w", err)
+	case used:
+		return nil, errExchanged
+	}
 	if err := h.authorized(r.Context(), c); err != nil {
 		return nil, err
 	}
 	if err := h.cfg.Clients.may(c.identity.Account, c.identity.Client); err != nil {
 		return nil, refuse("%s", err.Error())
 	}
-	jti := hex.EncodeToString(c.hash[:])
 	if err := h.signIn(r.Context(), c, jti, now); err != nil {
 		return nil, err
 	}
@@ -275,11 +282,16 @@ func (h *Handler) token(w http.ResponseWriter, r *http.Request) (any, error) {
 	}{token}, nil
 }
 
+// usedChallenge is what the books call challenges that were exchanged.
+const usedChallenge = "challenge"
+
+var errExchanged = refuse("this challenge was exchanged already; ask for another")
+
 // signIn burns a challenge, and holds an account to being shared or not. Whatever
 // the reason of a refusal is, it is a 400.
 func (h *Handler) signIn(ctx context.Context, c *challenge, jti string, now time.Time) error {
 	err := h.books.Update(ctx, store.Wallet, func(tx *store.Tx) error {
-		if err := tx.UseOnce("challenge", jti, c.until); err != nil {
+		if err := tx.UseOnce(usedChallenge, jti, c.until); err != nil {
 			return err
 		}
 		if h.cfg.SharedAccounts || slices.Contains(h.cfg.Clients.Custodial, c.identity.Account) {
@@ -292,7 +304,7 @@ func (h *Handler) signIn(ctx context.Context, c *challenge, jti string, now time
 	case err == nil:
 		return nil
 	case ok && e.Code == "used":
-		return refuse("this challenge was exchanged already; ask for another")
+		return errExchanged
 	case ok && e.Kind == anchor.Conflict:
 		return &anchor.Error{Kind: anchor.Invalid, Code: e.Code, Message: e.Message}
 	}

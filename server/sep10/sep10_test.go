@@ -401,6 +401,12 @@ func TestOnce(t *testing.T) {
 	w.out("after a restart", w.with().post(text), "exchanged already")
 	// The same challenge with more signatures is still the same challenge.
 	w.out("signed once more", w.post(sign(t, text, kp)), "exchanged already")
+	// The ledger is not asked about it any more: there is none.
+	w.ledger = "http://127.0.0.1:1"
+	w.out("without a ledger", w.with().post(text), "exchanged already")
+	if a := w.with().post(sign(t, w.challenge("account="+kp.Address()), kp)); a.status != 503 {
+		t.Errorf("another, without a ledger: %d %v", a.status, a.body)
+	}
 }
 
 // TestRefusedIsNotUsed lets a wallet try again with the same challenge after a

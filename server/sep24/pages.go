@@ -181,7 +181,7 @@ func (h *Handler) lost(w http.ResponseWriter, r *http.Request, err error) {
 	case anchor.Forbidden:
 		status, code, english = http.StatusForbidden, "token_invalid", "This link is incomplete or damaged."
 	default:
-		h.log.ErrorContext(r.Context(), "page failed", "path", r.URL.Path, "err", err)
+		h.log.ErrorContext(r.Context(), "page failed", "path", r.URL.Path, "error", err)
 	}
 	head := w.Header()
 	head.Set("Content-Type", "text/html; charset=utf-8")

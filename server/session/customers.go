@@ -252,7 +252,7 @@ func (c *Customers) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		caller, err := c.caller(r)
 		if err != nil {
-			c.cfg.Log.WarnContext(r.Context(), "session could not be read", "err", err)
+			c.cfg.Log.WarnContext(r.Context(), "session could not be read", "error", err)
 			http.Error(w, "try again later", http.StatusServiceUnavailable)
 			return
 		}
@@ -325,7 +325,7 @@ func (c *Customers) fail(w http.ResponseWriter, r *http.Request, lang string, er
 		status = http.StatusRequestEntityTooLarge
 	}
 	if status >= http.StatusInternalServerError {
-		c.cfg.Log.ErrorContext(r.Context(), "exchange failed", "err", err)
+		c.cfg.Log.ErrorContext(r.Context(), "exchange failed", "error", err)
 	}
 	out := map[string]string{"error": c.cfg.Sentence(lang, code, message, map[string]string{"field": field}), "code": code}
 	if field != "" {

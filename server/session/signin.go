@@ -116,7 +116,7 @@ func (s *SignIn) enter(w http.ResponseWriter, r *http.Request) {
 	}
 	if err != nil {
 		if anchor.KindOf(err) == anchor.Internal {
-			s.cfg.Log.ErrorContext(r.Context(), "sign-in failed", "err", err)
+			s.cfg.Log.ErrorContext(r.Context(), "sign-in failed", "error", err)
 		}
 		s.refuse(w, err)
 		return
@@ -136,7 +136,7 @@ func (s *SignIn) leave(w http.ResponseWriter, r *http.Request) {
 		err = s.cookies.Save(r, w, session)
 	}
 	if err != nil {
-		s.cfg.Log.ErrorContext(r.Context(), "sign-out failed", "err", err)
+		s.cfg.Log.ErrorContext(r.Context(), "sign-out failed", "error", err)
 		s.refuse(w, err)
 		return
 	}
@@ -161,7 +161,7 @@ func (s *SignIn) Middleware(next http.Handler) http.Handler {
 		if reading || sameOrigin(r, s.cfg.BaseURL) {
 			found, err := s.cookies.New(r, s.cookie)
 			if err != nil {
-				s.cfg.Log.WarnContext(r.Context(), "session could not be read", "err", err)
+				s.cfg.Log.WarnContext(r.Context(), "session could not be read", "error", err)
 				http.Error(w, "try again later", http.StatusServiceUnavailable)
 				return
 			}

@@ -519,6 +519,12 @@ func TestSessions(t *testing.T) {
 	b.do(t, func(tx *store.Tx) error { return tx.Sweep(noon.Add(time.Second)) })
 	b.do(t, func(tx *store.Tx) error { return tx.UseOnce("a", "short", noon) })
 	for _, key := range []string{"long", "ever"} {
+		if used, err := b.Used(ctx, "a", key); !used || err != nil {
+			t.Errorf("%s is used: %t, %v", key, used, err)
+		}
+		if used, err := b.Used(ctx, "b", key); used || err != nil {
+			t.Errorf("%s is used for something else: %t, %v", key, used, err)
+		}
 		kindIs(t, b.Update(ctx, store.Wallet, func(tx *store.Tx) error { return tx.UseOnce("a", key, late) }), anchor.Conflict, "used")
 	}
 	b.do(t, func(tx *store.Tx) error { return tx.Sweep(late.Add(24 * time.Hour)) })

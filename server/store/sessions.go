@@ -61,6 +61,14 @@ func (t *Tx) UseOnce(purpose, key string, expires time.Time) error {
 	return err
 }
 
+// Used reports whether a key is marked as used. Another may use it right after;
+// only UseOnce settles whose it is.
+func (s *Store) Used(ctx context.Context, purpose, key string) (bool, error) {
+	n, err := one(s.reader(ctx), "used key", func(r scanner, _ *Keys) (n int64, err error) { return n, r.Scan(&n) },
+		`SELECT COUNT(*) FROM used WHERE purpose = $1 AND key = $2`, purpose, key)
+	return n > 0, err
+}
+
 // Sweep forgets sessions and used keys that expired before now, and the keys of
 // acts after KeyLife.
 func (t *Tx) Sweep(now time.Time) error {
