@@ -41,14 +41,14 @@ func (r transaction) Message(ctx context.Context, t *anchor.Transaction) (string
 		}
 	}
 	l := lang(ctx, t)
-	key := "status." + string(t.Kind) + "." + string(t.Status())
+	key := t.StatusText()
 	if note := "message." + t.Note; language.Has(language.Default, note) {
 		key = note
 	}
 	in, out := t.Decimals(r.termsOf(t))
 	args := map[string]string{
 		"amount_in": t.AmountIn.Fixed(in), "amount_out": t.AmountOut.Fixed(out),
-		"asset_in": codeOf(t.In()), "asset_out": codeOf(t.Out()), "deadline": "",
+		"asset_in": t.In().Symbol(), "asset_out": t.Out().Symbol(), "deadline": "",
 	}
 	if !t.Deadline.IsZero() {
 		args["deadline"] = t.Deadline.UTC().Format("2006-01-02 15:04 UTC")
@@ -353,15 +353,8 @@ var autocomplete = map[string]string{
 
 // The assets of a transaction.
 
-func codeOf(a anchor.Asset) string {
-	if a.IsNative() {
-		return "XLM"
-	}
-	return a.Code
-}
-
 func (asset) ID(_ context.Context, a *anchor.Asset) (string, error)   { return a.String(), nil }
-func (asset) Code(_ context.Context, a *anchor.Asset) (string, error) { return codeOf(*a), nil }
+func (asset) Code(_ context.Context, a *anchor.Asset) (string, error) { return a.Symbol(), nil }
 
 func (asset) Issuer(_ context.Context, a *anchor.Asset) (*string, error) {
 	return filled(a.Issuer), nil

@@ -113,7 +113,7 @@ type history struct {
 func (b *balance) ours() []string {
 	all := append(followed(b.Config), b.Config.keys.channels()...)
 	for _, t := range b.Config.terms {
-		if !t.ThirdParty {
+		if t.Issues() {
 			all = append(all, t.Asset.Issuer)
 		}
 	}

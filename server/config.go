@@ -331,7 +331,7 @@ func (c *Config) defaults() {
 	fill(&c.Log.Format, "auto")
 	for i := range c.Assets {
 		a := &c.Assets[i]
-		fill(&a.Name, a.Code)
+		fill(&a.Name, anchor.Asset{Scheme: anchor.Stellar, Code: a.Code, Issuer: a.Issuer}.Symbol())
 		fill(&a.Decimals, new(2))
 		fill(&a.OffChainDecimals, a.Decimals)
 		for _, s := range []*SideConfig{&a.Deposit, &a.Withdraw} {

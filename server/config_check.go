@@ -411,7 +411,10 @@ func (k *check) ledgerAsset(at string, a *AssetConfig) anchor.Asset {
 	case !assetCode.MatchString(a.Code):
 		k.wrong(at+"code", "%q will not do; expected 1 to 12 letters and digits", a.Code)
 	case a.Code == anchor.Native.Code:
-		k.wrong(at+"code", "lumens cannot be offered: their price moves, and an asset is worth exactly as much as its off_chain money")
+		k.lumens(at, a)
+		return anchor.Native
+	case a.Code == anchor.Native.Symbol() && a.Issuer == "":
+		k.wrong(at+"code", `"XLM" is the code of somebody's asset, and its issuer is missing; lumens are "native"`)
 	default:
 		asset, err := anchor.ParseAsset(anchor.Stellar + ":" + a.Code + ":" + a.Issuer)
 		if err != nil {
@@ -420,6 +423,27 @@ func (k *check) ledgerAsset(at string, a *AssetConfig) anchor.Asset {
 		return asset
 	}
 	return anchor.Asset{}
+}
+
+// lumens judges what has no meaning for lumens, which nobody issues, and which need
+// no trustline.
+func (k *check) lumens(at string, a *AssetConfig) {
+	for _, never := range []struct {
+		key   string
+		given bool
+		why   string
+	}{
+		{"issuer", a.Issuer != "", `lumens have none; remove it, or write another code than "native"`},
+		{"third_party", a.ThirdParty, "is for what somebody issues, and nobody issues lumens; remove it"},
+		{"create_account", a.CreateAccount != "", "lumens that are paid out make the account themselves; remove it"},
+		{"top_up", a.TopUp != "", "is for the reserve of a trustline, and lumens need none; remove it"},
+		{"authorizer_seed", a.AuthorizerSeed != "", "is for trustlines, and lumens need none; remove it"},
+		{"authorizer_seed_file", a.AuthorizerSeedFile != "", "is for trustlines, and lumens need none; remove it"},
+	} {
+		if never.given {
+			k.wrong(at+never.key, "%s", never.why)
+		}
+	}
 }
 
 var (

@@ -72,10 +72,24 @@ func (k *check) authorizer(c *Config, at string, a *AssetConfig, t *anchor.Terms
 	}
 }
 
+// makesAccount reports whether each deposit of an asset can make its customer's
+// account: with what is given for it, or with the lumens that are paid out.
+func makesAccount(t *anchor.Terms) bool {
+	if !t.Asset.IsNative() {
+		return t.CreateAccount > 0
+	}
+	for _, m := range t.Deposit.Methods {
+		if p, err := t.Price(anchor.Deposit, m.ID, t.Deposit.Min); err != nil || p.Out < leastLumens {
+			return false
+		}
+	}
+	return true
+}
+
 // createsAccounts reports whether every deposit can make its customer's account.
 func (c *Config) createsAccounts() bool {
 	for _, t := range c.terms {
-		if t.Deposit.Enabled && t.CreateAccount == 0 {
+		if t.Deposit.Enabled && !makesAccount(t) {
 			return false
 		}
 	}
@@ -83,10 +97,11 @@ func (c *Config) createsAccounts() bool {
 }
 
 // paysClaimable reports whether some deposit can be paid by a claimable balance:
-// one of an asset whose issuer authorizes trustlines could not be claimed.
+// one of an asset whose issuer authorizes trustlines could not be claimed, and
+// lumens need none where they make the account.
 func (c *Config) paysClaimable() bool {
 	for _, t := range c.terms {
-		if t.Deposit.Enabled && c.keys.Authorizers[t.Asset.Issuer] == nil {
+		if t.Deposit.Enabled && c.keys.Authorizers[t.Asset.Issuer] == nil && !(t.Asset.IsNative() && makesAccount(t)) {
 			return true
 		}
 	}

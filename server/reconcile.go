@@ -84,7 +84,7 @@ func followed(c *Config) []string {
 // issued are the assets of which the journal keeps how much there is: our own.
 func issued(c *Config) (all []anchor.Asset) {
 	for _, t := range c.terms {
-		if !t.ThirdParty {
+		if t.Issues() {
 			all = append(all, t.Asset)
 		}
 	}

@@ -58,6 +58,14 @@ func (a Asset) String() string {
 // IsNative reports whether the asset is the lumen.
 func (a Asset) IsNative() bool { return a == Native }
 
+// Symbol is the code that people know the asset by: "XLM" for lumens.
+func (a Asset) Symbol() string {
+	if a.IsNative() {
+		return "XLM"
+	}
+	return a.Code
+}
+
 // OnLedger reports whether the asset lives on the Stellar network.
 func (a Asset) OnLedger() bool { return a.Scheme == Stellar }
 

@@ -48,7 +48,7 @@ type Policies struct {
 	Of map[string]Policy
 	// PerSender is how many refunds a sender gets by itself in a day.
 	PerSender int
-	// LumensMinimum is the least amount of lumens that goes back by itself. They
+	// LumensMinimum is the least amount of lumens that goes back by itself where they
 	// are not offered, so that no Terms say it.
 	LumensMinimum Amount
 }

@@ -115,6 +115,9 @@ func (s *Side) Method(id string) (Method, bool) {
 	return Method{}, false
 }
 
+// Issues reports whether the operator makes the asset. Nobody makes lumens.
+func (t *Terms) Issues() bool { return !t.ThirdParty && !t.Asset.IsNative() }
+
 // In is the asset the anchor receives, Out the one it pays.
 func (t *Terms) In(k Kind) Asset {
 	if k == Deposit {
@@ -179,7 +182,7 @@ func (t *Transaction) Decimals(terms *Terms) (in, out int) {
 // limits and with no more decimals than the asset has.
 func (t *Terms) CheckAmount(k Kind, in Amount) error {
 	s, decimals := t.Side(k), t.DecimalsOf(t.In(k))
-	args := map[string]string{"minimum": s.Min.Fixed(decimals), "maximum": s.Max.Fixed(decimals), "asset": t.In(k).Code}
+	args := map[string]string{"minimum": s.Min.Fixed(decimals), "maximum": s.Max.Fixed(decimals), "asset": t.In(k).Symbol()}
 	switch {
 	case in < s.Min:
 		return &Error{Kind: Invalid, Code: "amount_below_minimum", Field: "amount", Args: args,

@@ -123,6 +123,16 @@ func (t *Transaction) In() Asset {
 	return t.Asset
 }
 
+// StatusText is the key of the sentence that explains the status. Lumens need no
+// trustline: what keeps them waiting is another thing.
+func (t *Transaction) StatusText() string {
+	key := "status." + string(t.Kind) + "." + string(t.status)
+	if t.status == PendingTrust && t.Asset.IsNative() {
+		key += ".native"
+	}
+	return key
+}
+
 // Out is the asset of AmountOut.
 func (t *Transaction) Out() Asset {
 	if t.Kind == Deposit {

@@ -84,7 +84,7 @@ func New(c Config, s *store.Store, h *horizon.Client, logger *slog.Logger) *Inco
 	or(&c.RetryAfter, time.Second)
 	or(&c.Margin, time.Minute)
 	for _, t := range c.Terms {
-		if !t.ThirdParty {
+		if t.Issues() {
 			c.Own = append(slices.Clip(c.Own), t.Asset.Issuer)
 		}
 	}

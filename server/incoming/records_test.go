@@ -18,6 +18,7 @@ func TestRecordsOfAllKinds(t *testing.T) {
 	w := newWorld(t)
 	// What is judged below is a script's, which no ledger backs.
 	w.config.Accounts = w.config.Accounts[:1]
+	w.lumens()
 	us, them := w.distribution.Address(), w.customer.Address()
 	send, sendMemo := w.withdrawal(soon())
 	crafted, craftedMemo := w.withdrawal(soon())
@@ -49,6 +50,7 @@ func TestRecordsOfAllKinds(t *testing.T) {
 		{"an asset without a name", fmt.Sprintf(`"type":"payment","from":%q,"to":%q,"amount":"100.0","asset_type":"credit_alphanum4"`, them, us), craftedMemo, anchor.Unmatched, anchor.UnknownOperation, "0"},
 		{"a merge", fmt.Sprintf(`"type":"account_merge","account":%q,"into":%q`, them, us), craftedMemo, anchor.Unmatched, anchor.UnknownOperation, "12.5"},
 		{"a contract's transfer", fmt.Sprintf(`"type":"invoke_host_function","asset_balance_changes":[{"type":"transfer","from":%q,"to":%q,"amount":"7.0000000",%s}]`, them, us, ours), craftedMemo, anchor.Unmatched, anchor.UnknownOperation, "7"},
+		{"what a contract brought from nowhere", fmt.Sprintf(`"type":"invoke_host_function","asset_balance_changes":[{"type":"mint","to":%q,"amount":"9.0000000","asset_type":"native"}]`, us), craftedMemo, anchor.Unmatched, anchor.UnknownOperation, "9"},
 		{"an operation of the future", `"type":"teleport"`, craftedMemo, anchor.Unmatched, anchor.UnknownOperation, "0"},
 		{"a payment of a transaction that failed", `"transaction_successful":false,` + payment(`"100.0000000"`), craftedMemo, anchor.Unmatched, anchor.UnknownOperation, "0"},
 		{"a list where a text should be", `"type":["payment"]`, craftedMemo, anchor.Unmatched, anchor.UnknownOperation, "0"},

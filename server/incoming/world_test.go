@@ -158,12 +158,17 @@ func (w *world) pay(amount string, memo txnbuild.Memo, to ...string) string {
 // id and memo.
 func (w *world) withdrawal(deadline time.Time) (string, txnbuild.MemoID) {
 	w.t.Helper()
+	return w.withdrawalOf(w.terms, deadline)
+}
+
+func (w *world) withdrawalOf(terms *anchor.Terms, deadline time.Time) (string, txnbuild.MemoID) {
+	w.t.Helper()
 	w.memos++
 	memo := w.memos
 	now := time.Now()
-	a := anchor.Start(store.NewID(), anchor.Withdrawal, w.terms, anchor.Identity{Account: w.customer.Address()}, anchor.Address(w.customer.Address()), soon(), now)
+	a := anchor.Start(store.NewID(), anchor.Withdrawal, terms, anchor.Identity{Account: w.customer.Address()}, anchor.Address(w.customer.Address()), soon(), now)
 	a.Method, a.Reviewed = "bank_transfer", true
-	must(w.t, a.SetAmount(w.terms, 100*anchor.One))
+	must(w.t, a.SetAmount(terms, 100*anchor.One))
 	must(w.t, w.books.Update(w.t.Context(), store.Wallet, func(tx *store.Tx) error { return tx.CreateTransaction(a) }))
 	must(w.t, w.books.Update(w.t.Context(), store.Customer, func(tx *store.Tx) error {
 		a, err := tx.Transaction(a.ID)

@@ -163,6 +163,9 @@ func (e *Engine) giveBack(tx *store.Tx, id, hash string, f intentFate, now time.
 		p.State, p.Reason, p.NotBefore = anchor.PayoutWaiting, f.wait, now.Add(e.Poll+e.backoff(p.Attempts))
 	default:
 		p.NotBefore = now.Add(f.pause + e.backoff(p.Attempts))
+		if f.alone != "" {
+			p.Reason = f.alone
+		}
 	}
 	if err := tx.SavePayout(p); err != nil {
 		return err

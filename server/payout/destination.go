@@ -107,30 +107,21 @@ func reaches(p *anchor.Payout, a *horizon.Account) (by anchor.Operation, obstacl
 func (e *Engine) lookOut(ctx context.Context, p *anchor.Payout, a *horizon.Account) (outlook, error) {
 	var o outlook
 	o.operation, o.obstacle = reaches(p, a)
-	_, muxed := p.Destination.MuxedID()
 	terms, now := e.terms[p.Asset], time.Now()
 	if terms == nil {
 		terms = &anchor.Terms{}
 	}
 	switch {
-	case o.obstacle == noAccount && terms.CreateAccount > 0 && !p.Asset.IsNative():
+	case o.obstacle == noAccount && p.Asset.IsNative():
+		// They are too few to make the account, or its user's id would be lost.
+		return e.claimable(ctx, p, o)
+	case o.obstacle == noAccount && terms.CreateAccount > 0:
 		o.help = p.Gift(store.NewID(), anchor.ForCreate, terms.CreateAccount, now)
 	case o.obstacle == noTrust:
 		if terms.TopUp > 0 && spendable(a) < baseReserve {
 			o.help = p.Gift(store.NewID(), anchor.ForTopUp, terms.TopUp, now)
 		}
-		// A balance whose customer needs a permission could not be claimed. And
-		// what is claimed has no muxed id.
-		if muxed || e.Authorizers[p.Asset.Issuer] != nil {
-			break
-		}
-		t, err := e.store.Transaction(ctx, p.CauseID)
-		if err != nil {
-			return o, err
-		}
-		if t.ClaimableBalance {
-			o.operation, o.obstacle = anchor.PayClaimable, ""
-		}
+		return e.claimable(ctx, p, o)
 	case o.obstacle == notAuthorized && e.sources[p.Asset.Issuer] != nil:
 		// Whom the issuer lets keep what they have was authorized before, and is
 		// not any more: that was somebody's decision.
@@ -139,6 +130,20 @@ func (e *Engine) lookOut(ctx context.Context, p *anchor.Payout, a *horizon.Accou
 		}
 	}
 	return o, nil
+}
+
+// claimable has a payout made as a claimable balance, if its wallet can claim one. A
+// balance whose customer needs a permission could not be claimed, and what is
+// claimed has no muxed id.
+func (e *Engine) claimable(ctx context.Context, p *anchor.Payout, o outlook) (outlook, error) {
+	if _, muxed := p.Destination.MuxedID(); muxed || e.Authorizers[p.Asset.Issuer] != nil {
+		return o, nil
+	}
+	t, err := e.store.Transaction(ctx, p.CauseID)
+	if err == nil && t.ClaimableBalance {
+		o.operation, o.obstacle = anchor.PayClaimable, ""
+	}
+	return o, err
 }
 
 // assist writes down what was found to help a payout, unless it was tried before.

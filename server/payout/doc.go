@@ -99,7 +99,7 @@
 // found before they enter a batch. What can be done about it is an intent of its
 // own, once: lumens that make the account or cover a trustline's reserve, the
 // issuer's permission. Or the payout takes another form: lumens make their account
-// themselves, and a wallet that can claim balances is paid by one. What still
+// themselves, if they are enough, and a wallet that can claim balances is paid by one. What still
 // cannot be taken at the deadline goes back to whoever paid. What is our own fault
 // (funds, signatures, fees) raises an alarm and pauses, and no customer's
 // transaction fails for it. What keeps failing otherwise is parked for a person,

@@ -227,6 +227,18 @@ func spendable(a *horizon.Account) anchor.Amount {
 	return b.Amount - b.SellingLiabilities - anchor.Amount(a.Reserves)*baseReserve
 }
 
+// payable is what of an asset an account can pay with.
+func payable(a *horizon.Account, asset anchor.Asset) anchor.Amount {
+	b, _ := a.Balance(asset)
+	switch {
+	case asset.IsNative():
+		return spendable(a)
+	case asset.Issuer == a.ID:
+		return anchor.MaxAmount // an issuer never runs out
+	}
+	return b.Amount - b.SellingLiabilities
+}
+
 // bid is what is offered for each operation of a batch: as much as nearly all
 // paid lately, within the cap. What is charged is the least that got into the
 // ledger, so that a high bid costs nothing on a quiet network.
@@ -339,7 +351,7 @@ func (e *Engine) afford(ctx context.Context, batch []*anchor.Payout) ([]*anchor.
 		case !short[asset]:
 			e.lower(ctx, key)
 		case reserved == 0:
-			e.raise(ctx, key, "payouts wait: "+source+" has not enough "+asset.Code)
+			e.raise(ctx, key, "payouts wait: "+source+" has not enough "+asset.Symbol())
 		}
 	}
 	// Those that cannot be paid make room for those behind them.
@@ -362,14 +374,7 @@ func (e *Engine) allot(a *horizon.Account, before map[anchor.Asset]standing, bat
 	left := map[anchor.Asset]anchor.Amount{}
 	for asset, was := range before {
 		onTheWay[asset] = was.reserved + f.ever[purse{a.ID, asset}] - was.ever
-		b, _ := a.Balance(asset)
-		left[asset] = b.Amount - b.SellingLiabilities - onTheWay[asset]
-		switch {
-		case asset.IsNative():
-			left[asset] = spendable(a) - onTheWay[asset]
-		case asset.Issuer == a.ID:
-			left[asset] = anchor.MaxAmount // an issuer never runs out
-		}
+		left[asset] = payable(a, asset) - onTheWay[asset]
 	}
 	for _, p := range batch {
 		need, can := takes(p), true

@@ -146,50 +146,6 @@ func TestATopUpIsGivenOnce(t *testing.T) {
 	w.balanced()
 }
 
-// Lumens that a customer buys make the account themselves, if they are enough; a
-// muxed address would lose its id.
-func TestLumensMakeTheirAccount(t *testing.T) {
-	w := newWorld(t, 2)
-	lumens := *w.terms
-	lumens.Asset, lumens.Deposit.Min = anchor.Native, anchor.One/10
-	new, few, many := rig.NewKey(t), rig.NewKey(t), w.customers(1)[0]
-	had := w.balance(many.Address(), anchor.Native)
-	var ids []string
-	must(t, w.books.Update(t.Context(), store.BankRail, func(tx *store.Tx) error {
-		ids = nil
-		for to, in := range map[string]anchor.Amount{
-			new.Address(): 5 * anchor.One, few.Address(): anchor.One / 2, many.Address(): 3 * anchor.One, muxed(t, rig.NewKey(t).Address(), 7): 5 * anchor.One,
-		} {
-			id, err := w.depositOf(tx, &lumens, anchor.Address(to), anchor.Memo{}, in)
-			if err != nil {
-				return err
-			}
-			ids = append(ids, id)
-		}
-		return nil
-	}))
-	w.engine(func(c *payout.Config) { c.Terms = append(c.Terms, &lumens) })
-	w.until("two are paid", func() bool { return w.count(ids, anchor.Completed) == 2 && w.count(ids, anchor.PendingTrust) == 2 })
-	if got := w.balance(new.Address(), anchor.Native); got != 5*anchor.One {
-		t.Errorf("the new account has %s", got)
-	}
-	if got := w.balance(many.Address(), anchor.Native) - had; got != 3*anchor.One {
-		t.Errorf("the old account got %s", got)
-	}
-	w.balanced()
-}
-
-// count counts the transactions in a status.
-func (w *world) count(ids []string, s anchor.Status) (n int) {
-	w.t.Helper()
-	for _, id := range ids {
-		if w.transaction(id).Status() == s {
-			n++
-		}
-	}
-	return n
-}
-
 // A wallet that can claim balances is paid by one where there is no trustline. A
 // missing account is made first; a muxed address waits.
 func TestClaimableBalances(t *testing.T) {

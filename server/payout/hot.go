@@ -43,10 +43,10 @@ func (e *Engine) lookHot(ctx context.Context, h Hot) error {
 	if err != nil {
 		return err
 	}
-	b, _ := a.Balance(h.Asset)
+	has, code := payable(a, h.Asset), h.Asset.Symbol()
 	low, high := hotMinimum+h.Account+" "+h.Asset.String(), hotMaximum+h.Account+" "+h.Asset.String()
-	e.alarm(ctx, h.Minimum != 0 && b.Amount < h.Minimum, low, "the account "+h.Account+" has "+b.Amount.String()+" "+h.Asset.Code+" left, less than hot_minimum, "+h.Minimum.String()+": send it some")
-	e.alarm(ctx, h.Maximum != 0 && b.Amount > h.Maximum, high, "the account "+h.Account+" has "+b.Amount.String()+" "+h.Asset.Code+", more than hot_maximum, "+h.Maximum.String()+": put some of it away")
+	e.alarm(ctx, h.Minimum != 0 && has < h.Minimum, low, "the account "+h.Account+" has "+has.String()+" "+code+" left, less than hot_minimum, "+h.Minimum.String()+": send it some")
+	e.alarm(ctx, h.Maximum != 0 && has > h.Maximum, high, "the account "+h.Account+" has "+has.String()+" "+code+", more than hot_maximum, "+h.Maximum.String()+": put some of it away")
 	return nil
 }
 

@@ -72,6 +72,7 @@ type intentFate struct {
 	park      string        // it can never be paid as it is
 	cancel    string        // there is nothing left to do
 	pause     time.Duration // before it is tried again
+	alone     string        // and in an envelope of its own, for this reason
 	uncounted bool          // the attempt does not count against it
 }
 
@@ -100,7 +101,8 @@ func fateOf(p *anchor.Payout, code string) (f intentFate, ours bool) {
 	case anchor.PayCreate:
 		switch {
 		case code == "op_already_exists" && p.Purpose != anchor.ForCreate:
-			return intentFate{pause: time.Second}, false // it is a payment now
+			// It is a payment now. Its customer could make and merge the account by turns.
+			return intentFate{pause: time.Second, alone: code}, false
 		case code == "op_already_exists":
 			return intentFate{cancel: code}, false
 		case code == "op_low_reserve" && p.Purpose != anchor.ForCreate:

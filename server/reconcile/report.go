@@ -220,11 +220,8 @@ func stroops(a anchor.Amount) string { return a.Fixed(anchor.Decimals) }
 
 // name is an asset for people; several may have one code.
 func name(a anchor.Asset) string {
-	switch {
-	case a.IsNative():
-		return "XLM"
-	case len(a.Issuer) > 8:
+	if len(a.Issuer) > 8 {
 		return a.Code + " " + a.Issuer[:4] + "…" + a.Issuer[len(a.Issuer)-4:]
 	}
-	return a.Code
+	return a.Symbol()
 }

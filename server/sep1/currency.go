@@ -75,7 +75,7 @@ func (cfg *Config) offered(o Offer) Currency {
 		}
 		c.complete(cfg.public())
 	}
-	fill(&c.Desc, o.Asset.Code+", exchanged for "+o.OffChain.Code+" by "+cfg.Organization.Name+".")
+	fill(&c.Desc, o.Asset.Symbol()+", exchanged for "+o.OffChain.Code+" by "+cfg.Organization.Name+".")
 	return c
 }
 

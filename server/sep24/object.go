@@ -175,9 +175,9 @@ func (h *Handler) message(t *anchor.Transaction, lang string) string {
 		return language.Text(lang, "message."+t.Note, nil)
 	}
 	in, out := t.Decimals(h.terms[t.Asset])
-	return language.Text(lang, "status."+string(t.Kind)+"."+string(t.Status()), map[string]string{
+	return language.Text(lang, t.StatusText(), map[string]string{
 		"amount_in": t.AmountIn.Fixed(in), "amount_out": t.AmountOut.Fixed(out),
-		"asset_in": t.In().Code, "asset_out": t.Out().Code, "deadline": readable(t.Deadline),
+		"asset_in": t.In().Symbol(), "asset_out": t.Out().Symbol(), "deadline": readable(t.Deadline),
 	})
 }
 

@@ -114,12 +114,12 @@ func (h *Handler) summary(t *anchor.Transaction, steps []store.TimelineEntry, la
 	}
 	in, out := t.Decimals(h.terms[t.Asset])
 	if t.AmountsKnown {
-		s.Amounts = []row{{text(lang, "page.you_send", "You send"), t.AmountIn.Fixed(in) + " " + t.In().Code}}
+		s.Amounts = []row{{text(lang, "page.you_send", "You send"), t.AmountIn.Fixed(in) + " " + t.In().Symbol()}}
 		for _, l := range t.FeeLines {
 			// A fee has more decimals than the asset where it is the rounding.
-			s.Amounts = append(s.Amounts, row{language.Text(lang, "fee."+l.Name, nil), shown(l.Amount, in) + " " + t.In().Code})
+			s.Amounts = append(s.Amounts, row{language.Text(lang, "fee."+l.Name, nil), shown(l.Amount, in) + " " + t.In().Symbol()})
 		}
-		s.Amounts = append(s.Amounts, row{text(lang, "page.you_receive", "You receive"), t.AmountOut.Fixed(out) + " " + t.Out().Code})
+		s.Amounts = append(s.Amounts, row{text(lang, "page.you_receive", "You receive"), t.AmountOut.Fixed(out) + " " + t.Out().Symbol()})
 	}
 	for _, i := range h.instructions(t, in) {
 		s.Pay = append(s.Pay, row{language.Text(lang, "instruction."+i.Name, nil), i.Value})
@@ -153,7 +153,7 @@ func (h *Handler) instructions(t *anchor.Transaction, decimals int) []rail.Row {
 	if s := t.Status(); s != anchor.PendingUserTransferStart && (s != anchor.PendingExternal || t.Kind != anchor.Deposit) {
 		return nil
 	}
-	amount := rail.Row{Name: "amount", Value: t.AmountIn.Fixed(decimals) + " " + t.In().Code}
+	amount := rail.Row{Name: "amount", Value: t.AmountIn.Fixed(decimals) + " " + t.In().Symbol()}
 	if t.Kind == anchor.Withdrawal {
 		return []rail.Row{amount, {Name: "account", Value: t.AnchorAccount},
 			{Name: "memo", Value: t.Memo.Value}, {Name: "memo_type", Value: string(t.Memo.Type)}}

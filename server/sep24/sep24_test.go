@@ -463,6 +463,7 @@ func TestStartRefusals(t *testing.T) {
 		{"unknown asset", "deposit", fields{"asset_code": "NOPE"}, "NOPE"},
 		{"case", "deposit", fields{"asset_code": "usdw"}, "usdw"},
 		{"other issuer", "deposit", fields{"asset_issuer": distribution}, "issuer"},
+		{"lumens by another code than that of /info", "deposit", fields{"asset_code": "XLM"}, "XLM"},
 		{"native with an issuer", "deposit", fields{"asset_code": "native", "asset_issuer": issuer}, "issuer"},
 		{"disabled", "withdraw", fields{"asset_code": "native"}, "not offered"},
 		{"source asset", "deposit", fields{"source_asset": "iso4217:EUR"}, "source_asset"},

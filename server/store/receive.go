@@ -172,7 +172,7 @@ func (t *Tx) RetryPayout(id string, terms []*anchor.Terms, now time.Time) error 
 			return t.Retry(a, offered, now)
 		}
 	}
-	return &anchor.Error{Kind: anchor.Conflict, Code: "not_offered", Message: a.Asset.Code + " is no longer offered"}
+	return &anchor.Error{Kind: anchor.Conflict, Code: "not_offered", Message: a.Asset.Symbol() + " is no longer offered"}
 }
 
 // requeue lets an intent begin anew.
