@@ -10,19 +10,18 @@ import (
 )
 
 // limits looks for what left, or may leave at any moment, above a limit and
-// without the word of somebody else than whoever asked for it.
+// without the word of somebody else than whoever asked for it. At the bank a limit
+// is what it is worth there, by whichever of the prices makes it highest.
 func (l *look) limits(context.Context) error {
-	for _, side := range []struct {
-		rows    []row
-		subject string
-		asset   func(*anchor.Terms) anchor.Asset
-	}{
-		{l.payouts, "payout:", func(t *anchor.Terms) anchor.Asset { return t.Asset }},
-		{l.orders, "order:", func(t *anchor.Terms) anchor.Asset { return t.OffChain }},
-	} {
-		for _, t := range l.Config.terms {
-			l.limitsOf(side.rows, side.subject, side.asset(t).String(), int64(t.PayoutLimit), int64(t.DailyLimit))
+	for _, t := range l.Config.terms {
+		worth := func(limit anchor.Amount) (most int64) {
+			for _, f := range tariffs(l.offers(), t, anchor.Withdrawal) {
+				most = max(most, int64(f.worth(limit)))
+			}
+			return most
 		}
+		l.limitsOf(l.payouts, "payout:", t.Asset.String(), int64(t.PayoutLimit), int64(t.DailyLimit))
+		l.limitsOf(l.orders, "order:", t.OffChain.String(), worth(t.PayoutLimit), worth(t.DailyLimit))
 	}
 	return nil
 }

@@ -332,10 +332,16 @@ func (l *look) moneyIn(context.Context) error {
 	return nil
 }
 
-// matched checks that what is credited to a transaction is credited to one.
+// matched checks that what is credited to a transaction is credited to one, in
+// the asset that it asked for.
 func (l *look) matched(what string, r row) {
-	if r.is("state", "matched") && l.tx[r.text("transaction_id")] == nil {
+	t := l.tx[r.text("transaction_id")]
+	switch {
+	case !r.is("state", "matched"):
+	case t == nil:
 		l.find(lost, "%s %s is matched to %q, which does not exist", what, r.text("id"), r.text("transaction_id"))
+	case r.text("asset") != inAsset(t):
+		l.find(unbalanced, "%s %s of %s is matched to %s %s of %s", what, r.text("id"), r.text("asset"), t.text("kind"), t.text("id"), inAsset(t))
 	}
 }
 

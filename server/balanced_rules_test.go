@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"math"
 	"math/big"
 	"slices"
 	"strings"
@@ -55,6 +54,7 @@ func (l *look) transactions(context.Context) error {
 	for _, t := range l.txs {
 		l.facts(t)
 		l.amounts(t)
+		l.exchanged(t)
 		l.paidForIt(t)
 		l.liability(t)
 		l.trailOf(t)
@@ -88,13 +88,13 @@ func (l *look) facts(t row) {
 	}
 }
 
-// amounts are the formula, and what came in.
+// amounts are what came in, and that nothing is below 0.
 func (l *look) amounts(t row) {
 	in, out, fee := t.num("amount_in"), t.num("amount_out"), t.num("amount_fee")
 	refunded, refundFee := t.num("amount_refunded"), t.num("refund_fee")
-	if t.num("amounts_known") != 0 && out != given(t.text("rate"), in-fee-refunded-refundFee) || min(in, out, fee, refunded, refundFee) < 0 {
-		l.find(unbalanced, "%s %s: %s in − %s fee − %s refunded − %s for it is not %s out", t.text("kind"), t.text("id"),
-			anchor.Amount(in), anchor.Amount(fee), anchor.Amount(refunded), anchor.Amount(refundFee), anchor.Amount(out))
+	if min(in, out, fee, refunded, refundFee) < 0 {
+		l.find(unbalanced, "%s %s: %s in, %s fee, %s refunded, %s for it, %s out", t.text("kind"), t.text("id"),
+			signed(in), signed(fee), signed(refunded), signed(refundFee), signed(out))
 	}
 	came := l.credited[t.text("id")]
 	if funded := t.num("funded_at") != 0; funded && came != in || !funded && came != 0 {
@@ -122,20 +122,76 @@ func (l *look) amounts(t row) {
 	}
 }
 
-// given is what a rate gives, worked out in another way than the anchor does.
-func given(rate string, in int64) int64 {
+// rateOf is the rate that a transaction keeps; nil is none that can be read.
+func rateOf(t row) (rate *big.Rat, decimals int) {
 	var num, den int64
-	var decimals int
-	if rate == "" {
-		return in
+	if t.text("rate") == "" {
+		return big.NewRat(1, 1), anchor.Decimals
 	}
-	if _, err := fmt.Sscanf(rate, "%d/%d/%d", &num, &den, &decimals); err != nil {
-		return math.MinInt64
+	if _, err := fmt.Sscanf(t.text("rate"), "%d/%d/%d", &num, &den, &decimals); err != nil || den == 0 {
+		return nil, 0
 	}
-	unit := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(anchor.Decimals-decimals)), nil)
-	out := new(big.Int).Mul(big.NewInt(in), big.NewInt(num))
-	out.Div(out, new(big.Int).Mul(big.NewInt(den), unit))
-	return out.Mul(out, unit).Int64()
+	return big.NewRat(num, den), decimals
+}
+
+// exchanged holds what is given against the rate that was agreed to: it is one
+// that was offered, what is left gives amount_out at it, the journal has exchanged
+// exactly that, and nothing was paid at a better one, nor in another asset.
+func (l *look) exchanged(t row) {
+	id, kind := t.text("id"), anchor.Kind(t.text("kind"))
+	rate, decimals := rateOf(t)
+	if rate == nil {
+		l.find(unbalanced, "%s %s keeps %q for a rate", kind, id, t.text("rate"))
+		return
+	}
+	back := t.num("amount_refunded") + t.num("refund_fee")
+	left, out := t.num("amount_in")-t.num("amount_fee")-back, t.num("amount_out")
+	if t.num("amounts_known") != 0 {
+		if should := (tariff{rate: rate, out: decimals}).worth(anchor.Amount(left)); int64(should) != out {
+			l.find(unbalanced, "%s %s: for the %s that are left is given %s, and not %s out", kind, id, signed(left), signed(int64(should)), signed(out))
+		}
+		if !slices.ContainsFunc(l.offers(), func(c *Config) bool { return offered(c, t, rate, decimals) }) {
+			l.find(unbalanced, "%s %s has the rate %s, which was never offered", kind, id, t.text("rate"))
+		}
+	}
+	if t.num("funded_at") == 0 {
+		left, out = 0, 0
+	}
+	l.owes(t, anchor.Exchange, inAsset(t), left)
+	l.owes(t, anchor.Exchange, outAsset(t), -out)
+
+	var paid, returned int64
+	for _, p := range l.paidFor[id] {
+		in := p.is("purpose", string(anchor.ForRefund))
+		switch {
+		case in && p.text("asset") != inAsset(t), p.is("purpose", string(anchor.ForPayout), string(anchor.ForReclaim)) && p.text("asset") != outAsset(t):
+			l.find(unbalanced, "the %s of %s %s is of %s", p.text("purpose"), kind, id, p.text("asset"))
+		case !p.is("state", "paid"):
+		case in:
+			returned += p.num("amount")
+		case p.is("purpose", string(anchor.ForPayout)):
+			paid += p.num("amount")
+		case p.is("purpose", string(anchor.ForReclaim)):
+			paid -= p.num("amount")
+		}
+	}
+	rest := l.credited[id] - t.num("amount_fee") - t.num("refund_fee") - returned
+	if most := new(big.Rat).Mul(exact(anchor.Amount(rest)), rate); exact(anchor.Amount(paid)).Cmp(most) > 0 && paid > 0 {
+		l.find(doubled, "%s %s: %s was paid for %s, better than at %s", kind, id, signed(paid), signed(rest), t.text("rate"))
+	}
+}
+
+// offers are all configurations that the anchor has had.
+func (b *balance) offers() []*Config { return append([]*Config{b.Config}, b.Earlier...) }
+
+// offered reports whether a configuration offers a transaction's rate.
+func offered(c *Config, t row, rate *big.Rat, decimals int) bool {
+	i := slices.IndexFunc(c.terms, func(o *anchor.Terms) bool { return o.Asset.String() == t.text("asset") })
+	if i < 0 {
+		return false
+	}
+	f := tariffOf(c, c.terms[i], anchor.Kind(t.text("kind")))
+	return f.rate.Cmp(rate) == 0 && (f.out == decimals || t.text("rate") == "" && f.in == f.out)
 }
 
 // paidForIt holds a transaction against the intents and orders that it caused.

@@ -50,6 +50,8 @@ func balanced(t testing.TB, b *balance) *verdict {
 // can look often: it reads the ledger's history on from where it was.
 type balance struct {
 	Config *Config
+	// Earlier are other configurations that it has had, with other prices.
+	Earlier []*Config
 	// Horizon is a clean one's address; HTTP is how it is asked, nil for the usual.
 	Horizon string
 	HTTP    *http.Client
@@ -64,6 +66,8 @@ type verdict struct {
 	Findings []finding
 	// Deposits and Withdrawals are completed, Refunds have arrived.
 	Deposits, Withdrawals, Refunds int
+	// Undone counts the refunds that were taken back before they left.
+	Undone int
 	// Helped counts what customers were helped with, by purpose or operation.
 	Helped map[string]int
 	// Approved counts what a second person has let go.
@@ -238,6 +242,8 @@ func (l *look) readBooks(ctx context.Context, db *sql.DB) (err error) {
 			l.Parked++
 		case r.is("state", "paid") && r.is("purpose", "refund"):
 			l.Refunds++
+		case r.is("state", "cancelled") && r.is("purpose", "refund"):
+			l.Undone++
 		}
 	}
 	for _, r := range slices.Concat(l.payments, l.bankLines) {

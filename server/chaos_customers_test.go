@@ -29,6 +29,7 @@ type customer struct {
 	rng  *rand.Rand
 
 	key      *keypair.Full
+	terms    *anchor.Terms
 	asset    txnbuild.CreditAsset
 	currency string // at the bank
 	claims   bool   // claimable balances
@@ -47,6 +48,7 @@ type story struct {
 	id, kind string
 	manner   manner
 	agreed   anchor.Amount
+	tariff   tariff          // that was agreed to
 	paid     anchor.Amount   // that of it which counts
 	want     []anchor.Status // any of them is an end
 	last     *polled
@@ -97,7 +99,7 @@ func (l *life) customer(name string, number uint64, terms *anchor.Terms) *custom
 		l.t.Fatal(err)
 	}
 	return &customer{
-		life: l, name: name, rng: rng, key: key, staff: map[string]http.Header{},
+		life: l, name: name, rng: rng, key: key, staff: map[string]http.Header{}, terms: terms,
 		asset: txnbuild.CreditAsset{Code: terms.Asset.Code, Issuer: terms.Asset.Issuer}, currency: terms.OffChain.Code,
 	}
 }
@@ -257,10 +259,12 @@ func (c *customer) story(ctx context.Context) (*story, error) {
 		s.kind = "withdrawal"
 	}
 	s.manner = pick(c.rng, s.kind)
-	s.agreed = anchor.Amount(1000+c.rng.IntN(9000)) * anchor.One / 100
+	s.tariff = tariffOf(c.life.cfg, c.terms, anchor.Kind(s.kind))
+	most := 900_000 // in hundredths of a cent, which not every money has
 	if s.kind == "withdrawal" {
-		s.agreed = anchor.Amount(1000+c.rng.IntN(2000)) * anchor.One / 100
+		most = 200_000
 	}
+	s.agreed = (anchor.Amount(100_000+c.rng.IntN(most)) * anchor.One / 10_000).Floor(s.tariff.in)
 	switch s.manner {
 	case tooLittle, wrongly:
 		s.want = []anchor.Status{anchor.PendingUserTransferStart}
@@ -363,6 +367,16 @@ func (c *customer) agree(ctx context.Context, s *story, p pageOf) error {
 		}
 		method = []string{"bank_account_number", account, "bank_name", "Far Bank"}
 	}
+	for {
+		err := c.enter(ctx, s, p, method)
+		if no, ok := errors.AsType[*gqlRefusal](err); !ok || no.Extensions.Reason != "price_changed" {
+			return err
+		}
+	}
+}
+
+// enter goes through the page up to the yes, at the price that is told.
+func (c *customer) enter(ctx context.Context, s *story, p pageOf, method []string) error {
 	var chosen struct{ ChooseMethod struct{ AmountOut string } }
 	for _, step := range []struct {
 		query     string
@@ -378,6 +392,9 @@ func (c *customer) agree(ctx context.Context, s *story, p pageOf) error {
 		if err := c.ask(ctx, p, step.query, step.variables, step.answer); err != nil {
 			return err
 		}
+	}
+	if err := c.told(s, chosen.ChooseMethod.AmountOut); err != nil {
+		return err
 	}
 	err := c.ask(ctx, p, `mutation($id: ID!, $out: Amount!) { agree(transaction: $id, amountOut: $out) { status } }`,
 		map[string]any{"out": chosen.ChooseMethod.AmountOut}, nil)
@@ -403,16 +420,15 @@ func (c *customer) poll(ctx context.Context, s *story) error {
 
 // amounts are what is paid for a story, and what of it counts.
 func (s *story) amounts() (all []anchor.Amount, counts anchor.Amount) {
-	cents := func(a anchor.Amount) anchor.Amount { return a / 100_000 * 100_000 }
 	switch s.manner {
 	case nearly:
-		a := cents(s.agreed * 104 / 100)
+		a := (s.agreed * 104 / 100).Floor(s.tariff.in)
 		return []anchor.Amount{a}, a
 	case tooMuch:
-		a := cents(s.agreed * 13 / 10)
+		a := (s.agreed * 13 / 10).Floor(s.tariff.in)
 		return []anchor.Amount{a}, a
 	case tooLittle:
-		return []anchor.Amount{cents(s.agreed / 2)}, 0
+		return []anchor.Amount{(s.agreed / 2).Floor(s.tariff.in)}, 0
 	case wrongly:
 		return []anchor.Amount{s.agreed}, 0
 	case twice:
@@ -525,6 +541,10 @@ func (c *customer) audit() {
 		if s.paid != 0 && s.last.AmountIn != "" && anchor.MustAmount(s.last.AmountIn) != s.paid {
 			c.lost++
 			t.Errorf("%s: %s %s, paid %s, was credited %s of %s", c.name, s.kind, s.id, s.manner, s.last.AmountIn, s.paid)
+		}
+		if err := s.fair(); err != nil {
+			c.doubled++
+			t.Errorf("%s: %s %s, paid %s: %v", c.name, s.kind, s.id, s.manner, err)
 		}
 		if s.kind == "deposit" && s.last.Status == string(anchor.Completed) {
 			due += anchor.MustAmount(s.last.AmountOut)

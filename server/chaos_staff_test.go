@@ -66,7 +66,7 @@ func (c *customer) settle(ctx context.Context, s *story) error {
 	if s.goesBack { // and it will be refunded once it has arrived
 		return nil
 	}
-	choice := c.rng.IntN(3)
+	choice := c.rng.IntN(4)
 	if s.manner == toClosed || s.manner == toBounce || s.manner == toRecall {
 		choice = 0
 	}
@@ -75,6 +75,14 @@ func (c *customer) settle(ctx context.Context, s *story) error {
 		return c.refundAll(ctx, s)
 	case 1:
 		if err := c.decide(ctx, s, "refundTransaction", `, amount: "2", fee: "0.5"`); err != nil {
+			return err
+		}
+	case 2: // and then they would rather not
+		err := c.decide(ctx, s, "refundTransaction", `, amount: "3", fee: "0"`)
+		if err == nil {
+			err = c.takeBack(ctx, s)
+		}
+		if err != nil && !errors.Is(err, errRefused) { // it has left
 			return err
 		}
 	}
@@ -94,7 +102,7 @@ func (c *customer) refundAll(ctx context.Context, s *story) error {
 }
 
 // meddle does something to a transaction whose money is on its way, which may be
-// allowed or not.
+// allowed or not; a refund is at times thought better of.
 func (c *customer) meddle(ctx context.Context, s *story) error {
 	var err error
 	switch c.rng.IntN(3) {
@@ -105,10 +113,48 @@ func (c *customer) meddle(ctx context.Context, s *story) error {
 	default:
 		err = c.decide(ctx, s, "hold", "")
 	}
+	if err == nil && c.rng.IntN(2) == 0 {
+		err = c.takeBack(ctx, s)
+	}
 	if errors.Is(err, errRefused) {
 		return nil
 	}
 	return err
+}
+
+// takeBack takes back what was decided to go back and has not left. What that
+// leaves to be paid is then on hold.
+func (c *customer) takeBack(ctx context.Context, s *story) error {
+	type refunds []struct {
+		ID      string
+		Actions []string
+	}
+	var a struct {
+		Transaction struct {
+			Staff struct{ Payouts, BankPayouts refunds }
+		}
+	}
+	if err := c.operate(ctx, c.life.at("admin"), c.staff["Ana"], `query($id: ID!) { transaction(id: $id) { staff { payouts { id actions } bankPayouts { id actions } } } }`,
+		map[string]any{"id": s.id}, &a); err != nil {
+		return err
+	}
+	for _, of := range []struct {
+		all          refunds
+		press, names string
+	}{{a.Transaction.Staff.Payouts, "cancelPayout", "payout"}, {a.Transaction.Staff.BankPayouts, "cancelBankPayout", "order"}} {
+		for _, r := range of.all {
+			if !slices.Contains(r.Actions, of.press) {
+				continue
+			}
+			err := c.act(ctx, "Ana", fmt.Sprintf(`mutation { %s(%s: %q, key: "back-%s") { state } }`, of.press, of.names, r.ID, r.ID))
+			c.life.note("%s: %s %s of %s: %v", c.name, of.press, r.ID, s.id, err)
+			if err != nil {
+				return err
+			}
+			s.goesBack = false
+		}
+	}
+	return nil
 }
 
 // approve lets go what is above a limit, as long as ctx lasts. Ana, who decides

@@ -42,7 +42,7 @@ func TestChaos(t *testing.T) {
 			defer func() { // however it ends
 				lived := l.sum()
 				all.add(lived)
-				t.Logf("%s, in %s; newcomers %d, approvals %d, payouts %v", lived, time.Since(began).Round(time.Second), len(l.newcomers), l.verdict.Approved, l.verdict.Helped)
+				t.Logf("%s, in %s; newcomers %d, approvals %d, refunds taken back %d, payouts %v", lived, time.Since(began).Round(time.Second), len(l.newcomers), l.verdict.Approved, l.verdict.Undone, l.verdict.Helped)
 			}()
 			l.live()
 		})
@@ -110,7 +110,8 @@ type life struct {
 	kills int
 
 	cfg     *Config
-	horizon string // clean; wallets use it
+	offers  []*Config // with each day's prices
+	horizon string    // clean; wallets use it
 	control string
 	ports   map[string]int
 	gate    *gate
@@ -247,8 +248,11 @@ func (l *life) prepare() {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	l.balance = balanceOf(l.t, l.dir, l.horizon, chaosSettings...)
-	l.cfg = l.balance.Config
+	for day := range prices {
+		l.offers = append(l.offers, balanceOf(l.t, l.dir, l.horizon, append(priced(day), chaosSettings...)...).Config)
+	}
+	l.cfg = l.offers[0]
+	l.balance = &balance{Config: l.cfg, Earlier: l.offers[1:], Horizon: l.horizon}
 	log := newLog(l.file("bootstrap.log"), l.cfg.Log)
 	if err := bootstrap(l.t.Context(), l.cfg, issuer, nil, log); err != nil {
 		l.t.Fatal(err)
@@ -267,7 +271,8 @@ func (l *life) startAnchor(dies string) *program {
 		fmt.Sprintf("WINDLASS_LISTEN_PUBLIC=127.0.0.1:%d", l.ports["public"]), fmt.Sprintf("WINDLASS_LISTEN_ADMIN=127.0.0.1:%d", l.ports["admin"]),
 		diesAt + "=" + dies,
 	}
-	p := l.start("anchor.log", append(environ, chaosSettings...), "serve", "--config", filepath.Join(l.dir, configFile))
+	environ = append(append(environ, chaosSettings...), priced(l.killed)...) // each start is a day
+	p := l.start("anchor.log", environ, "serve", "--config", filepath.Join(l.dir, configFile))
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.anchor = p

@@ -16,8 +16,9 @@ import (
 	"windlass/server/horizon"
 )
 
-// guardedCode is the second asset of the harnesses: euros, whose issuer authorizes
-// each trustline by a key that can do nothing else.
+// guardedCode is the second asset of the harnesses: euros, which the bank sells and
+// buys for pounds, and whose issuer authorizes each trustline by a key that can do
+// nothing else. They have more decimals on the ledger than pounds at the bank.
 const guardedCode = "EURW"
 
 // guardedFiles adds that asset to the configuration of dev's folder, and makes its
@@ -40,7 +41,9 @@ func guardedFiles(dir string) (issuer *keypair.Full, err error) {
 	issuer = seeds["guarded_seed"]
 	_, asset, _ := strings.Cut(devTemplate, "[[assets]]")
 	asset = strings.NewReplacer(`"USDW"`, `"`+guardedCode+`"`+"\nauthorizer_seed_file = \"secrets/authorizer_seed\"",
-		"{{ISSUER}}", issuer.Address(), "iso4217:USD", "iso4217:EUR", "US dollar", "euro").Replace(asset)
+		"{{ISSUER}}", issuer.Address(), "iso4217:USD", "iso4217:GBP", "US dollar", "euro", "one for one", "for pounds",
+		"decimals = 2", "decimals = 4\noff_chain_decimals = 2",
+		"[assets.deposit]", "[assets.deposit]\nprice = \""+prices[0].buy+"\"", "[assets.withdraw]", "[assets.withdraw]\nprice = \""+prices[0].sell+"\"").Replace(asset)
 	f, err := os.OpenFile(filepath.Join(dir, configFile), os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
 		return nil, err

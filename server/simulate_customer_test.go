@@ -166,23 +166,29 @@ type order struct {
 	account   string // where a withdrawal is paid to
 	memo      string
 	deadline  time.Time
+	tariff    tariff // that was agreed to
+	late      bool   // since the deadline it may be any day's
 }
 
 // agree goes through the page up to the yes. Whatever fails on the way, the
 // customer closes the popup and begins again later.
 func (c *citizen) agree(kind string, amount anchor.Amount, bankAccount string) (o *order, err error) {
 	err = c.insist("agree to a "+kind, func() error {
+		since := time.Now()
 		p, err := c.begin(kind)
 		if err != nil {
 			return err
 		}
-		o, err = c.agreeOn(p, kind, amount, bankAccount)
+		o, err = c.agreeOn(p, kind, amount, bankAccount, since)
+		if no, ok := errors.AsType[*gqlRefusal](err); ok && no.Extensions.Reason == "price_changed" {
+			return errLater{err}
+		}
 		return err
 	})
 	return o, err
 }
 
-func (c *citizen) agreeOn(p pageOf, kind string, amount anchor.Amount, bankAccount string) (*order, error) {
+func (c *citizen) agreeOn(p pageOf, kind string, amount anchor.Amount, bankAccount string, since time.Time) (*order, error) {
 	var method []map[string]string
 	if kind == "withdrawal" {
 		method = answers("bank_account_number", bankAccount, "bank_name", "Harbour Test Bank")
@@ -206,6 +212,9 @@ func (c *citizen) agreeOn(p pageOf, kind string, amount anchor.Amount, bankAccou
 		return nil, err
 	}
 	o := &order{id: p.id, kind: kind, in: amount, out: anchor.MustAmount(out), deadline: time.Now().Add(12 * time.Hour)}
+	if err := c.priced(o, since); err != nil {
+		return nil, err
+	}
 	if kind == "withdrawal" {
 		o.deadline = time.Now().Add(6 * time.Hour)
 		tx, err := c.poll(o)
@@ -243,11 +252,8 @@ func (c *citizen) poll(o *order) (*polled, error) {
 	}
 	tx := &a.Transaction
 	if tx.AmountOut != "" {
-		left := anchor.MustAmount(tx.AmountIn) - anchor.MustAmount(tx.AmountFee)
-		if r := tx.Refunds; r.AmountRefunded != "" {
-			left -= anchor.MustAmount(r.AmountRefunded) + anchor.MustAmount(r.AmountFee)
-		}
-		if left != anchor.MustAmount(tx.AmountOut) {
+		left := anchor.MustAmount(tx.AmountIn) - anchor.MustAmount(tx.AmountFee) - tx.wentBack()
+		if !slices.ContainsFunc(c.tariffs(o), func(f tariff) bool { return f.worth(left) == anchor.MustAmount(tx.AmountOut) }) {
 			c.find("%s does not add up: %+v", o.id, *tx)
 		}
 	}
@@ -282,19 +288,26 @@ func (c *citizen) until(o *order, statuses ...string) (tx *polled, err error) {
 }
 
 // completed waits for what was agreed to.
-func (c *citizen) completed(o *order) error {
+func (c *citizen) completed(o *order) error { return c.completedBy(o, o.in) }
+
+// completedBy waits for what an amount brings, less what went back of it.
+func (c *citizen) completedBy(o *order, in anchor.Amount) error {
 	tx, err := c.until(o, "completed")
 	if err != nil {
 		return err
 	}
-	if out := anchor.MustAmount(tx.AmountOut); out != o.out {
-		return fmt.Errorf("%s paid %s where %s was agreed to", o.id, out, o.out)
+	out, back := anchor.MustAmount(tx.AmountOut), tx.wentBack()
+	if !slices.ContainsFunc(c.tariffs(o), func(f tariff) bool {
+		gives, fee := f.gives(in)
+		return fee == anchor.MustAmount(tx.AmountFee) && (back > 0 || out == gives) && out == f.worth(in-fee-back)
+	}) {
+		return fmt.Errorf("%s paid %s for %s where %s for %s was agreed to, and %s went back: %+v", o.id, out, in, o.out, o.in, back, tx)
 	}
 	if o.kind == "withdrawal" {
-		c.banked += o.out
+		c.banked += out
 		return nil
 	}
-	c.owns += o.out
+	c.owns += out
 	return c.claim(tx)
 }
 

@@ -56,6 +56,7 @@ func init() { // what it calls needs the table
 		{"deposit with a wrong reference first", 3, always, (*citizen).depositsUnderWrongReference},
 		{"deposit too little first", 3, always, (*citizen).depositsTooLittle},
 		{"deposit too much", 3, always, (*citizen).depositsTooMuch},
+		{"deposit too much, of which a part goes back", 4, always, (*citizen).depositsTooMuchInPart},
 		{"deposit twice", 3, always, (*citizen).depositsTwice},
 		{"deposit too late", 2, always, (*citizen).depositsTooLate},
 		{"deposit at the last moment", 3, always, (*citizen).depositsLast},
@@ -68,6 +69,7 @@ func init() { // what it calls needs the table
 		{"withdrawal without a memo first", 4, rich, withdrawsWith(nil)},
 		{"withdrawal of lumens first", 3, lumens, (*citizen).withdrawsLumens},
 		{"withdrawal too little first", 4, rich, (*citizen).withdrawsTooLittle},
+		{"withdrawal too much, of which a part goes back", 6, rich, (*citizen).withdrawsTooMuchInPart},
 		{"withdrawal twice", 4, rich, (*citizen).withdrawsTwice},
 		{"withdrawal too late", 3, rich, (*citizen).withdrawsTooLate},
 		{"withdrawal at the last moment", 4, rich, (*citizen).withdrawsLast},
@@ -102,7 +104,8 @@ func (c *citizen) some() anchor.Amount {
 // part is an amount to withdraw, so that what goes wrong first can be afforded.
 func (c *citizen) part() anchor.Amount {
 	most := int(c.owns / anchor.One / 3)
-	return anchor.Amount(10+c.dice.IntN(max(1, most-10)))*anchor.One + anchor.Amount(c.dice.IntN(100))*anchor.One/100
+	some := anchor.Amount(10+c.dice.IntN(max(1, most-10)))*anchor.One + anchor.Amount(c.dice.IntN(10_000))*anchor.One/10_000
+	return some.Floor(c.terms.Decimals)
 }
 
 // while takes the customer's time.
@@ -210,6 +213,7 @@ func (c *citizen) late(o *order) error {
 // or comes back.
 func (c *citizen) isLate(o *order, back *anchor.Amount) error {
 	if c.revives {
+		o.late = true
 		return c.completed(o)
 	}
 	if err := c.sleep(12 * hour); err != nil {

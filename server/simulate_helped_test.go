@@ -151,7 +151,8 @@ func (c *citizen) depositsUntrusted() error {
 func (c *citizen) depositsUnwanted() error {
 	o, err := c.bought()
 	if err == nil {
-		err = comesBack(&c.banked, o.out, c.refunded(o))
+		_, fee := o.tariff.gives(o.in)
+		err = comesBack(&c.banked, o.in-fee, c.refunded(o))
 	}
 	return err
 }

@@ -70,7 +70,12 @@ func (c *clerk) clear() {
 		c.ask("refundBankLine", `line: $id, fee: "0"`, b.ID)
 	}
 	for _, t := range s.Transactions.Nodes {
+		c.mu.Lock()
+		w, wished := c.wishes[t.ID]
+		c.mu.Unlock()
 		switch {
+		case wished:
+			c.fulfil(t.ID, w)
 		case t.Kind == "withdrawal" && !c.released[t.ID] && slices.Contains(t.Staff.Actions, "release"):
 			c.released[t.ID] = true // perhaps the bank pays it at the second attempt
 			c.ask("release", "transaction: $id", t.ID)
@@ -79,6 +84,40 @@ func (c *clerk) clear() {
 		}
 	}
 	c.approve()
+}
+
+// fulfil sends a part of what is held back, and lets the rest go. Whatever of it
+// was done already is answered as before.
+func (c *clerk) fulfil(id string, w wish) {
+	if !c.ask("refundTransaction", fmt.Sprintf(`transaction: $id, amount: "%s", fee: "%s"`, w.amount, w.fee), id) {
+		return
+	}
+	if w.wavers {
+		type refunds []struct {
+			ID      string
+			Actions []string
+		}
+		var s struct {
+			Transaction struct {
+				Staff struct{ Payouts, BankPayouts refunds }
+			}
+		}
+		if err := c.graphql(`query($id: ID!) { transaction(id: $id) { staff { payouts { id actions } bankPayouts { id actions } } } }`, map[string]any{"id": id}, &s); err != nil {
+			c.note("staff cannot look at %s: %v", id, err)
+			return
+		}
+		for _, p := range s.Transaction.Staff.Payouts {
+			if slices.Contains(p.Actions, "cancelPayout") {
+				c.ask("cancelPayout", "payout: $id", p.ID)
+			}
+		}
+		for _, o := range s.Transaction.Staff.BankPayouts {
+			if slices.Contains(o.Actions, "cancelBankPayout") {
+				c.ask("cancelBankPayout", "order: $id", o.ID)
+			}
+		}
+	}
+	c.ask("release", "transaction: $id", id)
 }
 
 // approve lets go what is above a limit, but for what this person has asked for,
@@ -108,7 +147,7 @@ func (c *clerk) approve() {
 }
 
 // busy are the refusals that pass: the engines were quicker, or are at it.
-var busy = []string{"payout_under_way", "not_unmatched", "changed_meanwhile", "nothing_to_refund", "not_in_approval", "four_eyes"}
+var busy = []string{"payout_under_way", "not_unmatched", "changed_meanwhile", "nothing_to_refund", "not_in_approval", "four_eyes", "paid_already", "cancelled_already"}
 
 // ask asks for one thing, twice: the second answer must be the first's. It reports
 // whether it was done.

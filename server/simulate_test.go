@@ -139,8 +139,8 @@ func (l *lifetime) summary() string {
 	lived := time.Since(l.begins)
 	fmt.Fprintf(b, "%d days and %s to settle, seed %d: %d customers, %d visits, %d ledgers\n",
 		l.sim.days, (lived - time.Duration(l.sim.days)*24*time.Hour).Round(time.Minute), l.sim.seed, len(l.everybody), l.counts["visits"], l.ledgers)
-	fmt.Fprintf(b, "  deposits %d, withdrawals %d, refunds %d, starts of the anchor %d, requests to Horizon that failed %d\n",
-		l.verdict.Deposits, l.verdict.Withdrawals, l.verdict.Refunds, l.counts["starts"], l.struck)
+	fmt.Fprintf(b, "  deposits %d, withdrawals %d, refunds %d and %d taken back, starts of the anchor %d, requests to Horizon that failed %d\n",
+		l.verdict.Deposits, l.verdict.Withdrawals, l.verdict.Refunds, l.verdict.Undone, l.counts["starts"], l.struck)
 	for _, sort := range []string{"errand", "trouble"} {
 		var parts []string
 		for _, name := range slices.Sorted(maps.Keys(l.counts)) {

@@ -52,6 +52,7 @@ type lifetime struct {
 	bank    *rail.Simulated // as the bank has it, whether the anchor runs or not
 	line    *bankLine       // the anchor's line to the bank
 	cfg     *Config
+	offers  []*Config // with each day's prices
 	servers []*http.Server
 	log     *slog.Logger
 	files   []*os.File
@@ -70,6 +71,8 @@ type lifetime struct {
 	mu       sync.Mutex
 	events   *bufio.Writer
 	counts   map[string]int
+	quotes   []quote
+	wishes   map[string]wish // by transaction
 	findings []string
 	ledgers  uint32
 	struck   int
@@ -85,7 +88,7 @@ type running struct {
 
 // newLifetime makes a network, a bank and an anchor's folder and accounts.
 func newLifetime(ctx context.Context, s *simulation) (l *lifetime, err error) {
-	l = &lifetime{sim: s, revives: s.seed%2 == 0, counts: map[string]int{}, turn: make(chan struct{}, 1)}
+	l = &lifetime{sim: s, revives: s.seed%2 == 0, counts: map[string]int{}, wishes: map[string]wish{}, turn: make(chan struct{}, 1)}
 	l.ctx, l.stop = context.WithCancel(ctx)
 	if err := l.openLogs(); err != nil {
 		return nil, err
@@ -126,9 +129,14 @@ func newLifetime(ctx context.Context, s *simulation) (l *lifetime, err error) {
 		}
 		environ = append(environ, envPrefix+"UNMATCHED_LATE=revive")
 	}
-	if l.cfg, err = Load(l.path(configFile), environ); err != nil {
-		return nil, err
+	for day := range prices {
+		c, err := Load(l.path(configFile), append(priced(day), environ...))
+		if err != nil {
+			return nil, err
+		}
+		l.offers = append(l.offers, c)
 	}
+	l.cfg = l.offers[0]
 	l.bank, err = rail.OpenSimulated(l.cfg.Rail.Path, rail.SimulatedConfig{
 		Holder: l.cfg.Rail.Holder, Number: l.cfg.Rail.AccountNumber, Bank: l.cfg.Rail.BankName,
 		Currencies: currencies(l.cfg.terms), Delay: 10 * time.Minute,
@@ -138,7 +146,7 @@ func newLifetime(ctx context.Context, s *simulation) (l *lifetime, err error) {
 	}
 	l.line = &bankLine{Simulated: l.bank, dice: rand.New(rand.NewPCG(s.seed, 0))}
 	l.serve(hostBank, l.bank.Handler())
-	l.balance = &balance{Config: l.cfg, Horizon: "http://" + hostHorizon, HTTP: l.client, Bank: l.bank}
+	l.balance = &balance{Config: l.cfg, Earlier: l.offers[1:], Horizon: "http://" + hostHorizon, HTTP: l.client, Bank: l.bank}
 	if err := bootstrap(ctx, l.cfg, issuer, l.client, l.log); err != nil {
 		return nil, err
 	}
@@ -210,7 +218,7 @@ func (l *lifetime) start() {
 func (l *lifetime) startAnchor() {
 	ctx, cancel := context.WithCancel(l.ctx)
 	r := &running{cancel: cancel, ended: make(chan error, 1), client: l.net.client()}
-	a, err := newApp(ctx, l.cfg, devMode{horizon: "http://" + hostStormy, http: r.client}, l.log)
+	a, err := newApp(ctx, l.quote(), devMode{horizon: "http://" + hostStormy, http: r.client}, l.log)
 	if err != nil {
 		cancel()
 		l.find("the anchor does not start: %v", err)
@@ -321,8 +329,13 @@ func (l *lifetime) finalCheck() {
 		l.find("the bank's file cannot be read: %v", err)
 	}
 	for _, c := range l.everybody {
-		if has := banked[c.bankAccount()]; has != c.banked {
-			l.find("customer %d has got %s at the bank, and was told of %s", c.number, has, c.banked)
+		for currency, has := range banked[c.bankAccount()] {
+			if currency != c.terms.OffChain.Code || has != c.banked {
+				l.find("customer %d has got %s %s at the bank, and was told of %s %s", c.number, has, currency, c.banked, c.terms.OffChain.Code)
+			}
+		}
+		if len(banked[c.bankAccount()]) == 0 && c.banked != 0 {
+			l.find("customer %d has got nothing at the bank, and was told of %s", c.number, c.banked)
 		}
 		if !c.exists {
 			continue
@@ -339,26 +352,29 @@ func (l *lifetime) finalCheck() {
 }
 
 // banked is what everybody has got from the anchor at the bank, less what they
-// paid.
-func (l *lifetime) banked() (_ map[string]anchor.Amount, err error) {
+// paid, by account and currency.
+func (l *lifetime) banked() (_ map[string]map[string]anchor.Amount, err error) {
 	db, err := sql.Open("sqlite3", l.cfg.Rail.Path+"?_busy_timeout=10000&_query_only=true")
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	rows, err := db.QueryContext(l.ctx, `SELECT account, SUM(CASE WHEN direction = 'in' THEN -amount WHEN fate = 'settled' THEN amount ELSE 0 END) FROM transfers GROUP BY account`)
+	rows, err := db.QueryContext(l.ctx, `SELECT account, currency, SUM(CASE WHEN direction = 'in' THEN -amount WHEN fate = 'settled' THEN amount ELSE 0 END) FROM transfers GROUP BY account, currency`)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	all := map[string]anchor.Amount{}
+	all := map[string]map[string]anchor.Amount{}
 	for rows.Next() {
-		var account string
+		var account, currency string
 		var amount anchor.Amount
-		if err := rows.Scan(&account, &amount); err != nil {
+		if err := rows.Scan(&account, &currency, &amount); err != nil {
 			return nil, err
 		}
-		all[account] = amount
+		if all[account] == nil {
+			all[account] = map[string]anchor.Amount{}
+		}
+		all[account][currency] = amount
 	}
 	return all, rows.Err()
 }

@@ -157,8 +157,10 @@ func start(kind anchor.Kind) *anchor.Transaction {
 }
 
 // agree enters all and agrees; the instructions are the transaction's own.
-func agree(a *anchor.Transaction, memo uint64) error {
-	if err := a.SetAmount(offer(), 100*anchor.One); err != nil {
+func agree(a *anchor.Transaction, memo uint64) error { return agreeBy(offer(), a, memo) }
+
+func agreeBy(terms *anchor.Terms, a *anchor.Transaction, memo uint64) error {
+	if err := a.SetAmount(terms, 100*anchor.One); err != nil {
 		return err
 	}
 	a.Method, a.Reviewed = "bank_transfer", true

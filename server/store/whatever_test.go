@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/big"
 	"slices"
 	"strconv"
 	"testing"
@@ -21,12 +22,15 @@ type whatever struct {
 	t     *rapid.T
 	id    string
 	kind  anchor.Kind
+	terms *anchor.Terms // as they are now
+	today *big.Rat      // what they give for one
+	rate  *big.Rat      // what the transaction does
 	now   time.Time
 	fresh func() int // memos, references and payments: each is used once
 }
 
 // TestWhateverHappens does random things to deposits and withdrawals in real
-// books: money that fits and does not, refunds in parts that are taken back again,
+// books, at prices that move: money that fits and does not, refunds in parts that are taken back again,
 // holds, envelopes that apply or do not, a bank that pays, refuses and takes back. What is refused must
 // change nothing; and after every step the formula holds, the journal owes what
 // the transaction says, and nothing is paid that was not decided.
@@ -35,11 +39,15 @@ func TestWhateverHappens(t *testing.T) {
 	b, numbers := newBooks(t), 0
 	rapid.Check(t, func(t *rapid.T) {
 		w := &whatever{books: b, t: t, fresh: func() int { numbers++; return numbers }, kind: rapid.SampledFrom([]anchor.Kind{anchor.Deposit, anchor.Withdrawal}).Draw(t, "kind"), now: noon}
+		w.terms = offer()
+		decimals := map[anchor.Kind]*int{anchor.Deposit: &w.terms.Decimals, anchor.Withdrawal: &w.terms.OffChainDecimals} // of what is given
+		*decimals[w.kind] = rapid.SampledFrom([]int{2, 2, 0, 4, 7}).Draw(t, "decimals")
+		w.reprice()
 		a := start(w.kind)
-		if err := agree(a, uint64(w.fresh())); err != nil {
+		if err := agreeBy(w.terms, a, uint64(w.fresh())); err != nil {
 			t.Fatal(err)
 		}
-		w.id = a.ID
+		w.id, w.rate = a.ID, w.today
 		w.must(func(tx *store.Tx) error { return tx.CreateTransaction(a) })
 		type step struct {
 			name  string
@@ -53,8 +61,8 @@ func TestWhateverHappens(t *testing.T) {
 			{"refund", 4, w.refund},
 			{"park", 2, w.park},
 			{"take back", 3, w.takeBack},
-			{"retry", 4, func(tx *store.Tx, a *anchor.Transaction) error { return tx.Retry(a, offer(), w.now) }},
-			{"release", 3, func(tx *store.Tx, a *anchor.Transaction) error { return tx.Release(a, offer(), w.now) }},
+			{"retry", 4, func(tx *store.Tx, a *anchor.Transaction) error { return tx.Retry(a, w.terms, w.now) }},
+			{"release", 3, func(tx *store.Tx, a *anchor.Transaction) error { return tx.Release(a, w.terms, w.now) }},
 			{"arrives", 2, w.arrives},
 			{"assign", 2, w.assign},
 			{"fail", 2, func(tx *store.Tx, a *anchor.Transaction) error {
@@ -79,9 +87,39 @@ func TestWhateverHappens(t *testing.T) {
 			w.now = w.now.Add(time.Minute)
 			s := steps[rapid.IntRange(0, len(steps)-1).Draw(t, "step")]
 			t.Log(s.name)
+			if rapid.IntRange(0, 4).Draw(t, "moves") == 0 {
+				w.reprice()
+			}
 			w.step(s.do)
 		}
 	})
+}
+
+// reprice is another day, and mostly another price.
+func (w *whatever) reprice() {
+	w.t.Helper()
+	price := rapid.SampledFrom([]string{"1", "1", "0.1176", "3", "12.5", "0.333333333333"}).Draw(w.t, "price")
+	rate, err := anchor.Quote(w.kind, price, w.terms.Decimals, w.terms.OffChainDecimals)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.terms.Side(w.kind).Rate = rate
+	w.today, _ = new(big.Rat).SetString(price)
+	if w.kind == anchor.Deposit {
+		w.today.Inv(w.today)
+	}
+}
+
+// worth is what the transaction's rate gives, in fractions.
+func (w *whatever) worth(in anchor.Amount) *big.Rat {
+	return new(big.Rat).Mul(w.rate, new(big.Rat).SetInt64(int64(in)))
+}
+
+// paysOut is what of it can be paid.
+func (w *whatever) paysOut(a *anchor.Transaction, in anchor.Amount) anchor.Amount {
+	worth := w.worth(in)
+	n := new(big.Int).Div(worth.Num(), worth.Denom())
+	return anchor.Amount(n.Int64()).Floor(w.terms.DecimalsOf(a.Out()))
 }
 
 func (w *whatever) must(fn func(*store.Tx) error) {
@@ -128,8 +166,9 @@ func (w *whatever) holds() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if a.AmountOut != a.AmountIn-a.AmountFee-a.AmountRefunded-a.RefundFee || min(a.AmountOut, a.AmountFee, a.AmountRefunded, a.RefundFee) < 0 {
-		w.t.Fatalf("%s: %s − %s − %s − %s is not %s", a.Status(), a.AmountIn, a.AmountFee, a.AmountRefunded, a.RefundFee, a.AmountOut)
+	left := a.AmountIn - a.AmountFee - a.AmountRefunded - a.RefundFee
+	if a.AmountOut != w.paysOut(a, left) || min(a.AmountOut, a.AmountFee, a.AmountRefunded, a.RefundFee) < 0 {
+		w.t.Fatalf("%s: %s − %s − %s − %s at %s is not %s", a.Status(), a.AmountIn, a.AmountFee, a.AmountRefunded, a.RefundFee, w.rate, a.AmountOut)
 	}
 	sums := map[anchor.Ledger]map[anchor.Asset]anchor.Amount{}
 	for _, e := range w.entries() {
@@ -180,9 +219,11 @@ func (w *whatever) holds() {
 	if a.Funded() && !a.PaidOut() {
 		owed = a.AmountOut
 	}
-	var came, kept anchor.Amount
+	var came, kept, given anchor.Amount
 	if a.Funded() {
-		came, kept = a.AmountIn, a.AmountFee+a.RefundFee
+		came, kept, given = a.AmountIn, a.AmountFee+a.RefundFee, a.AmountOut
+	} else {
+		left = 0
 	}
 	holding := anchor.Distribution
 	if a.Kind == anchor.Withdrawal {
@@ -196,6 +237,8 @@ func (w *whatever) holds() {
 		{anchor.Customers, a.Out(), -owed},
 		{anchor.Refunds, a.In(), back - a.AmountRefunded},
 		{anchor.Fees, a.In(), -kept},
+		{anchor.Exchange, a.In(), -left},
+		{anchor.Exchange, a.Out(), given},
 		{anchor.InFlight, a.Out(), flying},
 		{anchor.InFlight, a.In(), flyingBack},
 		{a.Place(), a.In(), came - flyingBack - back},
@@ -218,8 +261,8 @@ func (w *whatever) holds() {
 		w.t.Fatalf("%s was paid of %s, %s", paid, a.AmountOut, a.Status())
 	case promised != a.AmountRefunded:
 		w.t.Fatalf("%s is to go back, and %s was decided", promised, a.AmountRefunded)
-	case back+a.RefundFee+paid > a.AmountIn:
-		w.t.Fatalf("of %s came %s went out and %s back", a.AmountIn, paid, back)
+	case new(big.Rat).SetInt64(int64(paid)).Cmp(w.worth(a.AmountIn-back-a.RefundFee)) > 0:
+		w.t.Fatalf("of %s came %s went out and %s back, at %s", a.AmountIn, paid, back, w.rate)
 	}
 }
 
@@ -233,7 +276,7 @@ func (w *whatever) cents(name string, most anchor.Amount) anchor.Amount {
 func (w *whatever) arrives(tx *store.Tx, a *anchor.Transaction) error {
 	in := rapid.SampledFrom([]anchor.Amount{100, 100, 100, 95, 109, 130, 50, 20_000}).Draw(w.t, "in") * anchor.One
 	ref := strconv.Itoa(w.fresh())
-	arrival, err := tx.Receive(a, offer(), in, ref, w.now, w.now)
+	arrival, err := tx.Receive(a, w.terms, in, ref, w.now, w.now)
 	if err != nil {
 		return err
 	}
@@ -257,7 +300,7 @@ func (w *whatever) refund(tx *store.Tx, a *anchor.Transaction) error {
 	if rapid.Bool().Draw(w.t, "all") {
 		amount = a.Refundable()
 	}
-	return tx.Refund(a, offer(), amount, anchor.Amount(rapid.IntRange(0, 2).Draw(w.t, "fee"))*anchor.One/2, "staff:ada", w.now)
+	return tx.Refund(a, w.terms, amount, anchor.Amount(rapid.IntRange(0, 2).Draw(w.t, "fee"))*anchor.One/2, "staff:ada", w.now)
 }
 
 // park leaves a refund to a person, as one is that its sender cannot take.
@@ -300,19 +343,28 @@ func (w *whatever) takeBack(tx *store.Tx, _ *anchor.Transaction) error {
 
 // assign gives it what came for it and did not fit.
 func (w *whatever) assign(tx *store.Tx, a *anchor.Transaction) error {
+	waits := !a.Funded()
 	if w.kind == anchor.Deposit {
 		lines, err := tx.BankLinesOf(w.id, anchor.Unmatched, 1)
 		if err != nil || len(lines) == 0 {
 			return err
 		}
-		_, err = tx.AssignLine(lines[0], a, offer(), w.now)
-		return err
+		_, err = tx.AssignLine(lines[0], a, w.terms, w.now)
+		return w.assigned(a, waits, err)
 	}
 	came, err := tx.PaymentsOf(w.id, anchor.Unmatched, 1)
 	if err != nil || len(came) == 0 {
 		return err
 	}
-	_, err = tx.AssignPayment(came[0], a, offer(), w.now)
+	_, err = tx.AssignPayment(came[0], a, w.terms, w.now)
+	return w.assigned(a, waits, err)
+}
+
+// assigned is at today's price.
+func (w *whatever) assigned(a *anchor.Transaction, waits bool, err error) error {
+	if err == nil && waits && a.Funded() {
+		w.rate = w.today
+	}
 	return err
 }
 
