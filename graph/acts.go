@@ -53,7 +53,7 @@ func (m mutation) act(ctx context.Context, do func(tx *store.Tx, by string, now 
 // while the books are in doubt.
 var movesNothing = map[string]bool{
 	"hold": true, "pausePayouts": true, "resumePayouts": true, "explainOutgoing": true,
-	"dismissBankLine":       true,
+	"dismissBankLine": true, "forgetSignIn": true,
 	"markBankPayoutSettled": true, "markBankPayoutReturned": true,
 }
 

@@ -55,6 +55,7 @@ var mutations = map[string]string{
 	"retryCallback":     `mutation($callback: ID!, $key: ID!, $note: String) { retryCallback(callback: $callback, key: $key, note: $note) { id state attempts nextAt endedAt actions } }`,
 	"pausePayouts":      `mutation($key: ID!, $note: String) { pausePayouts(key: $key, note: $note) { key actor reason since } }`,
 	"resumePayouts":     `mutation($pause: ID! = "staff", $key: ID!, $note: String) { resumePayouts(pause: $pause, key: $key, note: $note) { key } }`,
+	"forgetSignIn":      `mutation($account: ID!, $key: ID!, $note: String) { forgetSignIn(account: $account, key: $key, note: $note) { account shared firstAt } }`,
 	"explainOutgoing": `mutation($operation: ID!, $as: Explanation!, $payout: ID, $key: ID!, $note: String) {
 		explainOutgoing(operation: $operation, as: $as, payout: $payout, key: $key, note: $note) { id explained payout explainedBy explainedAt actions } }`,
 }

@@ -237,6 +237,7 @@ type ComplexityRoot struct {
 		DismissBankLine        func(childComplexity int, line string, key string, note string) int
 		Expire                 func(childComplexity int, transaction string, key string, note *string) int
 		ExplainOutgoing        func(childComplexity int, operation string, as anchor.Explanation, payout *string, key string, note *string) int
+		ForgetSignIn           func(childComplexity int, account string, key string, note *string) int
 		Hold                   func(childComplexity int, transaction string, key string, note *string) int
 		MarkBankPayoutReturned func(childComplexity int, order string, line *string, reason string, key string, note *string) int
 		MarkBankPayoutSettled  func(childComplexity int, order string, bankID *string, at *time.Time, key string, note *string) int
@@ -356,6 +357,7 @@ type ComplexityRoot struct {
 		Payments      func(childComplexity int, unmatched *bool, first int, after *string, oldestFirst bool) int
 		Payouts       func(childComplexity int, state *anchor.PayoutState, first int, after *string, oldestFirst bool) int
 		Price         func(childComplexity int, transaction string, amountIn anchor.Amount) int
+		SignIn        func(childComplexity int, account string) int
 		Transaction   func(childComplexity int, id string) int
 		Transactions  func(childComplexity int, filter *TransactionFilter, first int, after *string, oldestFirst bool) int
 	}
@@ -374,6 +376,12 @@ type ComplexityRoot struct {
 		Amount func(childComplexity int) int
 		Fee    func(childComplexity int) int
 		ID     func(childComplexity int) int
+	}
+
+	SignIn struct {
+		Account func(childComplexity int) int
+		FirstAt func(childComplexity int) int
+		Shared  func(childComplexity int) int
 	}
 
 	StaffView struct {
@@ -573,6 +581,7 @@ type MutationResolver interface {
 	PausePayouts(ctx context.Context, key string, note *string) ([]*anchor.Pause, error)
 	ResumePayouts(ctx context.Context, pause string, key string, note *string) ([]*anchor.Pause, error)
 	ExplainOutgoing(ctx context.Context, operation string, as anchor.Explanation, payout *string, key string, note *string) (*anchor.Outgoing, error)
+	ForgetSignIn(ctx context.Context, account string, key string, note *string) (*store.SignIn, error)
 }
 type OutgoingResolver interface {
 	Asset(ctx context.Context, obj *anchor.Outgoing) (*anchor.Asset, error)
@@ -629,6 +638,7 @@ type QueryResolver interface {
 	CallbackHosts(ctx context.Context, first int, after *string, oldestFirst bool) (*CallbackHostPage, error)
 	Pauses(ctx context.Context) ([]*anchor.Pause, error)
 	Balances(ctx context.Context) ([]*store.Balance, error)
+	SignIn(ctx context.Context, account string) (*store.SignIn, error)
 	Audit(ctx context.Context, transaction *string, subject *string, first int, after *string, oldestFirst bool) (*AuditPage, error)
 }
 type StaffViewResolver interface {
@@ -1527,6 +1537,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ExplainOutgoing(childComplexity, args["operation"].(string), args["as"].(anchor.Explanation), args["payout"].(*string), args["key"].(string), args["note"].(*string)), true
+	case "Mutation.forgetSignIn":
+		if e.ComplexityRoot.Mutation.ForgetSignIn == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_forgetSignIn_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ForgetSignIn(childComplexity, args["account"].(string), args["key"].(string), args["note"].(*string)), true
 	case "Mutation.hold":
 		if e.ComplexityRoot.Mutation.Hold == nil {
 			break
@@ -2202,6 +2223,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Price(childComplexity, args["transaction"].(string), args["amountIn"].(anchor.Amount)), true
+	case "Query.signIn":
+		if e.ComplexityRoot.Query.SignIn == nil {
+			break
+		}
+
+		args, err := ec.field_Query_signIn_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.SignIn(childComplexity, args["account"].(string)), true
 	case "Query.transaction":
 		if e.ComplexityRoot.Query.Transaction == nil {
 			break
@@ -2286,6 +2318,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Refund.ID(childComplexity), true
+
+	case "SignIn.account":
+		if e.ComplexityRoot.SignIn.Account == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignIn.Account(childComplexity), true
+	case "SignIn.firstAt":
+		if e.ComplexityRoot.SignIn.FirstAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignIn.FirstAt(childComplexity), true
+	case "SignIn.shared":
+		if e.ComplexityRoot.SignIn.Shared == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignIn.Shared(childComplexity), true
 
 	case "StaffView.actions":
 		if e.ComplexityRoot.StaffView.Actions == nil {
@@ -3051,6 +3102,9 @@ type Query @refuses(reasons: [cursor_malformed, first_malformed, not_found]) {
   "The sums of the journal's accounts. What the anchor holds is positive; what it owes or has earned is negative. They add up to nothing for each asset."
   balances: [Balance!]! @allow(roles: [STAFF])
 
+  "How an account signed in first (SEP-10). Null if it never did, or began nothing within days."
+  signIn(account: ID!): SignIn @allow(roles: [STAFF])
+
   "The audit trail: of one transaction, of one subject (\"payment:ID\"), or all."
   audit(transaction: ID, subject: String, first: Int! = 20, after: String, oldestFirst: Boolean! = false): AuditPage! @allow(roles: [STAFF])
 }
@@ -3230,6 +3284,13 @@ type Mutation @refuses(reasons: [amount_malformed, amount_too_large, argument_ma
   operator's own movement, or a loss. With the last one payouts go on.
   """
   explainOutgoing(operation: ID!, as: Explanation!, payout: ID, key: ID!, note: String): Outgoing! @allow(roles: [STAFF]) @refuses(reasons: [explained, payout_differs, payout_missing, payout_needless, payout_not_open])
+
+  """
+  Forget how an account signed in first, so that its next sign-in decides whether it
+  is shared. What it has is not changed: what was begun under a memo is still found
+  under that memo only. Answers what is known of it now: null, until it signs in again.
+  """
+  forgetSignIn(account: ID!, key: ID!, note: String): SignIn @allow(roles: [STAFF])
 }
 
 type Subscription @refuses(reasons: [not_found]) {
@@ -3806,6 +3867,14 @@ type Balance {
   amount: Amount!
 }
 
+"How an account signed in first: every later sign-in must be of the same kind, unless sep10.shared_accounts allows both or the account is a custodial wallet's."
+type SignIn {
+  account: ID!
+  "Whether with a memo, as an account that several users share."
+  shared: Boolean!
+  firstAt: Time!
+}
+
 "An entry of the audit trail: a step of a transaction, or what somebody did besides."
 type AuditEntry {
   id: ID!
@@ -3815,7 +3884,7 @@ type AuditEntry {
   "The state machine's event (docs/state-machine.md), the name of one of staff's mutations, started (the transaction was begun), paused and resumed (a pause that the program began or ended), or statementDiffers (the bank's statement has a credit otherwise than a person confirmed it; the note says how)."
   event: String!
   transaction: ID
-  "What it was about besides: \"payment:ID\", \"line:ID\", \"payout:ID\", \"order:ID\", \"operation:ID\", \"callback:ID\" or \"pause:KEY\"."
+  "What it was about besides: \"payment:ID\", \"line:ID\", \"payout:ID\", \"order:ID\", \"operation:ID\", \"callback:ID\", \"pause:KEY\" or \"account:G…\"."
   subject: String
   "Null for what is no step."
   from: Status
@@ -4372,6 +4441,18 @@ func (ec *executionContext) childFields_Refund(ctx context.Context, field graphq
 		return ec.fieldContext_Refund_fee(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Refund", field.Name)
+}
+
+func (ec *executionContext) childFields_SignIn(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "account":
+		return ec.fieldContext_SignIn_account(ctx, field)
+	case "shared":
+		return ec.fieldContext_SignIn_shared(ctx, field)
+	case "firstAt":
+		return ec.fieldContext_SignIn_firstAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SignIn", field.Name)
 }
 
 func (ec *executionContext) childFields_StaffView(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -5185,6 +5266,36 @@ func (ec *executionContext) field_Mutation_explainOutgoing_args(ctx context.Cont
 		return nil, err
 	}
 	args["note"] = arg4
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_forgetSignIn_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "account",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["account"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "key",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["key"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "note",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["note"] = arg2
 	return args, nil
 }
 
@@ -6091,6 +6202,20 @@ func (ec *executionContext) field_Query_price_args(ctx context.Context, rawArgs 
 		return nil, err
 	}
 	args["amountIn"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_signIn_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "account",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["account"] = arg0
 	return args, nil
 }
 
@@ -10793,6 +10918,68 @@ func (ec *executionContext) fieldContext_Mutation_explainOutgoing(ctx context.Co
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_forgetSignIn(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_forgetSignIn(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ForgetSignIn(ctx, fc.Args["account"].(string), fc.Args["key"].(string), fc.Args["note"].(*string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				roles, err := ec.unmarshalNRole2ᚕwindlassᚋserverᚋsessionᚐRoleᚄ(ctx, []any{"STAFF"})
+				if err != nil {
+					var zeroVal *store.SignIn
+					return zeroVal, err
+				}
+				if ec.Directives.Allow == nil {
+					var zeroVal *store.SignIn
+					return zeroVal, errors.New("directive allow is not implemented")
+				}
+				return ec.Directives.Allow(ctx, nil, directive0, roles)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *store.SignIn) graphql.Marshaler {
+			return ec.marshalOSignIn2ᚖwindlassᚋserverᚋstoreᚐSignIn(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_forgetSignIn(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SignIn(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_forgetSignIn_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Outgoing_id(ctx context.Context, field graphql.CollectedField, obj *anchor.Outgoing) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -12997,6 +13184,68 @@ func (ec *executionContext) fieldContext_Query_balances(_ context.Context, field
 	return fc, nil
 }
 
+func (ec *executionContext) _Query_signIn(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_signIn(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().SignIn(ctx, fc.Args["account"].(string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				roles, err := ec.unmarshalNRole2ᚕwindlassᚋserverᚋsessionᚐRoleᚄ(ctx, []any{"STAFF"})
+				if err != nil {
+					var zeroVal *store.SignIn
+					return zeroVal, err
+				}
+				if ec.Directives.Allow == nil {
+					var zeroVal *store.SignIn
+					return zeroVal, errors.New("directive allow is not implemented")
+				}
+				return ec.Directives.Allow(ctx, nil, directive0, roles)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *store.SignIn) graphql.Marshaler {
+			return ec.marshalOSignIn2ᚖwindlassᚋserverᚋstoreᚐSignIn(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Query_signIn(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SignIn(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_signIn_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Query_audit(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -13363,6 +13612,75 @@ func (ec *executionContext) _Refund_fee(ctx context.Context, field graphql.Colle
 }
 func (ec *executionContext) fieldContext_Refund_fee(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Refund", field, false, false, errors.New("field of type Amount does not have child fields"))
+}
+
+func (ec *executionContext) _SignIn_account(ctx context.Context, field graphql.CollectedField, obj *store.SignIn) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SignIn_account(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Account, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SignIn_account(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SignIn", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _SignIn_shared(ctx context.Context, field graphql.CollectedField, obj *store.SignIn) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SignIn_shared(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Shared, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SignIn_shared(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SignIn", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _SignIn_firstAt(ctx context.Context, field graphql.CollectedField, obj *store.SignIn) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SignIn_firstAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.FirstAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SignIn_firstAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SignIn", field, false, false, errors.New("field of type Time does not have child fields"))
 }
 
 func (ec *executionContext) _StaffView_owner(ctx context.Context, field graphql.CollectedField, obj *StaffView) (ret graphql.Marshaler) {
@@ -19052,6 +19370,13 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "forgetSignIn":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_forgetSignIn(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -20817,6 +21142,28 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "signIn":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_signIn(ctx, field)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
 		case "audit":
 			field := field
 
@@ -20966,6 +21313,54 @@ func (ec *executionContext) _Refund(ctx context.Context, sel ast.SelectionSet, o
 			}
 		case "fee":
 			out.Values[i] = ec._Refund_fee(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var signInImplementors = []string{"SignIn"}
+
+func (ec *executionContext) _SignIn(ctx context.Context, sel ast.SelectionSet, obj *store.SignIn) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, signInImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SignIn")
+		case "account":
+			out.Values[i] = ec._SignIn_account(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "shared":
+			out.Values[i] = ec._SignIn_shared(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "firstAt":
+			out.Values[i] = ec._SignIn_firstAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -25098,6 +25493,13 @@ var (
 		anchor.PayoutCancelled:  "cancelled",
 	}
 )
+
+func (ec *executionContext) marshalOSignIn2ᚖwindlassᚋserverᚋstoreᚐSignIn(ctx context.Context, sel ast.SelectionSet, v *store.SignIn) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._SignIn(ctx, sel, v)
+}
 
 func (ec *executionContext) marshalOStaffView2ᚖwindlassᚋgraphᚐStaffView(ctx context.Context, sel ast.SelectionSet, v *StaffView) graphql.Marshaler {
 	if v == nil {

@@ -106,3 +106,32 @@ func (t *Tx) SignIn(account string, shared bool, now time.Time) error {
 	}
 	return &anchor.Error{Kind: anchor.Conflict, Code: "account_shared", Message: "this account has signed in with a memo before, and so is shared: say whose with a memo"}
 }
+
+// SignIn is how an account signed in first: as one that users share whom memos tell
+// apart, or not.
+type SignIn struct {
+	Account string
+	Shared  bool
+	FirstAt time.Time
+}
+
+// SignIn reads how an account signed in first; none is NotFound.
+func (s *Store) SignIn(ctx context.Context, account string) (*SignIn, error) {
+	return one(s.reader(ctx), "sign-in", func(r scanner, _ *Keys) (*SignIn, error) {
+		in := &SignIn{Account: account}
+		var shared, first int64
+		err := r.Scan(&shared, &first)
+		in.Shared, in.FirstAt = shared != 0, instant(first)
+		return in, err
+	}, `SELECT shared, first_at FROM sign_ins WHERE account = $1`, account)
+}
+
+// ForgetSignIn lets an account's next sign-in decide anew whether it is shared. One
+// that is not known is NotFound.
+func (t *Tx) ForgetSignIn(account string) error {
+	n, err := t.count(`DELETE FROM sign_ins WHERE account = $1`, account)
+	if err == nil && n == 0 {
+		return &anchor.Error{Kind: anchor.NotFound, Code: "not_found", Field: "account", Message: "this account has never signed in"}
+	}
+	return err
+}
