@@ -180,7 +180,12 @@ func TestAnEnvelopeOnItsWayIsWaitedFor(t *testing.T) {
 	h.until(anchor.PendingAnchor, more...)
 	h.passes(10)
 	h.have("0", customers[0])
-	_, err := h.ledger.Submit(t.Context(), kept)
+	all, err := h.app.books.Pauses(t.Context()) // what the ledger will tell makes orders, too
+	rig.Must(t, err)
+	if !slices.ContainsFunc(all, func(p anchor.Pause) bool { return p.Key == anchor.PausedRestoredBank }) {
+		t.Errorf("the bank is done before the ledger: %+v", all)
+	}
+	_, err = h.ledger.Submit(t.Context(), kept)
 	rig.Must(t, err)
 	h.match(h.unexplained(1))
 	h.until(anchor.Completed, append(more, id)...)
@@ -218,8 +223,11 @@ func TestARefundThatTheBooksHaveForgottenIsDecidedAgain(t *testing.T) {
 	h.until(anchor.PendingAnchor, id)
 	h.passes(10)
 	h.have("0", customer)
-	if reason := h.staff(`release(transaction: %q, key: "release") { status }`, id); reason == "" {
-		t.Error("it was released")
+	if reason := h.staff(`hold(transaction: %q, key: "hold") { status }`, id); reason != "" {
+		t.Errorf("hold: %q", reason)
+	}
+	if reason := h.staff(`release(transaction: %q, key: "release") { status }`, id); reason != "books_in_doubt" {
+		t.Errorf("a release while the bank knows more than the books: %q", reason)
 	}
 	if reason := h.staff(`refundTransaction(transaction: %q, key: "again") { status }`, id); reason != "" {
 		t.Errorf("it is not decided again: %q", reason)

@@ -167,6 +167,38 @@ func TestAnEnvelopeWhosePlaceIsTakenEnds(t *testing.T) {
 	w.paidOnce(to...)
 }
 
+// Whoever uses a channel of ours while its past is read begins anew: what it has just
+// done may have paid what is queued, and is read, too, before anything is signed.
+func TestAChannelThatGoesOnMovingIsWaitedFor(t *testing.T) {
+	w := newWorld(t, 1)
+	to := w.customers(1)
+	used := func() {
+		w.do(w.channels[0], []txnbuild.Operation{&txnbuild.Payment{Destination: w.fee.Address(), Asset: txnbuild.NativeAsset{}, Amount: "1"}})
+	}
+	read := func(ledger uint32) {
+		must(t, w.books.Update(t.Context(), store.Ledger, func(tx *store.Tx) error {
+			return tx.SetCursor("read", anchor.Cursor{Value: "0", Ledger: ledger})
+		}))
+	}
+	used()
+	e, _ := w.engine(func(c *payout.Config) { c.Lifetime, c.Cursors = 10, []string{"read"} })
+	id := w.deposits(to...)[0]
+	w.until("it is an alarm", func() bool { return len(e.Status().Alarms) == 1 })
+	w.passes(20)
+	before, err := w.plain.LatestLedger(t.Context())
+	must(t, err)
+	used()
+	w.passes(3)
+	read(before.Sequence)
+	w.passes(10)
+	if p := w.intent(id); p.State != anchor.PayoutQueued || p.Attempts != 0 {
+		t.Errorf("the intent is %s after %d attempts", p.State, p.Attempts)
+	}
+	read(1 << 30)
+	w.untilStatus(anchor.Completed, id)
+	w.paidOnce(to...)
+}
+
 // shut answers every submission with a time-out, and drops it, until open.
 func (w *world) shut() (open func()) {
 	w.gate.Set(submits(func(rw http.ResponseWriter, _ *http.Request, _ http.Handler) bool {

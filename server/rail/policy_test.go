@@ -134,6 +134,9 @@ func TestRefundThatIsAnswered(t *testing.T) {
 		l := w.lines(1)[0]
 		return strings.HasPrefix(l.Reference, "REFUND") && l.DecideAt.IsZero()
 	})
+	if l := w.lines(1)[0]; l.State != anchor.Unmatched {
+		t.Errorf("it is %s", l.State)
+	}
 	w.paidOnce(-20 * anchor.One)
 }
 

@@ -398,9 +398,7 @@ func TestItsOwnLine(t *testing.T) {
 							case c.named:
 								return err
 							case unread:
-								l := line("back")
-								l.Order = ""
-								if err := tx.UnmatchedLine(l, anchor.UnknownReference); err != nil {
+								if err := tx.UnmatchedLine(line("back"), anchor.Refused); err != nil { // as what could not be booked
 									return err
 								}
 							}

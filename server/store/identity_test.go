@@ -2,8 +2,10 @@ package store_test
 
 import (
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -143,5 +145,85 @@ func TestNewBooksAreNotDoubted(t *testing.T) {
 		pauses(t, b.Store, 0)
 		must(t, b.Close())
 		t.Log(name)
+	}
+}
+
+// While the books may have forgotten what was paid, nothing is started but what
+// decides again what was decided: a refund that an unexplained operation has made,
+// to the stroop, or one at the bank once the ledger is certain.
+func TestOnlyWhatWasDecidedIsDecidedAgain(t *testing.T) {
+	t.Parallel()
+	type act func(tx *store.Tx, deposit, withdrawal *anchor.Transaction) error
+	back := func(amount anchor.Amount) act {
+		return func(tx *store.Tx, _, w *anchor.Transaction) error {
+			return tx.Refund(w, offer(), amount, 0, "staff:ada", noon)
+		}
+	}
+	acts := map[string]act{
+		"that refund": back(10 * anchor.One),
+		"another":     back(11 * anchor.One),
+		"at the bank": func(tx *store.Tx, d, _ *anchor.Transaction) error {
+			return tx.Refund(d, offer(), 10*anchor.One, 0, "staff:ada", noon)
+		},
+		"both": func(tx *store.Tx, d, w *anchor.Transaction) error {
+			return errors.Join(tx.Refund(d, offer(), 10*anchor.One, 0, "staff:ada", noon), tx.Refund(w, offer(), 10*anchor.One, 0, "staff:ada", noon))
+		},
+		"a payout": func(tx *store.Tx, d, _ *anchor.Transaction) error {
+			return tx.CreatePayout(d.Payout(store.NewID(), alice, 7, noon))
+		},
+		"an order": func(tx *store.Tx, _, w *anchor.Transaction) error {
+			return tx.CreateBankPayout(w.BankPayout("o", nil, 7, noon))
+		},
+		"neither, else": func(*store.Tx, *anchor.Transaction, *anchor.Transaction) error { return nil },
+	}
+	paused := func(key string) func(b *books) {
+		return func(b *books) { b.do(t, func(tx *store.Tx) error { return tx.Pause(key, "", "x") }) }
+	}
+	for name, tt := range map[string]struct {
+		doubt func(b *books)
+		let   []string
+	}{
+		"no doubt":       {func(*books) {}, slices.Collect(maps.Keys(acts))},
+		"staff's pause":  {paused(anchor.PausedByStaff), slices.Collect(maps.Keys(acts))},
+		"the start":      {func(b *books) { b.Doubt(true) }, nil},
+		"restored":       {paused(anchor.PausedRestored), nil},
+		"the bank":       {paused(anchor.PausedRestoredBank), []string{"at the bank"}},
+		"unknown orders": {paused(anchor.PausedUnknownOrders), []string{"at the bank"}},
+		"unexplained": {func(b *books) {
+			b.do(t, func(tx *store.Tx) error {
+				return tx.LeftUnexplained(&anchor.Outgoing{ID: "4294967297", Account: alice, Destination: bob, Asset: usdw, Amount: 10 * anchor.One, Hash: "h", Ledger: 9, At: noon})
+			})
+		}, []string{"that refund"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBooks(t)
+			deposit, withdrawal := b.paidIn(t, anchor.Deposit, 7), b.paidIn(t, anchor.Withdrawal, 8)
+			tt.doubt(b)
+			undo := errors.New("undo")
+			for what, act := range acts {
+				err := b.Update(t.Context(), "staff:ada", func(tx *store.Tx) error {
+					d, err := tx.Transaction(deposit)
+					if err != nil {
+						return err
+					}
+					w, err := tx.Transaction(withdrawal)
+					if err != nil {
+						return err
+					}
+					if err := tx.IfCertain(func() error { return act(tx, d, w) }); err != nil {
+						return err
+					}
+					return undo
+				})
+				if slices.Contains(tt.let, what) {
+					if !errors.Is(err, undo) {
+						t.Errorf("%s: %v", what, err)
+					}
+					continue
+				}
+				kindIs(t, err, anchor.Unavailable, "books_in_doubt")
+			}
+		})
 	}
 }

@@ -68,12 +68,13 @@ func (t *Tx) addUpLines(a *anchor.Transaction, terms *anchor.Terms, l *anchor.Ba
 	return arrival, nil
 }
 
-// UnmatchedLine books a credit that a person, or a policy, must decide about.
+// UnmatchedLine books a credit that a person, or a policy, must decide about. It is
+// no order's until that is decided, whatever the bank says.
 func (t *Tx) UnmatchedLine(l *anchor.BankLine, reason string) error {
 	if l.Amount <= 0 {
 		return &anchor.Error{Message: "the statement has a credit of " + l.Amount.String()}
 	}
-	l.State, l.Reason = anchor.Unmatched, reason
+	l.State, l.Reason, l.Order = anchor.Unmatched, reason, ""
 	if err := t.CreateBankLine(l); err != nil {
 		return err
 	}
@@ -117,7 +118,6 @@ func (t *Tx) ReturnedLine(l *anchor.BankLine, now time.Time) (refused, err error
 	}
 	// What nobody was asked for cannot come back.
 	if !known || again || p.Asset != l.Asset || p.Amount != l.Amount || p.Attempts == 0 {
-		l.Order = ""
 		return nil, t.UnmatchedLine(l, anchor.UnknownReturn)
 	}
 	l.State, l.Reason = anchor.Own, anchor.Returned
