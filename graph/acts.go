@@ -53,7 +53,8 @@ func (m mutation) act(ctx context.Context, do func(tx *store.Tx, by string, now 
 // while the books are in doubt.
 var movesNothing = map[string]bool{
 	"hold": true, "pausePayouts": true, "resumePayouts": true, "explainOutgoing": true,
-	"dismissBankLine": true, "forgetSignIn": true,
+	"dismissBankLine": true, "forgetSignIn": true, "retryCallback": true,
+	"acceptCustomer": true, "askCorrection": true, "rejectCustomer": true,
 	"markBankPayoutSettled": true, "markBankPayoutReturned": true,
 }
 

@@ -264,11 +264,11 @@ func (h *Handler) token(w http.ResponseWriter, r *http.Request) (any, error) {
 	case used:
 		return nil, errExchanged
 	}
-	if err := h.authorized(r.Context(), c); err != nil {
-		return nil, err
-	}
 	if err := h.cfg.Clients.may(c.identity.Account, c.identity.Client); err != nil {
 		return nil, refuse("%s", err.Error())
+	}
+	if err := h.authorized(r.Context(), c); err != nil {
+		return nil, err
 	}
 	if err := h.signIn(r.Context(), c, jti, now); err != nil {
 		return nil, err
