@@ -130,10 +130,10 @@ type BankPayout struct {
 	RequestedBy string // the actor who asked for it, "" if it follows from its cause by itself
 	Retries     string // the refused order that it takes the place of, if any; each has one such at most
 	Attempts    int
-	// AskedUntil is zero while the bank can get nothing of the order: it was never
-	// asked, or has said later than this that it does not have it. Else it is the
-	// latest moment, by the bank's clock, at which it may take what was sent; ForEver
-	// if nobody knows.
+	// AskedUntil is zero while the bank has nothing of the order, nor can get it: it
+	// was never asked, has said later than this that it does not have it, or has
+	// refused it or given it back. Else it is the latest moment, by the bank's clock, at
+	// which it may take what was sent; ForEver if nobody knows.
 	AskedUntil time.Time
 	NotBefore  time.Time
 	CreatedAt  time.Time
@@ -155,6 +155,11 @@ func (p *BankPayout) Payout() bool { return p.CauseKind == CauseTransaction && p
 // as far as anybody knows: it was refused or given back, and may have been
 // cancelled after that.
 func (p *BankPayout) IsHere() bool { return p.State == BankRefused || p.State == BankCancelled }
+
+// MayBePaid reports whether the bank may pay the order yet, or has paid it. Of one
+// that a person says is here only the bank's own word, or its line, proves that it
+// does not.
+func (p *BankPayout) MayBePaid() bool { return !p.IsHere() || !p.AskedUntil.IsZero() }
 
 // BankPayoutState is where an order to the bank is.
 type BankPayoutState string

@@ -266,6 +266,9 @@ func (e *Engine) record(ctx context.Context, id string, tr Transfer) error {
 		if err != nil || p.State != anchor.BankQueued && p.State != anchor.BankAsked && p.State != anchor.BankApproval {
 			return err
 		}
+		if out.State == anchor.BankRefused {
+			p.AskedUntil = time.Time{} // by its own word
+		}
 		refused, err = tx.RecordBankPayout(p, out, time.Now())
 		return err
 	})

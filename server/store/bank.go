@@ -156,16 +156,14 @@ func scanBankPayout(r scanner, k *Keys) (*anchor.BankPayout, error) {
 func (t *Tx) CreateBankPayout(p *anchor.BankPayout) error {
 	p.RequestedBy = t.askedBy(p.RequestedBy)
 	t.ordered = append(t.ordered, p.Purpose)
+	others, err := t.BankPayoutsOf(p.CauseKind, p.CauseID, p.Purpose)
+	if err != nil {
+		return err
+	}
 	var before anchor.Amount
-	if p.Purpose == anchor.ForRefund {
-		parts, err := t.BankPayoutsOf(p.CauseKind, p.CauseID, p.Purpose)
-		if err != nil {
-			return err
-		}
-		for _, b := range parts {
-			if b.State != anchor.BankCancelled && b.State != anchor.BankRefused {
-				before += b.Amount
-			}
+	for _, b := range others {
+		if b.MayBePaid() {
+			before += b.Amount
 		}
 	}
 	above, err := t.aboveLimit(ordersWithin, p.Purpose, p.Asset, p.Amount, before, p.CreatedAt)
@@ -174,6 +172,9 @@ func (t *Tx) CreateBankPayout(p *anchor.BankPayout) error {
 	}
 	if above != "" {
 		p.State, p.Reason = anchor.BankApproval, cmp.Or(p.Reason, above)
+		if p.RequestedBy, err = t.vouched(p.RequestedBy, p.CauseKind, p.CauseID); err != nil {
+			return err
+		}
 	}
 	box, err := t.box().seal("bank_payouts:"+p.ID, p.To)
 	if err != nil {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -106,4 +107,22 @@ func Generated() map[string]string {
 // Within are the statements that add up a day, by their tables.
 func Within() map[string]string {
 	return map[string]string{"payouts": payoutsWithin, "bank_payouts": ordersWithin}
+}
+
+// Step does something as an actor, has then look at the books, and takes all of it
+// back. then is not called for what was refused.
+func (t *Tx) Step(actor Actor, do func() error, then func()) (refused error) {
+	was := t.actor
+	if err := t.Exec("SAVEPOINT step"); err != nil {
+		panic(err)
+	}
+	t.actor, t.loaded, t.topics = actor, nil, nil
+	if refused = do(); refused == nil {
+		then()
+	}
+	t.actor = was
+	if err := errors.Join(t.Exec("ROLLBACK TO step"), t.Exec("RELEASE step")); err != nil {
+		panic(err)
+	}
+	return refused
 }

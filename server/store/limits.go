@@ -52,7 +52,9 @@ const (
 
 // aboveLimit is the reason why amount more must wait for a second person, "" if
 // it need not. within is one of the statements above.
-// before is what went back for the same cause before: a refund in parts is one.
+// before is what left for the same cause and purpose before, or may have: a refund
+// in parts is one, and so is what takes the place of an order that only a person says
+// has come back.
 func (t *Tx) aboveLimit(within string, purpose anchor.Purpose, asset anchor.Asset, amount, before anchor.Amount, now time.Time) (string, error) {
 	l := t.s.limits[asset]
 	switch {
@@ -90,6 +92,22 @@ func (t *Tx) askedAgain(before string) string {
 		return now
 	}
 	return before
+}
+
+// vouched is who has asked for an intent or order above a limit that nobody has asked
+// for: whoever said that money came for its transaction which the statement has not
+// told of. Whatever set it off, it is paid at that person's word.
+func (t *Tx) vouched(asked string, kind anchor.Cause, id string) (string, error) {
+	if asked != "" || kind != anchor.CauseTransaction {
+		return asked, nil
+	}
+	all, err := t.ConfirmedLines(id)
+	for _, l := range all {
+		if l.PayerTyped() {
+			return l.ConfirmedBy, nil
+		}
+	}
+	return "", err
 }
 
 // staff begins the names of people among the actors.

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -273,4 +274,77 @@ func TestWhoTypedAnAccountIsNotTheSecond(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestTypedPayeeIsLookedAtAgain: a refund goes again only to an account that the
+// statement has told without a second person, though one has let an order to the typed
+// account go before.
+func TestTypedPayeeIsLookedAtAgain(t *testing.T) {
+	t.Parallel()
+	b := newBooks(t)
+	deposit := b.waiting(t, anchor.Deposit, 8)
+	at := func(actor store.Actor, do func(*store.Tx, *anchor.Transaction) error) {
+		t.Helper()
+		if err := b.Update(t.Context(), actor, func(tx *store.Tx) error {
+			a, err := tx.Transaction(deposit)
+			if err != nil {
+				return err
+			}
+			return do(tx, a)
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	line := anchor.BankLine{ID: "c", At: noon, Amount: 100 * anchor.One, PayerName: "Bo", PayerAccount: "typed"}
+	var o *anchor.BankPayout
+	refused := func(tx *store.Tx) error {
+		_, err := tx.RecordBankPayout(o, store.Outcome{State: anchor.BankRefused, Reason: "account_closed"}, noon)
+		return err
+	}
+	retry := func(to map[string]string, want anchor.BankPayoutState) {
+		t.Helper()
+		at("staff:ada", func(tx *store.Tx, _ *anchor.Transaction) (err error) {
+			o, err = tx.RetryBankPayout(o.ID, to, "staff:ada", noon)
+			return err
+		})
+		if o.State != want || (want == anchor.BankApproval) != (o.Reason == store.PayerTyped) {
+			t.Errorf("to %v: %+v", to, o)
+		}
+	}
+	at("staff:ada", func(tx *store.Tx, a *anchor.Transaction) error {
+		if _, err := tx.ConfirmBankFunds(line, a, offer(), "staff:ada", noon); err != nil {
+			return err
+		}
+		if err := tx.Refund(a, offer(), 100*anchor.One, 0, "staff:ada", noon); err != nil {
+			return err
+		}
+		all, err := tx.BankPayoutsOf(anchor.CauseTransaction, deposit, anchor.ForRefund)
+		o = all[0]
+		return err
+	})
+	at("staff:bob", func(tx *store.Tx, _ *anchor.Transaction) error {
+		if err := tx.ApproveBankPayout(o.ID, "staff:bob"); err != nil {
+			return err
+		}
+		return refused(tx)
+	})
+	retry(nil, anchor.BankApproval)
+	at("staff:bob", func(tx *store.Tx, _ *anchor.Transaction) error {
+		if err := tx.ApproveBankPayout(o.ID, "staff:bob"); err != nil {
+			return err
+		}
+		known, err := tx.BankLine("c")
+		if err != nil {
+			return err
+		}
+		told := line
+		told.Asset, told.PayerAccount = usd, "told"
+		_, err = tx.ToldLine(known, &told, false, noon)
+		return errors.Join(err, refused(tx))
+	})
+	retry(map[string]string{store.PayerAccount: "to ld"}, anchor.BankQueued)
+	at("staff:bob", func(tx *store.Tx, _ *anchor.Transaction) error { return refused(tx) })
+	retry(nil, anchor.BankQueued)
+	at("staff:bob", func(tx *store.Tx, _ *anchor.Transaction) error { return refused(tx) })
+	retry(map[string]string{store.PayerAccount: "typed"}, anchor.BankApproval)
 }

@@ -126,8 +126,12 @@ func (t *Tx) ReturnedLine(l *anchor.BankLine, now time.Time) (refused, err error
 	}
 	// The bank, or a person, has said before that it is here: what left by this order
 	// and what comes by this line are the same, however much of it the books saw.
-	if err := t.CreateBankLine(l); err != nil || p.IsHere() {
+	if err := t.CreateBankLine(l); err != nil {
 		return nil, err
+	}
+	p.AskedUntil = time.Time{}
+	if p.IsHere() {
+		return nil, t.SaveBankPayout(p)
 	}
 	return t.cameBackBy(p, l.ID, l.Amount, anchor.Returned, anchor.Bank, now)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -220,7 +221,11 @@ func (t *Tx) returnedBy(p *anchor.BankPayout, id, reason string, now time.Time) 
 	if err := t.SaveBankLine(l); err != nil {
 		return err
 	}
+	p.AskedUntil = time.Time{}
 	if p.IsHere() { // only the line is new: it brought no more than what was here
+		if err := t.SaveBankPayout(p); err != nil {
+			return err
+		}
 		return t.Post(now, p.CameBack(l.ID, l.Amount, anchor.Suspense))
 	}
 	_, err = t.cameBackBy(p, l.ID, l.Amount, reason, anchor.Suspense, now)
@@ -293,8 +298,12 @@ func (t *Tx) RetryBankPayout(id string, to map[string]string, by string, now tim
 		CauseKind: p.CauseKind, CauseID: p.CauseID, Purpose: p.Purpose, Ordinal: len(all), Retries: p.ID,
 		Asset: p.Asset, Amount: p.Amount, Fee: p.Fee, FeeBack: p.FeeBack, To: to, State: anchor.BankQueued, RequestedBy: by, CreatedAt: now,
 	}
-	if p.Purpose == anchor.ForRefund && !(&anchor.BankLine{PayerAccount: to[PayerAccount]}).PaidFrom(p.To[PayerAccount]) {
-		next.State, next.Reason = anchor.BankApproval, PayerTyped
+	if p.Purpose == anchor.ForRefund {
+		if told, err := t.toldPayer(p, to[PayerAccount]); err != nil {
+			return nil, err
+		} else if !told {
+			next.State, next.Reason = anchor.BankApproval, PayerTyped
+		}
 	}
 	if p.CauseKind == anchor.CauseTransaction {
 		a, err := t.Transaction(p.CauseID)
@@ -313,4 +322,20 @@ func (t *Tx) RetryBankPayout(id string, to map[string]string, by string, now tim
 		}
 	}
 	return next, t.CreateBankPayout(next)
+}
+
+// toldPayer reports whether the statement says that an account has paid what a refund
+// brings back. That a second person has let an order to an account go before is not
+// enough: the bank did not take it there, or the statement has named another since.
+func (t *Tx) toldPayer(p *anchor.BankPayout, account string) (bool, error) {
+	var came []*anchor.BankLine
+	var err error
+	if p.CauseKind == anchor.CauseTransaction {
+		came, err = t.BankLinesOf(p.CauseID, anchor.Matched, mostShort+1)
+	} else {
+		var l *anchor.BankLine
+		l, err = t.BankLine(p.CauseID)
+		came = append(came, l)
+	}
+	return err == nil && slices.ContainsFunc(came, func(l *anchor.BankLine) bool { return !l.PayerTyped() && l.PaidFrom(account) }), err
 }

@@ -53,6 +53,9 @@ func (t *Tx) CreatePayout(p *anchor.Payout) error {
 	}
 	if above != "" {
 		p.State, p.Reason = anchor.PayoutApproval, above
+		if p.RequestedBy, err = t.vouched(p.RequestedBy, p.CauseKind, p.CauseID); err != nil {
+			return err
+		}
 	}
 	_, err = t.exec(`INSERT INTO payouts (`+payoutColumns+`) VALUES (`+placeholders(22)+`)`,
 		p.ID, p.CauseKind, p.CauseID, p.Purpose, p.Ordinal, p.Operation, p.Asset.String(), p.Amount, p.Fee, p.Source, p.Destination, p.Memo.Type, p.Memo.Value,
