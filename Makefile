@@ -69,6 +69,10 @@ sandbox-conformance: ## hold the sandbox against the recorded Horizon: how many 
 test-web: $(npm) ## the web app's unit tests
 	npm --prefix frontend run test
 
+.PHONY: web-budget
+web-budget: $(web) ## weigh the customer's first screens, and fail above the limit
+	@node frontend/budget.mjs
+
 .PHONY: test-story
 test-story: build browser ## the browser tests: customers, wallets and staff in real pages
 	npm --prefix frontend run story
@@ -76,7 +80,7 @@ test-story: build browser ## the browser tests: customers, wallets and staff in 
 .PHONY: check
 check: ## what must hold before a change is handed in: generate, tidy and format change nothing; vet, lint, test
 	@.ci/unchanged generate tidy format
-	@$(MAKE) vet lint test
+	@$(MAKE) vet lint web-budget test
 
 .PHONY: generate
 generate: $(npm) ## regenerate what is generated: GraphQL code, diagrams, the web app's types

@@ -10,10 +10,10 @@ import (
 	"html/template"
 	"io/fs"
 	"log/slog"
-	"mime"
 	"net/http"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -50,7 +50,7 @@ type Shell struct {
 }
 
 // Assets serves /assets/…. Their names carry a hash of their content, so they
-// are cached for good.
+// are cached for good; what the build packed is sent packed.
 func Assets() http.Handler { return assets(built) }
 
 // ServeHTTP answers with the page; when the web app is not built, with 503.
@@ -69,26 +69,67 @@ var contentTypes = map[string]string{
 	".woff2": "font/woff2",
 }
 
+// packings are the ways a build packs a file, the smallest first, by what HTTP
+// calls them and how the packed file's name ends.
+var packings = []struct{ coding, ending string }{{"br", ".br"}, {"gzip", ".gz"}}
+
 func assets(site fs.FS) http.Handler {
-	files := http.FileServerFS(site)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name := strings.TrimPrefix(path.Clean(r.URL.Path), "/")
-		info, err := fs.Stat(site, name)
-		if err != nil || info.IsDir() || !strings.HasPrefix(name, "assets/") {
+		kind, known := contentTypes[path.Ext(name)]
+		if !known || !strings.HasPrefix(name, "assets/") {
 			http.NotFound(w, r)
 			return
 		}
-		kind, known := contentTypes[path.Ext(name)]
-		if !known {
-			kind = mime.TypeByExtension(path.Ext(name))
+		h := w.Header()
+		content, coding, err := fitting(site, name, r.Header.Get("Accept-Encoding"))
+		if err != nil {
+			http.NotFound(w, r)
+			return
 		}
-		if kind != "" {
-			w.Header().Set("Content-Type", kind)
+		if coding != "" {
+			h.Set("Content-Encoding", coding)
 		}
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
-		files.ServeHTTP(w, r)
+		h.Set("Vary", "Accept-Encoding")
+		h.Set("Content-Type", kind)
+		h.Set("Content-Length", strconv.Itoa(len(content)))
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Cache-Control", "public, max-age=31536000, immutable")
+		if r.Method != http.MethodHead {
+			_, _ = w.Write(content) //nolint:gosec // files of our own build; it fails if the client has gone
+		}
 	})
+}
+
+// fitting is a file as a client wants it: packed in a way that it accepts, if
+// the build did that.
+func fitting(site fs.FS, name, accepts string) (content []byte, coding string, err error) {
+	for _, p := range packings {
+		if !accepted(accepts, p.coding) {
+			continue
+		}
+		if content, err = fs.ReadFile(site, name+p.ending); err == nil {
+			return content, p.coding, nil
+		}
+	}
+	content, err = fs.ReadFile(site, name)
+	return content, "", err
+}
+
+// accepted reports whether an Accept-Encoding names a coding, and not to refuse
+// it (RFC 9110, section 12.5.3). A * is passed over: the plain file will do.
+func accepted(header, coding string) bool {
+	for one := range strings.SplitSeq(header, ",") {
+		name, weight, _ := strings.Cut(one, ";")
+		if !strings.EqualFold(strings.TrimSpace(name), coding) {
+			continue
+		}
+		_, q, given := strings.Cut(weight, "=")
+		worth, err := strconv.ParseFloat(strings.TrimSpace(q), 64)
+		return !given || err == nil && worth > 0
+	}
+	return false
 }
 
 func (s Shell) serve(site fs.FS, w http.ResponseWriter, r *http.Request) {

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -17,10 +18,12 @@ const builtPage = `<!doctype html>
 </html>`
 
 var site = fstest.MapFS{
-	"customer.html":         {Data: []byte(builtPage)},
-	"wallet.html":           {Data: []byte(builtPage)},
-	"assets/customer-1.js":  {Data: []byte("export {}")},
-	"assets/customer-1.css": {Data: []byte("body{}")},
+	"customer.html":           {Data: []byte(builtPage)},
+	"wallet.html":             {Data: []byte(builtPage)},
+	"assets/customer-1.js":    {Data: []byte("export {}")},
+	"assets/customer-1.js.br": {Data: []byte("(brotli)")},
+	"assets/customer-1.js.gz": {Data: []byte("(gzip)")},
+	"assets/customer-1.css":   {Data: []byte("body{}")},
 }
 
 func page(t *testing.T, from fs.FS, s Shell) *httptest.ResponseRecorder {
@@ -128,6 +131,7 @@ func TestAssets(t *testing.T) {
 		{"/assets/", "", 404},
 		{"/assets", "", 404},
 		{"/assets/other.js", "", 404},
+		{"/assets/customer-1.js.br", "", 404},
 		{"/assets/../customer.html", "", 404},
 		{"/customer.html", "", 404},
 	} {
@@ -145,6 +149,38 @@ func TestAssets(t *testing.T) {
 		}
 		if got := w.Header().Get("Cache-Control"); !strings.Contains(got, "immutable") {
 			t.Errorf("%s: Cache-Control %s", c.path, got)
+		}
+	}
+}
+
+func TestAssetsArePacked(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ path, accepts, coding, body string }{
+		{"/assets/customer-1.js", "gzip, deflate, br, zstd", "br", "(brotli)"},
+		{"/assets/customer-1.js", "gzip, deflate", "gzip", "(gzip)"},
+		{"/assets/customer-1.js", "BR;q=0.5", "br", "(brotli)"},
+		{"/assets/customer-1.js", "br;q=0, gzip;q=1.0", "gzip", "(gzip)"},
+		{"/assets/customer-1.js", "br; q=0.000, identity", "", "export {}"},
+		{"/assets/customer-1.js", "brr", "", "export {}"},
+		{"/assets/customer-1.js", "", "", "export {}"},
+		{"/assets/customer-1.css", "gzip, br", "", "body{}"},
+	} {
+		for _, method := range []string{http.MethodGet, http.MethodHead} {
+			r := httptest.NewRequest(method, c.path, nil)
+			r.Header.Set("Accept-Encoding", c.accepts)
+			w := httptest.NewRecorder()
+			assets(site).ServeHTTP(w, r)
+			h := w.Header()
+			if h.Get("Content-Encoding") != c.coding || h.Get("Content-Length") != strconv.Itoa(len(c.body)) || h.Get("Vary") != "Accept-Encoding" {
+				t.Errorf("%s %s, accepting %q: %v", method, c.path, c.accepts, h)
+			}
+			want := c.body
+			if method == http.MethodHead {
+				want = ""
+			}
+			if w.Body.String() != want {
+				t.Errorf("%s %s, accepting %q: %s", method, c.path, c.accepts, w.Body)
+			}
 		}
 	}
 }

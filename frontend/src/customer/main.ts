@@ -3,7 +3,9 @@ import '../lib/base.css'
 import './server.css'
 import { boot, type CustomerBoot } from '../lib/boot'
 import { language } from '../lib/i18n.svelte'
+import { startOver } from '../lib/reload'
 import App from './App.svelte'
+import { ahead } from './screens'
 import { Visit } from './visit.svelte'
 
 const target = document.getElementById('app')!
@@ -11,8 +13,10 @@ const page = boot<CustomerBoot>()
 const visit = new Visit(page)
 
 async function start(): Promise<void> {
-  await language.use(page.lang)
+  // All that the first screen is made of is asked for at once.
   const opened = visit.open()
+  ahead(page.page === 'transaction' ? ['progress'] : ['who', 'amount'])
+  await language.use(page.lang)
   // The summary that the server wrote stays until there is something better.
   if (page.page === 'transaction') await opened
   target.replaceChildren()
@@ -20,4 +24,4 @@ async function start(): Promise<void> {
 }
 
 // Without its words the page can't even say that it is offline.
-start().catch(() => setTimeout(() => location.reload(), 3000))
+start().catch(startOver)

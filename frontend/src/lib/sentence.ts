@@ -1,0 +1,14 @@
+export type Catalogue = Record<string, string>
+export type Values = Record<string, string | number>
+
+/**
+ * A key's sentence with each {{name}} filled in; count chooses among plural
+ * forms. What is missing stays to be seen: the key, or the {{name}}.
+ */
+export function sentence(catalogue: Catalogue, code: string, key: string, values: Values = {}): string {
+  const form = typeof values.count === 'number' ? `${key}_${new Intl.PluralRules(code).select(values.count)}` : key
+  return (catalogue[form] ?? key).replace(/{{(\w+)}}/g, (hole, name: string) => String(values[name] ?? hole))
+}
+
+/** How a language is written, as HTML's dir has it; the server's list is the same. */
+export const direction = (code: string): 'ltr' | 'rtl' => (code === 'ar' ? 'rtl' : 'ltr')
