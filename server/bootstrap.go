@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/stellar/go-stellar-sdk/keypair"
@@ -107,7 +108,11 @@ func patiently(ctx context.Context, logger *slog.Logger, try func() error) error
 
 // issue makes the trustline and the supply, if they are not there.
 func issue(ctx context.Context, ledger *horizon.Client, c *Config, issuer *keypair.Full, logger *slog.Logger) error {
-	asset := c.terms[0].Asset
+	own := slices.IndexFunc(c.terms, func(t *anchor.Terms) bool { return t.Asset.Issuer == issuer.Address() })
+	if own < 0 {
+		return nil // it is no longer offered
+	}
+	asset := c.terms[own].Asset
 	line := txnbuild.CreditAsset{Code: asset.Code, Issuer: asset.Issuer}
 	return patiently(ctx, logger, func() error {
 		account, err := ledger.Account(ctx, c.keys.Distribution.Address())

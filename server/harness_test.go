@@ -200,6 +200,9 @@ type polled struct {
 	Status                string `json:"status"`
 	AmountIn              string `json:"amount_in"`
 	AmountOut             string `json:"amount_out"`
+	AmountInAsset         string `json:"amount_in_asset"`
+	AmountOutAsset        string `json:"amount_out_asset"`
+	Message               string `json:"message"`
 	AmountFee             string `json:"amount_fee"`
 	StellarTransactionID  string `json:"stellar_transaction_id"`
 	ExternalTransactionID string `json:"external_transaction_id"`
@@ -237,6 +240,8 @@ func newStranger(t *testing.T, at addresses) *wallet {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
 		value = strings.Trim(strings.TrimSpace(value), `"'`)
 		switch strings.TrimSpace(name) {
+		case "[[CURRENCIES]]":
+			w.asset = txnbuild.CreditAsset{} // lumens have no issuer
 		case "code":
 			w.asset.Code = value
 		case "issuer":
@@ -427,8 +432,10 @@ func (w *wallet) poll(id string) *polled {
 	}
 	if tx := a.Transaction; tx.AmountOut != "" {
 		in, out, fee := anchor.MustAmount(tx.AmountIn), anchor.MustAmount(tx.AmountOut), anchor.MustAmount(tx.AmountFee)
-		if out != in-fee {
-			w.t.Fatalf("%s is out of balance: %s - %s != %s", tx.ID, tx.AmountIn, tx.AmountFee, tx.AmountOut)
+		back, _ := anchor.ParseAmount(tx.Refunds.AmountRefunded) // "" is nothing
+		kept, _ := anchor.ParseAmount(tx.Refunds.AmountFee)
+		if out != in-fee-back-kept {
+			w.t.Fatalf("%s is out of balance: %s - %s - %s - %s != %s", tx.ID, tx.AmountIn, tx.AmountFee, back, kept, tx.AmountOut)
 		}
 	}
 	return a.Transaction
@@ -459,12 +466,16 @@ func (w *wallet) balance() string {
 	var account struct {
 		Balances []struct {
 			Balance string
+			Type    string `json:"asset_type"`
 			Code    string `json:"asset_code"`
 			Issuer  string `json:"asset_issuer"`
 		}
 	}
 	call(w.t, http.MethodGet, w.at.Horizon+"/accounts/"+w.key.Address(), nil, nil, &account)
 	for _, b := range account.Balances {
+		if b.Type == "native" {
+			b.Code = b.Type
+		}
 		if b.Code == w.asset.Code && b.Issuer == w.asset.Issuer {
 			return b.Balance
 		}

@@ -62,12 +62,16 @@ func (a *app) page(name, title string) http.Handler {
 
 // walletPage is the demo wallet. It talks to the network by itself.
 func (a *app) walletPage() http.Handler {
-	asset, ledger := a.cfg.terms[0].Asset, a.cfg.Network.Horizon[0]
+	ledger := a.cfg.Network.Horizon[0]
+	var assets []map[string]string
+	for _, t := range a.cfg.terms {
+		assets = append(assets, map[string]string{"code": t.Asset.Code, "issuer": t.Asset.Issuer})
+	}
 	boot := frontend.Boot{
 		"page": "wallet", "brand": a.brand(), "network": a.network(),
 		"homeDomain": a.cfg.HomeDomain, "horizon": ledger, "friendbot": ledger + "/friendbot",
 		"passphrase": a.cfg.Network.Passphrase, "bank": "/bank",
-		"asset": map[string]string{"code": asset.Code, "issuer": asset.Issuer},
+		"assets": assets,
 	}
 	return frontend.Shell{Page: "wallet", Title: "Demo wallet", Boot: boot, ConnectSrc: []string{origin(ledger)}}
 }

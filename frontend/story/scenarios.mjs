@@ -74,6 +74,19 @@ async function enterWithdrawal(page, { newcomer }) {
 /** The scheme of a wallet's app that the anchor knows. */
 export const appScheme = 'org.example.storywallet'
 
+/** Lumens as the second asset, by the environment: their price is one dollar. */
+const side = (direction, settings) => Object.entries({
+  PRICE: '1', MIN: '5', MAX: '10000', FIELDS: 'first_name,last_name,email_address', METHODS_0_ID: 'bank_transfer', ...settings,
+}).map(([key, value]) => [`WINDLASS_ASSETS_1_${direction}_${key}`, value])
+export const lumens = {
+  WINDLASS_ASSETS_1_CODE: 'native',
+  WINDLASS_ASSETS_1_OFF_CHAIN: 'iso4217:USD',
+  ...Object.fromEntries([
+    ...side('DEPOSIT', { FEE_FIXED: '1' }),
+    ...side('WITHDRAW', { FEE_FIXED: '2', METHODS_0_FIELDS: 'bank_account_number,bank_name' }),
+  ]),
+}
+
 /** Where a page wants to go, as the browser is asked: no app is installed that would open. */
 async function wishes(page) {
   const all = []
@@ -144,6 +157,35 @@ export const scenarios = {
     await wallet.balance('48.50', 'USDW')
     await wallet.transaction('Withdrawal', 'completed').waitFor()
     await look(wallet.page, 'wallet-reopened')
+  },
+
+  async 'lumens, in and out'({ visitor, anchor, look }) {
+    const t = words('en')
+    const wallet = await WalletPage.open(visitor, anchor)
+    await wallet.createAccount()
+    await wallet.page.getByLabel('What to deposit and withdraw').selectOption('XLM')
+    await look(wallet.page, 'wallet-lumens')
+
+    const page = new AnchorPage(await visitor.popup(() => wallet.button('Deposit').click()), t)
+    await page.who()
+    await page.press('page.continue')
+    await page.amount('deposit', '100', '99.00', 'XLM')
+    await page.press('page.continue')
+    await page.summary('deposit')
+    await page.press('page.agree.deposit')
+    const bank = await BankPage.open(visitor, anchor, `#amount=100&reference=${encodeURIComponent(await page.instruction('reference'))}`)
+    await bank.send({})
+    await wallet.balance('10099.00', 'XLM') // no trustline cost anything
+    await wallet.transaction('Deposit', 'completed').filter({ hasText: '100.00 USD → 99.00 XLM' }).waitFor()
+
+    const out = new AnchorPage(await visitor.popup(() => wallet.button('Withdraw').click()), t)
+    await out.amount('withdrawal', '50', '48.00', 'USD')
+    await out.press('page.continue')
+    await out.summary('withdrawal')
+    await out.press('page.agree.withdrawal')
+    await bank.line('−48.00 USD', 'Alex Rivera').waitFor()
+    await wallet.transaction('Withdrawal', 'completed').filter({ hasText: '50.00 XLM → 48.00 USD' }).waitFor()
+    await look(wallet.page, 'wallet-lumens-withdrawn')
   },
 
   async 'a deposit on a phone, in the dark'({ visitor, anchor, look }) {

@@ -1,8 +1,20 @@
 // The Stellar side of the wallet: the wallet SDK, set up for the network that
 // the page was served with.
 
-import { type Anchor, IssuedAssetId, SigningKeypair, type Stellar, StellarConfiguration, Wallet } from '@stellar/typescript-wallet-sdk'
+import { type Anchor, IssuedAssetId, NativeAssetId, SigningKeypair, type Stellar, StellarConfiguration, Wallet } from '@stellar/typescript-wallet-sdk'
 import type { Horizon } from '@stellar/stellar-sdk'
+
+/** One that the anchor offers: lumens are "native", and have no issuer. */
+export interface Asset {
+  code: string
+  issuer: string
+}
+
+/** The code that people know it by. */
+export const symbol = (asset: Asset) => (asset.code === 'native' ? 'XLM' : asset.code)
+
+/** The asset as the wallet SDK wants it. */
+export const assetId = (asset: Asset) => (asset.issuer ? new IssuedAssetId(asset.code, asset.issuer) : new NativeAssetId())
 
 /** What the server puts into the page. */
 export interface Boot {
@@ -10,13 +22,12 @@ export interface Boot {
   horizon: string
   friendbot: string
   passphrase: string
-  asset: { code: string; issuer: string }
+  assets: Asset[]
   bank: string
 }
 
 export interface Client {
   stellar: Stellar
-  asset: IssuedAssetId
   /** The anchor, spoken to in a language. */
   anchor(language: string): Anchor
 }
@@ -37,7 +48,6 @@ export function client(boot: Boot): Client {
   const wallet = new Wallet({ stellarConfiguration })
   return {
     stellar: wallet.stellar(),
-    asset: new IssuedAssetId(boot.asset.code, boot.asset.issuer),
     anchor: (language) => wallet.anchor({
       homeDomain: boot.homeDomain,
       allowHttp: location.protocol === 'http:',

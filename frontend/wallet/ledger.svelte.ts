@@ -2,7 +2,7 @@
 // itself: a payment that arrives shows without anyone asking.
 
 import type { Horizon } from '@stellar/stellar-sdk'
-import type { Boot, Client } from './client'
+import { type Asset, type Boot, type Client, symbol } from './client'
 import { Exchange } from './exchanges.svelte'
 
 export interface Balance {
@@ -43,13 +43,18 @@ export class Ledger {
     this.#address = address
   }
 
-  get trusts(): boolean {
-    return this.balances.some((b) => b.code === this.#boot.asset.code && b.issuer === this.#boot.asset.issuer)
+  #balance(asset: Asset): Balance | undefined {
+    return this.balances.find((b) => b.code === symbol(asset) && b.issuer === asset.issuer)
   }
 
-  /** What the account holds of the anchor's asset. */
-  get holds(): string {
-    return this.balances.find((b) => b.code === this.#boot.asset.code && b.issuer === this.#boot.asset.issuer)?.amount ?? '0'
+  /** Whether the account can hold an asset; lumens every account can. */
+  trusts(asset: Asset): boolean {
+    return this.#balance(asset) !== undefined
+  }
+
+  /** What the account holds of an asset. */
+  holds(asset: Asset): string {
+    return this.#balance(asset)?.amount ?? '0'
   }
 
   /** Looks once, then follows the payments of the account. */

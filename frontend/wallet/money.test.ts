@@ -18,6 +18,7 @@ describe('amounts', () => {
 it('names things shortly', () => {
   expect(assetCode('stellar:USDW:GABC')).toBe('USDW')
   expect(assetCode('iso4217:USD')).toBe('USD')
+  expect(assetCode('stellar:native')).toBe('XLM')
   expect(assetCode(undefined, 'USDW')).toBe('USDW')
   expect(shortAddress('GABCDEFGHIJKLMNOPQRSTUVWXYZ')).toBe('GABC…WXYZ')
 })

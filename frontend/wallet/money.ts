@@ -17,7 +17,7 @@ export function shortAddress(address: string): string {
   return address.length > 16 ? `${address.slice(0, 4)}…${address.slice(-4)}` : address
 }
 
-/** "USDW" of "stellar:USDW:G…", "USD" of "iso4217:USD". */
+/** "USDW" of "stellar:USDW:G…", "USD" of "iso4217:USD", "XLM" of "stellar:native". */
 export function assetCode(id: string | undefined, otherwise = ''): string {
-  return id?.split(':')[1] ?? otherwise
+  return id === 'stellar:native' ? 'XLM' : (id?.split(':')[1] ?? otherwise)
 }

@@ -1,7 +1,7 @@
 // The wallet: what its buttons do, and what it remembers.
 
-import type { Anchor, SigningKeypair, Types } from '@stellar/typescript-wallet-sdk'
-import { type Boot, type Client, client, forgetKey, forgetPaid, loadKey, paidWith, rememberPaid, storeKey } from './client'
+import { type Anchor, IssuedAssetId, type SigningKeypair, type Types } from '@stellar/typescript-wallet-sdk'
+import { type Asset, type Boot, type Client, assetId, client, forgetKey, forgetPaid, loadKey, paidWith, rememberPaid, storeKey, symbol } from './client'
 import { Exchange, add, listen, recorded } from './exchanges.svelte'
 import { Ledger } from './ledger.svelte'
 import { assetCode, shown, units } from './money'
@@ -16,6 +16,8 @@ const pollEvery = 1000
 
 export class DemoWallet {
   readonly boot: Boot
+  /** What is deposited and withdrawn. */
+  asset = $state.raw<Asset>({ code: '', issuer: '' })
   address = $state('')
   ledger = $state.raw<Ledger | null>(null)
   /** Newest first. */
@@ -39,6 +41,7 @@ export class DemoWallet {
 
   constructor(boot: Boot) {
     this.boot = boot
+    this.asset = boot.assets[0]!
     this.#client = client(boot)
     listen((e) => this.#file(e))
   }
@@ -156,27 +159,29 @@ export class DemoWallet {
   /** Adds the trustline by itself, without a deposit. */
   async trust() {
     await this.#busy(async () => {
-      const run = this.#start(`Trust ${this.boot.asset.code}`)
+      const run = this.#start(`Trust ${this.asset.code}`)
       try {
-        await this.#trust(run)
+        await this.#trust(run, this.asset)
       } finally {
         run.over = true
       }
     })
   }
 
-  async #trust(run: Run) {
-    const { code } = this.boot.asset
+  async #trust(run: Run, asset: Asset) {
+    const id = assetId(asset)
+    if (!(id instanceof IssuedAssetId)) return // lumens need none
+    const { code } = asset
     const key = this.#key!
     await this.#step(run, `Trust ${code}`, `An account holds only assets that it trusts. The wallet adds the trustline before the first deposit.`, async (step) => {
-      const { stellar, asset } = this.#client
+      const { stellar } = this.#client
       const info = await stellar.account().getInfo({ accountAddress: key.publicKey })
       if (info.balances.some((b) => 'asset_code' in b && b.asset_code === asset.code && b.asset_issuer === asset.issuer)) {
         step.result = `The account already trusts ${code}.`
         return
       }
       const builder = await stellar.transaction({ sourceAddress: key })
-      const transaction = builder.addAssetSupport(asset).build()
+      const transaction = builder.addAssetSupport(id).build()
       key.sign(transaction)
       step.hash = transaction.hash().toString('hex')
       await stellar.submitTransaction(transaction)
@@ -198,9 +203,10 @@ export class DemoWallet {
   async #transfer(direction: Direction) {
     const popup = new Popup('Asking the anchor…')
     const run = this.#start(direction === 'deposit' ? 'Deposit' : 'Withdrawal')
+    const asset = this.asset
     let asked: Types.Sep24PostResponse
     try {
-      asked = await this.#busyOrThrow(() => this.#ask(run, direction))
+      asked = await this.#busyOrThrow(() => this.#ask(run, direction, asset))
     } catch {
       popup.close()
       run.over = true
@@ -233,17 +239,17 @@ export class DemoWallet {
   }
 
   /** SEP-1, the trustline, SEP-10, SEP-24: up to the address of the page. */
-  async #ask(run: Run, direction: Direction): Promise<Types.Sep24PostResponse> {
+  async #ask(run: Run, direction: Direction, asset: Asset): Promise<Types.Sep24PostResponse> {
     const anchor = this.#anchor
     await this.#step(run, 'Find the anchor', `SEP-1: ${this.boot.homeDomain} says in its stellar.toml where its services are and which key it signs with.`, async (step) => {
       const toml = await anchor.sep1(true)
       step.result = `${toml.documentation.orgName || this.boot.homeDomain}: ${toml.transferServerSep24}`
     })
-    if (direction === 'deposit') await this.#trust(run)
+    if (direction === 'deposit') await this.#trust(run, asset)
     const token = await this.#signIn(run)
     return this.#step(run, `Ask for a ${direction}`, `SEP-24: the anchor answers with the address of a page for the customer, and an id to follow.`, async (step) => {
       const sep24 = anchor.sep24()
-      const params = { assetCode: this.boot.asset.code, authToken: token, lang: this.language }
+      const params = { assetCode: asset.code, authToken: token, lang: this.language }
       const answer = direction === 'deposit'
         ? await sep24.deposit({ ...params, destinationAccount: this.address })
         : await sep24.withdraw({ ...params, withdrawalAccount: this.address })
@@ -273,7 +279,7 @@ export class DemoWallet {
     return new Promise((resolve) => {
       const watch = () => watcher.watchOneTransaction({
         authToken: this.#token!,
-        assetCode: this.boot.asset.code,
+        assetCode: this.asset.code,
         id,
         lang: this.language,
         timeout: pollEvery,
@@ -307,26 +313,33 @@ export class DemoWallet {
         const arrival = this.ledger?.arrival(hash)
         if (arrival) step.record(arrival)
         step.hash = hash
-        step.result = `The account holds ${shown(this.ledger?.holds ?? '0')} ${this.boot.asset.code} now.`
+        step.result = `The account holds ${shown(this.ledger?.holds(this.#assetOf(tx)) ?? '0')} ${code} now.`
       })
     }
     run.over = true
   }
 
+  /** The asset on the ledger that a transaction is about. */
+  #assetOf(tx: Transaction): Asset {
+    const id = tx.kind === 'deposit' ? tx.amount_out_asset : tx.amount_in_asset
+    return this.boot.assets.find((a) => id === `stellar:${a.code}${a.issuer && ':'}${a.issuer}`) ?? this.asset
+  }
+
   /** The customer agreed on the page; now the wallet sends the tokens. */
   async #pay(run: Run, tx: Transaction) {
-    const { stellar, asset } = this.#client
+    const { stellar } = this.#client
+    const asset = this.#assetOf(tx)
     const key = this.#key!
-    const amount = `${shown(tx.amount_in!)} ${asset.code}`
+    const amount = `${shown(tx.amount_in!)} ${symbol(asset)}`
     run.offer = null
     try {
       await this.#step(run, 'Pay the anchor', `${amount} go to the anchor’s account. The memo tells it which withdrawal they are for.`, async (step) => {
         await this.ledger?.look()
-        if (units(this.ledger?.holds ?? '0') < units(tx.amount_in!)) {
-          throw new Error(`The account holds ${shown(this.ledger?.holds ?? '0')} ${asset.code}, and the anchor waits for ${amount}. Make a deposit first.`)
+        if (units(this.ledger?.holds(asset) ?? '0') < units(tx.amount_in!)) {
+          throw new Error(`The account holds ${shown(this.ledger?.holds(asset) ?? '0')} ${symbol(asset)}, and the anchor waits for ${amount}. Make a deposit first.`)
         }
         const builder = await stellar.transaction({ sourceAddress: key })
-        const payment = builder.transferWithdrawalTransaction(tx as Types.WithdrawTransaction, asset).build()
+        const payment = builder.transferWithdrawalTransaction(tx as Types.WithdrawTransaction, assetId(asset)).build()
         key.sign(payment)
         step.hash = payment.hash().toString('hex')
         rememberPaid(tx.id!, step.hash)
@@ -372,7 +385,7 @@ export class DemoWallet {
     void run.until((t) => t.status !== 'incomplete').then(() => this.#offerBank(run, direction))
     if (direction === 'withdrawal') {
       void run.until((t) => t.status === 'pending_user_transfer_start').then((t) => {
-        if (!paidWith(t.id!)) run.offer = { label: `Pay ${shown(t.amount_in!)} ${this.boot.asset.code}`, act: () => void this.#pay(run, t).catch(() => {}) }
+        if (!paidWith(t.id!)) run.offer = { label: `Pay ${shown(t.amount_in!)} ${assetCode(t.amount_in_asset)}`, act: () => void this.#pay(run, t).catch(() => {}) }
       })
     }
     await this.#finish(run, direction, await end)
@@ -406,11 +419,9 @@ export class DemoWallet {
   async refresh() {
     if (!this.#token) return
     try {
-      this.history = await this.#anchor.sep24().getTransactionsForAsset({
-        authToken: this.#token,
-        assetCode: this.boot.asset.code,
-        limit: 20,
-      })
+      const authToken = this.#token
+      const lists = this.boot.assets.map(({ code }) => this.#anchor.sep24().getTransactionsForAsset({ authToken, assetCode: code, limit: 20 }))
+      this.history = (await Promise.all(lists)).flat().sort((a, b) => (b.started_at ?? '').localeCompare(a.started_at ?? ''))
     } catch {
       // The next change asks again.
     }

@@ -394,6 +394,9 @@ func (r *run) unsettled(ctx context.Context, e *anchor.Envelope) error {
 			return errors.New("the envelope " + e.ID + " has the intent " + id + ", which the books do not have in one")
 		}
 		i := Item{Place: OurAccounts, Asset: p.Asset, Amount: -p.Amount, Why: NotSettled, NotBooked: true, Reference: t.Listed(), At: t.At, hash: e.Hash}
+		if p.Purpose == anchor.ForReclaim {
+			i.Amount = p.Amount // it has come back
+		}
 		if p.CauseKind == "transaction" {
 			i.Transactions = []string{p.CauseID}
 		}

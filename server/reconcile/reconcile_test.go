@@ -13,6 +13,7 @@ import (
 	"github.com/stellar/go-stellar-sdk/txnbuild"
 
 	"windlass/server/anchor"
+	"windlass/server/horizon"
 	"windlass/server/incoming"
 	"windlass/server/rail"
 	"windlass/server/reconcile"
@@ -94,32 +95,11 @@ func TestItAgreesWhileTheAnchorIsDown(t *testing.T) {
 
 	// A deposit's envelope reaches the ledger, and nobody hears of it.
 	deposit := w.open(anchor.Deposit)
-	w.gate.Set(func(rw http.ResponseWriter, r *http.Request, next http.Handler) bool {
-		switch {
-		case r.Method == http.MethodPost:
-			next.ServeHTTP(&discard{ResponseWriter: rw}, r)
-		case !strings.Contains(r.URL.Path, "/transactions/") || r.Header.Get("Accept") == "text/event-stream":
-			return false
-		}
-		rw.WriteHeader(http.StatusBadGateway)
-		return true
-	})
+	w.unheard()
 	w.transfer(deposit.Reference)
-	var envelope *anchor.Envelope
-	w.until("it is in the ledger", func() bool {
-		live, err := w.books.LiveEnvelopes(t.Context())
-		must(t, err)
-		if len(live) == 0 {
-			return false
-		}
-		envelope = live[0]
-		_, err = w.plain.Transaction(t.Context(), envelope.Hash)
-		return err == nil
-	})
+	tx := w.untilUnheard()
 	stop()
 	w.gate.Set(nil)
-	tx, err := w.plain.Transaction(t.Context(), envelope.Hash)
-	must(t, err)
 
 	must(t, w.bank.Settle(t.Context()))
 	w.transfer("nobody knows")
@@ -154,6 +134,55 @@ func TestItAgreesWhileTheAnchorIsDown(t *testing.T) {
 	if got := text(t, r); !strings.Contains(got, "not booked yet or was explained") {
 		t.Error(got)
 	}
+	w.start()
+	w.untilZero()
+}
+
+// unheard lets envelopes reach the ledger, and nobody hears of it.
+func (w *world) unheard() {
+	w.gate.Set(func(rw http.ResponseWriter, r *http.Request, next http.Handler) bool {
+		switch {
+		case r.Method == http.MethodPost:
+			next.ServeHTTP(&discard{ResponseWriter: rw}, r)
+		case !strings.Contains(r.URL.Path, "/transactions/") || r.Header.Get("Accept") == "text/event-stream":
+			return false
+		}
+		rw.WriteHeader(http.StatusBadGateway)
+		return true
+	})
+}
+
+// untilUnheard waits until one has.
+func (w *world) untilUnheard() (tx *horizon.Transaction) {
+	w.t.Helper()
+	w.until("it is in the ledger", func() bool {
+		live, err := w.books.LiveEnvelopes(w.t.Context())
+		must(w.t, err)
+		if len(live) == 0 {
+			return false
+		}
+		tx, err = w.plain.Transaction(w.t.Context(), live[0].Hash)
+		return err == nil
+	})
+	return tx
+}
+
+// A balance that nobody claimed has come back, and nobody heard of it: it is more
+// that we have, and no less.
+func TestItAgreesWhileABalanceComesBack(t *testing.T) {
+	w := newWorld(t)
+	w.claimBack = 8 * time.Second
+	w.do(w.customer, nil, []txnbuild.Operation{&txnbuild.ChangeTrust{Line: w.line().MustToChangeTrustAsset(), Limit: "0"}})
+	stop := w.start()
+	deposit := w.open(anchor.Deposit)
+	w.transfer(deposit.Reference)
+	w.untilStatus(anchor.Completed, deposit.ID)
+	w.untilZero()
+	w.unheard()
+	tx := w.untilUnheard()
+	stop()
+	w.gate.Set(nil)
+	w.items(w.agrees(), "our accounts USDW 99 not_settled "+tx.Listed(), "our accounts native -0.00002 not_settled "+tx.Listed())
 	w.start()
 	w.untilZero()
 }

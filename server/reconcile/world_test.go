@@ -52,6 +52,9 @@ type world struct {
 	asset                                        anchor.Asset
 	terms                                        *anchor.Terms
 	memos                                        uint64
+	// claimBack is when balances that the customer did not claim come back; 0 is that
+	// none are made.
+	claimBack time.Duration
 	// watched compares at every look at what is waited for.
 	watched bool
 }
@@ -143,7 +146,7 @@ func (w *world) start() (stop func()) {
 	}, w.books, w.ledger, w.logger)
 	out := payout.New(payout.Config{
 		Passphrase: passphrase, Sources: []*keypair.Full{w.distribution}, Fee: w.fee, Channels: []*keypair.Full{w.channel},
-		Lifetime: 10_000, Poll: 20 * time.Millisecond, Retry: 20 * time.Millisecond,
+		Lifetime: 10_000, Poll: 20 * time.Millisecond, Retry: 20 * time.Millisecond, ClaimBackAfter: w.claimBack,
 	}, w.books, w.ledger, w.logger)
 	bank := rail.New(rail.Config{Store: w.books, Terms: []*anchor.Terms{w.terms}, Rail: w.bank, Logger: w.logger, Poll: 20 * time.Millisecond, Retry: time.Millisecond})
 	ctx, cancel := context.WithCancel(context.Background())
@@ -165,7 +168,7 @@ func (w *world) open(kind anchor.Kind) *anchor.Transaction {
 	now := time.Now()
 	customer := w.customer.Address()
 	a := anchor.Start(store.NewID(), kind, w.terms, anchor.Identity{Account: customer}, anchor.Address(customer), now.Add(time.Hour), now)
-	a.Method, a.Reviewed = "bank_transfer", true
+	a.Method, a.Reviewed, a.ClaimableBalance = "bank_transfer", true, w.claimBack > 0
 	must(w.t, a.SetAmount(w.terms, 100*anchor.One))
 	must(w.t, w.books.Update(w.t.Context(), store.Wallet, func(tx *store.Tx) error { return tx.CreateTransaction(a) }))
 	must(w.t, w.books.Update(w.t.Context(), store.Customer, func(tx *store.Tx) error {
