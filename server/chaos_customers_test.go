@@ -30,7 +30,7 @@ type customer struct {
 
 	key      *keypair.Full
 	terms    *anchor.Terms
-	asset    txnbuild.CreditAsset
+	asset    txnbuild.Asset
 	currency string // at the bank
 	claims   bool   // claimable balances
 	trusts   bool   // there is a trustline
@@ -100,7 +100,7 @@ func (l *life) customer(name string, number uint64, terms *anchor.Terms) *custom
 	}
 	return &customer{
 		life: l, name: name, rng: rng, key: key, staff: map[string]http.Header{}, terms: terms,
-		asset: txnbuild.CreditAsset{Code: terms.Asset.Code, Issuer: terms.Asset.Issuer}, currency: terms.OffChain.Code,
+		asset: onLedger(terms.Asset), currency: terms.OffChain.Code, trusts: terms.Asset.IsNative(),
 	}
 }
 
@@ -108,7 +108,7 @@ func (l *life) customer(name string, number uint64, terms *anchor.Terms) *custom
 func (l *life) open(n int) {
 	l.t.Helper()
 	for i := range n {
-		c := l.customer(fmt.Sprintf("customer %d", i), uint64(i+1), l.cfg.terms[i%5/4]) // four in five have dollars
+		c := l.customer(fmt.Sprintf("customer %d", i), uint64(i+1), l.cfg.terms[[]int{0, 0, 1, 0, 0, 2}[i%6]]) // four in six have dollars
 		c.claims, c.trusts = true, true
 		l.customers = append(l.customers, c)
 	}
@@ -124,10 +124,13 @@ func (l *life) open(n int) {
 		for _, c := range group {
 			if c != rich {
 				ops = append(ops, &txnbuild.CreateAccount{Destination: c.key.Address(), Amount: "10"})
+			}
+			if !c.terms.Asset.IsNative() {
+				ops = append(ops, c.line())
 				keys = append(keys, c.key)
 			}
-			ops = append(ops, c.line())
 		}
+		keys = slices.DeleteFunc(keys, func(k *keypair.Full) bool { return k == rich.key }) // who signs anyway
 		if err := rich.submit(l.t.Context(), nil, ops, keys...); err != nil {
 			l.t.Fatal(err)
 		}
@@ -318,16 +321,19 @@ func (c *customer) holds(ctx context.Context) (asset, lumens anchor.Amount, err 
 		switch {
 		case b.Type == "native":
 			lumens = b.Balance
-		case b.Code == c.asset.Code:
+		case b.Code == c.terms.Asset.Code:
 			asset = b.Balance
 		}
+	}
+	if c.terms.Asset.IsNative() {
+		asset = lumens
 	}
 	return asset, lumens, err
 }
 
 // begin starts a transaction and goes through its page until it waits for money.
 func (c *customer) begin(ctx context.Context, s *story) (p pageOf, err error) {
-	wallet := map[string]string{"asset_code": c.asset.Code, "claimable_balance_supported": strconv.FormatBool(c.claims)}
+	wallet := map[string]string{"asset_code": c.terms.Asset.Code, "claimable_balance_supported": strconv.FormatBool(c.claims)}
 	mail := map[string]string{"callback": c.life.mail.url + "/callback/", "on_change_callback": c.life.mail.url + "/on_change_callback/"}
 	for {
 		p, err = openPage(c.insist(ctx), c.life.at("public"), c.token, s.kind, wallet, mail)
@@ -556,6 +562,9 @@ func (c *customer) audit() {
 		}
 	}
 	has, _, err := c.holds(t.Context())
+	if c.terms.Asset.IsNative() { // of which they have had others
+		has = c.life.balance.history.net(c.key.Address(), followed(c.life.cfg), anchor.Native)
+	}
 	switch {
 	case err != nil:
 		t.Errorf("%s: %v", c.name, err)

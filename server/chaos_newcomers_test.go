@@ -29,6 +29,7 @@ var arrivals = []arrival{
 	{"without lumens for a trustline", 11 * anchor.One / 10, false, 0},              // the anchor gives some
 	{"without a trustline that the issuer wants to allow", 5 * anchor.One, true, 1}, // it is allowed, and never paid by a balance
 	{"without an account, where the issuer allows", 0, false, 1},
+	{"without an account, for lumens", 0, false, 2}, // which make it
 }
 
 // welcome has one after the other come until closing: what each arrival does is
@@ -85,7 +86,7 @@ func (c *customer) trust(ctx context.Context) error {
 }
 
 func (c *customer) line() txnbuild.Operation {
-	return &txnbuild.ChangeTrust{SourceAccount: c.key.Address(), Line: c.asset.MustToChangeTrustAsset(), Limit: txnbuild.MaxTrustlineLimit}
+	return addTrust(c.key.Address(), c.terms.Asset)
 }
 
 // claim takes the balance that a story was paid by.

@@ -233,7 +233,7 @@ var chaosSettings = []string{
 	// Whoever cannot receive yet is helped.
 	"WINDLASS_ASSETS_0_CREATE_ACCOUNT=2", "WINDLASS_ASSETS_0_TOP_UP=0.5", "WINDLASS_ASSETS_1_CREATE_ACCOUNT=2",
 	// Much of it needs a second person.
-	"WINDLASS_ASSETS_0_PAYOUT_LIMIT=60", "WINDLASS_ASSETS_1_PAYOUT_LIMIT=60", "WINDLASS_ASSETS_1_DAILY_LIMIT=200",
+	"WINDLASS_ASSETS_0_PAYOUT_LIMIT=60", "WINDLASS_ASSETS_1_PAYOUT_LIMIT=100", "WINDLASS_ASSETS_1_DAILY_LIMIT=400", "WINDLASS_ASSETS_2_PAYOUT_LIMIT=40",
 }
 
 // prepare makes the keys, the configuration and the anchor's accounts, but no
@@ -244,7 +244,7 @@ func (l *life) prepare() {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	guarded, err := guardedFiles(l.dir)
+	guarded, err := assetFiles(l.dir)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -257,7 +257,7 @@ func (l *life) prepare() {
 	if err := bootstrap(l.t.Context(), l.cfg, issuer, nil, log); err != nil {
 		l.t.Fatal(err)
 	}
-	if err := issueGuarded(l.t.Context(), l.cfg, guarded, nil, log); err != nil {
+	if err := issueAssets(l.t.Context(), l.cfg, guarded, 2, nil, log); err != nil {
 		l.t.Fatal(err)
 	}
 	l.gate, l.mail = newGate(l.t, l.at("stormy")), newMailbox(l.t)

@@ -8,15 +8,24 @@ import (
 	"windlass/server/anchor"
 )
 
-// The harnesses' anchor has one of these prices after the other, each from a start
-// on, for what is not worth as much as the bank's money. They lie so far apart that
-// a price of another day shows in every cent.
-var prices = []struct{ buy, sell string }{{"0.8613", "0.8409"}, {"0.9271", "0.9018"}, {"0.79", "0.772503"}}
+// The harnesses' anchor has one line of these prices after the other, each from a
+// start on: of euros, and of lumens. They lie so far apart that a price of another
+// day shows in every cent.
+var prices = [][2]price{
+	{{"0.4613", "0.4509"}, {"1.9", "1.8412"}},
+	{{"0.4971", "0.4818"}, {"2.0611", "1.9977"}},
+	{{"0.43", "0.422503"}, {"1.7523", "1.7018"}},
+}
+
+type price struct{ buy, sell string }
 
 // priced are the settings of a day's prices.
-func priced(day int) []string {
-	p := prices[day%len(prices)]
-	return []string{"WINDLASS_ASSETS_1_DEPOSIT_PRICE=" + p.buy, "WINDLASS_ASSETS_1_WITHDRAW_PRICE=" + p.sell}
+func priced(day int) (settings []string) {
+	for i, p := range prices[day%len(prices)] {
+		asset := fmt.Sprintf("WINDLASS_ASSETS_%d_", 1+i)
+		settings = append(settings, asset+"DEPOSIT_PRICE="+p.buy, asset+"WITHDRAW_PRICE="+p.sell)
+	}
+	return settings
 }
 
 // A tariff is what an asset costs in one direction, as a configuration words it.
@@ -83,4 +92,20 @@ func down(x *big.Rat, decimals int) anchor.Amount {
 	n := new(big.Int)
 	n.Div(x.Num(), new(big.Int).Mul(x.Denom(), unit)) // Euclidean: down, also below 0
 	return anchor.Amount(n.Mul(n, unit).Int64())
+}
+
+// net is what an account has got from others on the ledger, less what it has paid
+// them: of an asset that it has for other reasons too.
+func (h *history) net(account string, others []string, asset anchor.Asset) (sum anchor.Amount) {
+	for _, o := range h.operations {
+		_, to, of, amount := o.moved()
+		switch {
+		case of != asset.String():
+		case slices.Contains(others, o.Source) && slices.Contains(to, account):
+			sum += amount
+		case o.Source == account && slices.ContainsFunc(to, func(a string) bool { return slices.Contains(others, a) }):
+			sum -= amount
+		}
+	}
+	return sum
 }

@@ -54,6 +54,7 @@ var kinds = []struct {
 	{0, false},
 	{0, true},
 	{1, true}, // whose issuer authorizes trustlines, so that balances could not be claimed
+	{2, false},
 }
 
 // newCitizen decides what one does by the seed and the number alone.
@@ -67,6 +68,7 @@ func newCitizen(l *lifetime, number int) *citizen {
 	c.key = key
 	k := kinds[number%len(kinds)]
 	c.terms, c.claims = l.cfg.terms[k.buys], k.claims
+	c.trusts = c.terms.Asset.IsNative()
 	whole := time.Duration(l.sim.days) * day
 	first := time.Duration(c.dice.Int64N(int64(whole)))
 	for range 1 + c.dice.IntN(4) {
@@ -376,13 +378,10 @@ func (c *citizen) open(trustline bool) error {
 		return nil
 	}
 	c.trusts = true
-	return c.submit(nil, &txnbuild.ChangeTrust{Line: c.asset().MustToChangeTrustAsset(), Limit: txnbuild.MaxTrustlineLimit})
+	return c.submit(nil, addTrust(c.key.Address(), c.terms.Asset))
 }
 
-func (c *citizen) asset() txnbuild.CreditAsset {
-	a := c.terms.Asset
-	return txnbuild.CreditAsset{Code: a.Code, Issuer: a.Issuer}
-}
+func (c *citizen) asset() txnbuild.Asset { return onLedger(c.terms.Asset) }
 
 // pay pays the anchor on the ledger.
 func (c *citizen) pay(to string, amount anchor.Amount, memo txnbuild.Memo) error {

@@ -31,7 +31,9 @@ func waits(c *citizen) bool   { return bare(c) && !(c.claims && dollars(c)) } //
 func claims(c *citizen) bool  { return bare(c) && c.claims && dollars(c) }    // and is paid by a balance
 func dollars(c *citizen) bool { return c.terms == c.cfg.terms[0] }            // who buys those, and gets an account
 func rich(c *citizen) bool    { return c.owns >= least }                      // who has enough to withdraw
-func lumens(c *citizen) bool  { return rich(c) && !c.scant }                  // and lumens besides
+func lumens(c *citizen) bool {
+	return rich(c) && !c.scant && !c.terms.Asset.IsNative() // and lumens besides
+}
 
 // both joins two conditions.
 func both(a, b when) when { return func(c *citizen) bool { return a(c) && b(c) } }
@@ -46,9 +48,9 @@ func init() { // what it calls needs the table
 	errands = []errand{
 		{"deposit", 40, always, (*citizen).deposits},
 		{"deposit before there is an account", 6, first, (*citizen).depositsWithoutAccount},
-		{"deposit before there is a trustline", 6, first, (*citizen).depositsWithoutTrustline},
+		{"deposit before there is a trustline", 6, both(first, bare), (*citizen).depositsWithoutTrustline},
 		{"deposit that makes an account", 6, both(first, dollars), (*citizen).depositsForAnAccount},
-		{"deposit for who has no lumens for a trustline", 6, first, (*citizen).depositsPoor},
+		{"deposit for who has no lumens for a trustline", 6, both(first, bare), (*citizen).depositsPoor},
 		{"deposit that nobody claims", 4, claims, (*citizen).depositsUnclaimed},
 		{"deposit that is claimed late", 4, claims, (*citizen).depositsClaimedLate},
 		{"deposit whose trustline never comes", 4, waits, (*citizen).depositsUntrusted},

@@ -107,7 +107,7 @@ func newLifetime(ctx context.Context, s *simulation) (l *lifetime, err error) {
 	if err != nil {
 		return nil, err
 	}
-	guarded, err := guardedFiles(s.dir)
+	guarded, err := assetFiles(s.dir)
 	if err != nil {
 		return nil, err
 	}
@@ -117,11 +117,12 @@ func newLifetime(ctx context.Context, s *simulation) (l *lifetime, err error) {
 		// Short, so that being late or never paying does not take half a month.
 		envPrefix + "ASSETS_0_DEPOSIT_WINDOW=12h", envPrefix + "ASSETS_0_WITHDRAW_WINDOW=6h",
 		envPrefix + "ASSETS_1_DEPOSIT_WINDOW=12h", envPrefix + "ASSETS_1_WITHDRAW_WINDOW=6h",
+		envPrefix + "ASSETS_2_DEPOSIT_WINDOW=12h", envPrefix + "ASSETS_2_WITHDRAW_WINDOW=6h",
 		envPrefix + fmt.Sprintf("PAYOUT_TRUST_WINDOW=%s", trustWindow), envPrefix + fmt.Sprintf("PAYOUT_CLAIM_BACK_AFTER=%s", claimBackAfter),
-		// Who cannot receive dollars yet is helped. Much of them needs a second person
-		// alone, and of the euros what is much for a day.
+		// Who cannot receive dollars yet is helped. Much of them, and of lumens, needs a
+		// second person alone, and of the euros what is much for a day.
 		envPrefix + "ASSETS_0_CREATE_ACCOUNT=2", envPrefix + "ASSETS_0_TOP_UP=0.5", envPrefix + "ASSETS_1_TOP_UP=0.5",
-		envPrefix + "ASSETS_0_PAYOUT_LIMIT=400", envPrefix + "ASSETS_1_DAILY_LIMIT=1500",
+		envPrefix + "ASSETS_0_PAYOUT_LIMIT=400", envPrefix + "ASSETS_1_DAILY_LIMIT=3000", envPrefix + "ASSETS_2_PAYOUT_LIMIT=250",
 	}
 	if l.revives {
 		for _, reason := range []string{"NO_MEMO", "UNKNOWN_MEMO", "WRONG_MEMO_KIND", "WRONG_ASSET", "SHORT", "SECOND", "UNKNOWN_REFERENCE"} {
@@ -150,7 +151,7 @@ func newLifetime(ctx context.Context, s *simulation) (l *lifetime, err error) {
 	if err := bootstrap(ctx, l.cfg, issuer, l.client, l.log); err != nil {
 		return nil, err
 	}
-	if err := issueGuarded(ctx, l.cfg, guarded, l.client, l.log); err != nil {
+	if err := issueAssets(ctx, l.cfg, guarded, 18, l.client, l.log); err != nil {
 		return nil, err
 	}
 	// One of the Horizons behind the anchor's load balancer lags, all the time.
@@ -345,7 +346,11 @@ func (l *lifetime) finalCheck() {
 			l.find("customer %d cannot be looked up: %v", c.number, err)
 			continue
 		}
-		if b, _ := a.Balance(c.terms.Asset); b.Amount != c.owns+c.owed {
+		b, _ := a.Balance(c.terms.Asset)
+		if c.terms.Asset.IsNative() { // of which they have had others
+			b.Amount = l.balance.history.net(c.key.Address(), followed(l.cfg), anchor.Native)
+		}
+		if b.Amount != c.owns+c.owed {
 			l.find("customer %d (%s) has %s on the ledger, and was told of %s and %s that come back", c.number, c.key.Address(), b.Amount, c.owns, c.owed)
 		}
 	}
