@@ -35,7 +35,7 @@ func (q query) Price(ctx context.Context, id string, in anchor.Amount) (*Price, 
 	if err != nil {
 		return nil, err
 	}
-	return &Price{p.In, p.Out, Fee{p.Fee, t.In(), p.Lines}}, nil
+	return &Price{p.In, p.Out, Fee{p.Fee, t.In(), p.Lines}, shownRate(p.Rate, t.Kind)}, nil
 }
 
 // Transaction sends the transaction now and after every commit that touched it.
@@ -277,7 +277,7 @@ func answered(m anchor.Method, known store.Details, answers map[string]string, n
 const agreeTries = 5
 
 // Agree is the customer's yes to the summary. Saying it twice is saying it once.
-func (m mutation) Agree(ctx context.Context, id string, out anchor.Amount) (*anchor.Transaction, error) {
+func (m mutation) Agree(ctx context.Context, id string, out anchor.Amount, rate *string) (*anchor.Transaction, error) {
 	for try := 1; ; try++ {
 		how := anchor.Instructions{Reference: rail.NewReference(), Memo: randomMemo()}
 		t, err := m.change(ctx, id, func(tx *store.Tx, t *anchor.Transaction, now time.Time) error {
@@ -294,7 +294,8 @@ func (m mutation) Agree(ctx context.Context, id string, out anchor.Amount) (*anc
 					return err
 				}
 			}
-			if t.AmountsKnown && t.AmountOut != out {
+			// Rounding may hide in what comes out that the rate is another one.
+			if t.AmountsKnown && (t.AmountOut != out || rate != nil && t.Rate.Price(t.Kind) != *rate) {
 				return &anchor.Error{Kind: anchor.Conflict, Code: "price_changed", Field: "amountOut",
 					Message: "the amounts are not those that were agreed to; look at them again"}
 			}

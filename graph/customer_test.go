@@ -3,6 +3,7 @@ package graph_test
 import (
 	"fmt"
 	"maps"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -248,6 +249,96 @@ func TestAgreeByTodaysTerms(t *testing.T) {
 		{name: "no longer offered", query: setAmount, variables: map[string]any{"amountIn": "100"}, want: "CONFLICT not_offered"},
 		{name: "cancel is always possible", query: cancel, status: anchor.Expired},
 	})
+}
+
+// Where the two assets are not worth the same, the customer sees at which rate, each
+// amount with the decimals of its own asset, and agrees to no other.
+func TestAgreeToRate(t *testing.T) {
+	t.Parallel()
+	terms := newTerms()
+	terms.Asset, terms.Decimals = anchor.Native, 7
+	quote := func(kind anchor.Kind, price string) {
+		rate, err := anchor.Quote(kind, price, 7, 2)
+		must(t, err)
+		terms.Side(kind).Rate = rate
+	}
+	quote(anchor.Deposit, "0.1176")
+	quote(anchor.Withdrawal, "0.115")
+	w := newWorld(t, func(o *graph.Options) { o.Terms = []*anchor.Terms{terms} })
+	w.terms = terms
+	shows := func(o object, wants map[string]string) {
+		t.Helper()
+		for path, want := range wants {
+			if got := o.str(path); got != want {
+				t.Errorf("%s is %q, want %q", path, got, want)
+			}
+		}
+	}
+	enter := func(c caller, in string, account ...string) {
+		t.Helper()
+		w.walk(c, []takes{
+			{name: "answers", query: answer, variables: map[string]any{"answers": ana}},
+			{name: "amount", query: setAmount, variables: map[string]any{"amountIn": in}},
+			{name: "method", query: choose, variables: map[string]any{"method": "bank_transfer", "answers": answers(account...)}},
+		})
+	}
+
+	deposit := w.open(anchor.Deposit)
+	c := w.customer(deposit)
+	shows(c.do(look, map[string]any{"id": deposit.ID}), map[string]string{
+		"transaction.rate": "", "transaction.assetIn.decimals": "2", "transaction.assetOut.decimals": "7", "transaction.assetOut.code": "XLM",
+	})
+	shows(c.do(price, map[string]any{"id": deposit.ID, "amountIn": "100"}), map[string]string{
+		"price.rate": "0.1176", "price.amountOut": "837.585034", "price.fee.total": "1.5", "price.fee.asset.code": "USD",
+	})
+	enter(c, "100")
+	shows(c.do(look, map[string]any{"id": deposit.ID}), map[string]string{
+		"transaction.rate": "0.1176", "transaction.amountIn": "100", "transaction.amountOut": "837.585034",
+	})
+	to := func(out, rate string) map[string]any { return map[string]any{"amountOut": out, "rate": rate} }
+	quote(anchor.Deposit, "0.118")
+	w.walk(c, []takes{
+		{name: "yesterday's rate", query: agree, variables: to("837.585034", "0.1176"), want: "CONFLICT price_changed amountOut", status: anchor.Incomplete},
+		{name: "yesterday's rate, untold", query: agree, variables: map[string]any{"amountOut": "837.585034"}, want: "CONFLICT price_changed amountOut"},
+		{name: "look again", query: setAmount, variables: map[string]any{"amountIn": "100"}},
+	})
+	agreed := w.walk(c, []takes{{name: "today's rate", query: agree, variables: to("834.7457627", "0.118"), status: anchor.PendingUserTransferStart}})
+	quote(anchor.Deposit, "0.2")
+	shows(agreed, map[string]string{"transaction.rate": "0.118"})
+	shows(w.viewer(deposit).do(look, map[string]any{"id": deposit.ID}), map[string]string{"transaction.rate": "0.118", "transaction.amountOut": "834.7457627"})
+
+	// Rounding gives as much at either rate: the rate tells that it is another one.
+	withdrawal := w.open(anchor.Withdrawal)
+	c = w.customer(withdrawal)
+	enter(c, "20", "bank_account_number", "12345678")
+	shows(c.do(look, map[string]any{"id": withdrawal.ID}), map[string]string{
+		"transaction.rate": "0.115", "transaction.amountOut": "2.17", "transaction.fee.total": "1.1304347", "transaction.fee.asset.code": "XLM",
+	})
+	quote(anchor.Withdrawal, "0.1151")
+	w.walk(c, []takes{
+		{name: "as much, at yesterday's rate", query: agree, variables: to("2.17", "0.115"), want: "CONFLICT price_changed amountOut"},
+		{name: "as much, at today's", query: agree, variables: to("2.17", "0.1151"), status: anchor.PendingUserTransferStart},
+	})
+	shows(w.staff().do(look, map[string]any{"id": withdrawal.ID}), map[string]string{"transaction.rate": "0.1151"})
+}
+
+// Assets that share what the bank moves may count it in other decimals: nothing of
+// an amount is hidden, in whichever order they are offered.
+func TestDecimals(t *testing.T) {
+	t.Parallel()
+	whole, cents := newTerms(), newTerms()
+	whole.Asset, whole.Decimals, whole.OffChainDecimals = anchor.Asset{Scheme: anchor.Stellar, Code: "USDX", Issuer: account}, 0, 0
+	for _, terms := range [][]*anchor.Terms{{whole, cents}, {cents, whole}} {
+		w := newWorld(t, func(o *graph.Options) { o.Terms = terms })
+		for _, its := range terms {
+			w.terms = its
+			tr := w.open(anchor.Deposit)
+			got := w.customer(tr).do(look, map[string]any{"id": tr.ID})
+			if in, out := got.str("transaction.assetIn.decimals"), got.str("transaction.assetOut.decimals"); in != "2" || out != strconv.Itoa(its.Decimals) {
+				t.Errorf("%s: %s decimals in and %s out", its.Asset.Code, in, out)
+			}
+		}
+	}
 }
 
 // Where a person reviews, nobody pays before.

@@ -222,7 +222,7 @@ type ComplexityRoot struct {
 
 	Mutation struct {
 		AcceptCustomer         func(childComplexity int, transaction string, key string, note *string) int
-		Agree                  func(childComplexity int, transaction string, amountOut anchor.Amount) int
+		Agree                  func(childComplexity int, transaction string, amountOut anchor.Amount, rate *string) int
 		Answer                 func(childComplexity int, transaction string, answers []*Answer) int
 		ApproveBankPayout      func(childComplexity int, order string, key string, note *string) int
 		ApprovePayout          func(childComplexity int, payout string, key string, note *string) int
@@ -343,6 +343,7 @@ type ComplexityRoot struct {
 		AmountIn  func(childComplexity int) int
 		AmountOut func(childComplexity int) int
 		Fee       func(childComplexity int) int
+		Rate      func(childComplexity int) int
 	}
 
 	Query struct {
@@ -447,6 +448,7 @@ type ComplexityRoot struct {
 		OnChangeCallback      func(childComplexity int) int
 		PostMessageOrigin     func(childComplexity int) int
 		Questions             func(childComplexity int) int
+		Rate                  func(childComplexity int) int
 		RequestedAmount       func(childComplexity int) int
 		Review                func(childComplexity int) int
 		Sep24                 func(childComplexity int) int
@@ -551,7 +553,7 @@ type MutationResolver interface {
 	Answer(ctx context.Context, transaction string, answers []*Answer) (*anchor.Transaction, error)
 	SetAmount(ctx context.Context, transaction string, amountIn anchor.Amount) (*anchor.Transaction, error)
 	ChooseMethod(ctx context.Context, transaction string, method string, answers []*Answer) (*anchor.Transaction, error)
-	Agree(ctx context.Context, transaction string, amountOut anchor.Amount) (*anchor.Transaction, error)
+	Agree(ctx context.Context, transaction string, amountOut anchor.Amount, rate *string) (*anchor.Transaction, error)
 	MarkSent(ctx context.Context, transaction string) (*anchor.Transaction, error)
 	Cancel(ctx context.Context, transaction string) (*anchor.Transaction, error)
 	SetLanguage(ctx context.Context, transaction string, lang string) (*anchor.Transaction, error)
@@ -675,6 +677,7 @@ type TransactionResolver interface {
 	AmountIn(ctx context.Context, obj *anchor.Transaction) (*anchor.Amount, error)
 	AmountOut(ctx context.Context, obj *anchor.Transaction) (*anchor.Amount, error)
 	Fee(ctx context.Context, obj *anchor.Transaction) (*Fee, error)
+	Rate(ctx context.Context, obj *anchor.Transaction) (*string, error)
 	RequestedAmount(ctx context.Context, obj *anchor.Transaction) (*anchor.Amount, error)
 	Terms(ctx context.Context, obj *anchor.Transaction) (*Terms, error)
 	Questions(ctx context.Context, obj *anchor.Transaction) ([]*Question, error)
@@ -1382,7 +1385,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.Agree(childComplexity, args["transaction"].(string), args["amountOut"].(anchor.Amount)), true
+		return e.ComplexityRoot.Mutation.Agree(childComplexity, args["transaction"].(string), args["amountOut"].(anchor.Amount), args["rate"].(*string)), true
 	case "Mutation.answer":
 		if e.ComplexityRoot.Mutation.Answer == nil {
 			break
@@ -2110,6 +2113,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Price.Fee(childComplexity), true
+	case "Price.rate":
+		if e.ComplexityRoot.Price.Rate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Price.Rate(childComplexity), true
 
 	case "Query.audit":
 		if e.ComplexityRoot.Query.Audit == nil {
@@ -2647,6 +2656,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Transaction.Questions(childComplexity), true
+	case "Transaction.rate":
+		if e.ComplexityRoot.Transaction.Rate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Transaction.Rate(childComplexity), true
 	case "Transaction.requestedAmount":
 		if e.ComplexityRoot.Transaction.RequestedAmount == nil {
 			break
@@ -3119,8 +3134,8 @@ type Mutation @refuses(reasons: [amount_malformed, amount_too_large, argument_ma
   "Choose how the bank side moves, with the answers that method asks for."
   chooseMethod(transaction: ID!, method: ID!, answers: [Answer!]! = []): Transaction! @allow(roles: [CUSTOMER]) @refuses(reasons: [already_agreed, account_number_malformed, email_malformed, field_malformed, field_required, field_too_long, field_unknown, method_unknown, not_offered])
 
-  "Agree to the summary. amountOut must be what was shown: another figure is a conflict. From here on the customer may pay."
-  agree(transaction: ID!, amountOut: Amount!): Transaction! @allow(roles: [CUSTOMER]) @refuses(reasons: [amount_above_maximum, amount_below_fee, amount_below_minimum, amount_missing, amount_too_precise, customer_missing, duplicate, method_missing, not_offered, price_changed])
+  "Agree to the summary. amountOut, and rate if it is given, must be what was shown: another figure is a conflict. From here on the customer may pay."
+  agree(transaction: ID!, amountOut: Amount!, rate: String): Transaction! @allow(roles: [CUSTOMER]) @refuses(reasons: [amount_above_maximum, amount_below_fee, amount_below_minimum, amount_missing, amount_too_precise, customer_missing, duplicate, method_missing, not_offered, price_changed])
 
   "The customer says that the bank transfer is on its way."
   markSent(transaction: ID!): Transaction! @allow(roles: [CUSTOMER])
@@ -3314,6 +3329,8 @@ type Transaction {
   amountIn: Amount
   amountOut: Amount
   fee: Fee
+  "What one unit of asset is worth in units of what the bank moves, the fee apart, as an exact decimal: \"0.1176\". Null where as much is given as comes in, and until the amount is entered."
+  rate: String
   "An amount the wallet proposed, to prefill the form."
   requestedAmount: Amount
   "Limits, methods and the schedule of fees."
@@ -3428,7 +3445,7 @@ type Asset {
   id: ID!
   code: String!
   issuer: String
-  "How many decimals to show."
+  "How many decimals to show: the most that any amount of it may have."
   decimals: Int!
   "Whether it lives on the Stellar network."
   onLedger: Boolean!
@@ -3452,6 +3469,8 @@ type Price {
   amountIn: Amount!
   amountOut: Amount!
   fee: Fee!
+  "As a transaction's."
+  rate: String
 }
 
 type Terms {
@@ -4407,6 +4426,8 @@ func (ec *executionContext) childFields_Price(ctx context.Context, field graphql
 		return ec.fieldContext_Price_amountOut(ctx, field)
 	case "fee":
 		return ec.fieldContext_Price_fee(ctx, field)
+	case "rate":
+		return ec.fieldContext_Price_rate(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Price", field.Name)
 }
@@ -4547,6 +4568,8 @@ func (ec *executionContext) childFields_Transaction(ctx context.Context, field g
 		return ec.fieldContext_Transaction_amountOut(ctx, field)
 	case "fee":
 		return ec.fieldContext_Transaction_fee(ctx, field)
+	case "rate":
+		return ec.fieldContext_Transaction_rate(ctx, field)
 	case "requestedAmount":
 		return ec.fieldContext_Transaction_requestedAmount(ctx, field)
 	case "terms":
@@ -4790,6 +4813,14 @@ func (ec *executionContext) field_Mutation_agree_args(ctx context.Context, rawAr
 		return nil, err
 	}
 	args["amountOut"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "rate",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["rate"] = arg2
 	return args, nil
 }
 
@@ -9068,7 +9099,7 @@ func (ec *executionContext) _Mutation_agree(ctx context.Context, field graphql.C
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().Agree(ctx, fc.Args["transaction"].(string), fc.Args["amountOut"].(anchor.Amount))
+			return ec.Resolvers.Mutation().Agree(ctx, fc.Args["transaction"].(string), fc.Args["amountOut"].(anchor.Amount), fc.Args["rate"].(*string))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -12464,6 +12495,29 @@ func (ec *executionContext) fieldContext_Price_fee(_ context.Context, field grap
 	return fc, nil
 }
 
+func (ec *executionContext) _Price_rate(ctx context.Context, field graphql.CollectedField, obj *Price) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Price_rate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Rate, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Price_rate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Price", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _Query_transaction(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -14688,6 +14742,29 @@ func (ec *executionContext) fieldContext_Transaction_fee(_ context.Context, fiel
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _Transaction_rate(ctx context.Context, field graphql.CollectedField, obj *anchor.Transaction) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Transaction_rate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Transaction().Rate(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Transaction_rate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Transaction", field, true, true, errors.New("field of type String does not have child fields"))
 }
 
 func (ec *executionContext) _Transaction_requestedAmount(ctx context.Context, field graphql.CollectedField, obj *anchor.Transaction) (ret graphql.Marshaler) {
@@ -20837,6 +20914,11 @@ func (ec *executionContext) _Price(ctx context.Context, sel ast.SelectionSet, ob
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "rate":
+			out.Values[i] = ec._Price_rate(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -22460,6 +22542,44 @@ func (ec *executionContext) _Transaction(ctx context.Context, sel ast.SelectionS
 					}
 				}()
 				res = ec._Transaction_fee(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "rate":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Transaction_rate(ctx, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}

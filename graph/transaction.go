@@ -47,7 +47,7 @@ func (r transaction) Message(ctx context.Context, t *anchor.Transaction) (string
 	}
 	in, out := t.Decimals(r.termsOf(t))
 	args := map[string]string{
-		"amount_in": t.AmountIn.Fixed(in), "amount_out": t.AmountOut.Fixed(out),
+		"amount_in": t.AmountIn.Shown(in), "amount_out": t.AmountOut.Shown(out),
 		"asset_in": t.In().Symbol(), "asset_out": t.Out().Symbol(), "deadline": "",
 	}
 	if !t.Deadline.IsZero() {
@@ -88,6 +88,18 @@ func (transaction) Fee(_ context.Context, t *anchor.Transaction) (*Fee, error) {
 		return nil, nil
 	}
 	return &Fee{t.AmountFee, t.In(), t.FeeLines}, nil
+}
+
+func (transaction) Rate(_ context.Context, t *anchor.Transaction) (*string, error) {
+	return shownRate(t.Rate, t.Kind), nil
+}
+
+// shownRate is nil where there is nothing to tell.
+func shownRate(r anchor.Rate, k anchor.Kind) *string {
+	if r.IsOne() {
+		return nil
+	}
+	return new(r.Price(k))
 }
 
 func (r transaction) Terms(_ context.Context, t *anchor.Transaction) (*Terms, error) {
@@ -360,13 +372,19 @@ func (asset) Issuer(_ context.Context, a *anchor.Asset) (*string, error) {
 	return filled(a.Issuer), nil
 }
 
+// Decimals are the most of all terms: several may share what the bank moves, and
+// nothing of an amount may be hidden.
 func (r asset) Decimals(_ context.Context, a *anchor.Asset) (int, error) {
+	most := -1
 	for _, t := range r.Options.Terms {
 		if t.Asset == *a || t.OffChain == *a {
-			return t.DecimalsOf(*a), nil
+			most = max(most, t.DecimalsOf(*a))
 		}
 	}
-	return anchor.Decimals, nil
+	if most < 0 {
+		return anchor.Decimals, nil
+	}
+	return most, nil
 }
 
 func (feeLine) Label(ctx context.Context, l *anchor.FeeLine) (string, error) {

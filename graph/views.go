@@ -21,6 +21,7 @@ type Fee struct {
 type Price struct {
 	AmountIn, AmountOut anchor.Amount
 	Fee                 Fee
+	Rate                *string
 }
 
 // Terms are one side of anchor's Terms, as one transaction sees them.

@@ -290,7 +290,7 @@ func balanced(t *testing.T, books *store.Store) {
 const page = `{
   id kind status message
   asset { ...a } assetIn { ...a } assetOut { ...a }
-  amountIn amountOut fee { total asset { ...a } lines { name label amount } } requestedAmount
+  amountIn amountOut fee { total asset { ...a } lines { name label amount } } rate requestedAmount
   terms { minimum maximum feeFixed feePercent methods { id label questions { ...q } } }
   questions { ...q } review method
   instructions { name label value important help } deadline
@@ -311,11 +311,11 @@ const (
 	answer    = `mutation($id: ID!, $answers: [Answer!]!) { transaction: answer(transaction: $id, answers: $answers) ` + page + `}` + fragments
 	setAmount = `mutation($id: ID!, $amountIn: Amount!) { transaction: setAmount(transaction: $id, amountIn: $amountIn) ` + page + `}` + fragments
 	choose    = `mutation($id: ID!, $method: ID!, $answers: [Answer!]!) { transaction: chooseMethod(transaction: $id, method: $method, answers: $answers) ` + page + `}` + fragments
-	agree     = `mutation($id: ID!, $amountOut: Amount!) { transaction: agree(transaction: $id, amountOut: $amountOut) ` + page + `}` + fragments
+	agree     = `mutation($id: ID!, $amountOut: Amount!, $rate: String) { transaction: agree(transaction: $id, amountOut: $amountOut, rate: $rate) ` + page + `}` + fragments
 	markSent  = `mutation($id: ID!) { transaction: markSent(transaction: $id) ` + page + `}` + fragments
 	cancel    = `mutation($id: ID!) { transaction: cancel(transaction: $id) ` + page + `}` + fragments
 	setLang   = `mutation($id: ID!, $lang: String!) { transaction: setLanguage(transaction: $id, lang: $lang) ` + page + `}` + fragments
-	price     = `query($id: ID!, $amountIn: Amount!) { price(transaction: $id, amountIn: $amountIn) { amountIn amountOut fee { total asset { code } lines { name label amount } } } }`
+	price     = `query($id: ID!, $amountIn: Amount!) { price(transaction: $id, amountIn: $amountIn) { amountIn amountOut fee { total asset { code } lines { name label amount } } rate } }`
 )
 
 func answers(pairs ...string) []map[string]string {

@@ -26,7 +26,7 @@ const tailLines = 40
  *   signInAs(name)           another, for somebody of that name
  *   tail()                   the last lines it printed
  *   kill()                   ends it as a crash would
- *   start()                  starts it again on the same folder and ports
+ *   start(env)               starts it again on the same folder and ports, with these variables besides
  *   close()                  stops it in peace and removes the folder
  */
 export async function startAnchor({ binary = defaultBinary, args = [], env = {} } = {}) {
@@ -57,7 +57,8 @@ class Anchor {
     this.#env = { ...process.env, ...env }
   }
 
-  async start() {
+  async start(env = {}) {
+    Object.assign(this.#env, env)
     const addresses = join(this.dir, 'addresses.json')
     await rm(addresses, { force: true })
     const { control, ...others } = this.#ports

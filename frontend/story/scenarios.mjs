@@ -498,9 +498,87 @@ export const scenarios = {
       newest = (await (await fetch(horizon)).json())._embedded.records[0]
     }
   },
+
+  async 'money is exchanged at a rate, on a phone'({ visitor, anchor, look }) {
+    const t = words('en')
+    const wallet = await WalletPage.open(visitor, anchor)
+    await wallet.createAccount()
+    const at = (page, price) => page.page.getByText(new RegExp(`^1\\sSUNW = ${price}\\sEUR$`)).waitFor()
+
+    // The rate is told while the amount is typed, and with all that is agreed to.
+    const deposit = new AnchorPage(await visitor.popup(() => wallet.button('Deposit').click()), t)
+    await deposit.who()
+    await deposit.press('page.continue')
+    await deposit.amount('deposit', '100', '837.585034', 'SUNW')
+    await at(deposit, '0.1176')
+    await look(deposit.page, 'amount')
+    await deposit.press('page.continue')
+    await deposit.summary('deposit')
+    await at(deposit, '0.1176')
+    await look(deposit.page, 'summary')
+
+    // Meanwhile the price has changed: it is seen before it is agreed to.
+    visitor.expect(/ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|ERR_INCOMPLETE_CHUNKED_ENCODING/)
+    await anchor.kill()
+    await anchor.start({ WINDLASS_ASSETS_0_DEPOSIT_PRICE: '0.118' })
+    await deposit.press('page.agree.deposit')
+    await deposit.page.getByText(t('error.price_changed')).waitFor()
+    await at(deposit, '0.118')
+    await deposit.page.getByText(figure('834.7457627', 'SUNW')).waitFor()
+    await look(deposit.page, 'summary-changed')
+    await deposit.press('page.agree.deposit')
+    await deposit.page.getByRole('button', { name: t('page.sent'), exact: true }).waitFor()
+    await look(deposit.page, 'pay')
+
+    const offer = wallet.page.getByRole('link', { name: 'Send the money at the simulated bank' })
+    await offer.waitFor()
+    await look(wallet.page, 'wallet-waiting')
+    const bank = new BankPage(await visitor.popup(() => offer.click()))
+    await bank.send({ reference: await deposit.instruction('reference') })
+    await bank.line('+100.00 EUR').waitFor()
+    await wallet.balance('834.7457627', 'SUNW')
+    await deposit.heading(t('page.heading.completed.deposit')).waitFor()
+    await at(deposit, '0.118')
+    await look(deposit.page, 'deposit-completed')
+    await wallet.transaction('Deposit', 'completed').filter({ hasText: '100.00 EUR → 834.7457627 SUNW' }).waitFor()
+
+    const withdrawal = new AnchorPage(await visitor.popup(() => wallet.button('Withdraw').click()), t)
+    await withdrawal.amount('withdrawal', '500', '56.98', 'EUR')
+    await at(withdrawal, '0.115')
+    await look(withdrawal.page, 'withdrawal-amount')
+    await withdrawal.press('page.continue')
+    await withdrawal.summary('withdrawal')
+    await look(withdrawal.page, 'withdrawal-summary')
+    await withdrawal.press('page.agree.withdrawal')
+    await withdrawal.heading(t('page.heading.completed.withdrawal')).waitFor()
+    await bank.line('−56.98 EUR').waitFor()
+    await wallet.transaction('Withdrawal', 'completed').filter({ hasText: '500.00 SUNW → 56.98 EUR' }).waitFor()
+    await look(wallet.page, 'wallet-withdrawn')
+    await look(bank.page, 'bank')
+
+    const link = wallet.transaction('Deposit', 'completed').getByRole('link')
+    const info = new AnchorPage(await visitor.popup(() => link.click()), t)
+    await info.heading(t('page.heading.completed.deposit')).waitFor()
+    await at(info, '0.118')
+    await look(info.page, 'more-info')
+    const plain = await visitor.openWithoutScripts(await link.getAttribute('href'))
+    await plain.getByText('1 SUNW = 0.118 EUR').waitFor()
+    await visitor.picture(plain, 'more-info-without-scripts')
+  },
+}
+
+/** An anchor whose asset is worth another amount of what the bank moves, in other decimals. */
+const unlike = {
+  WINDLASS_ASSETS_0_CODE: 'SUNW',
+  WINDLASS_ASSETS_0_DECIMALS: '7',
+  WINDLASS_ASSETS_0_OFF_CHAIN: 'iso4217:EUR',
+  WINDLASS_ASSETS_0_OFF_CHAIN_DECIMALS: '2',
+  WINDLASS_ASSETS_0_DEPOSIT_PRICE: '0.1176',
+  WINDLASS_ASSETS_0_WITHDRAW_PRICE: '0.115',
 }
 
 export const settings = {
+  'money is exchanged at a rate, on a phone': { device: phone, env: unlike },
   'a deposit on a phone, in the dark': { device: phone, theme: 'dark' },
   'a deposit in Spanish, on a phone': { device: phone, lang: 'es' },
   'a deposit in Arabic, on a phone': { device: phone, lang: 'ar' },

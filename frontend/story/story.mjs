@@ -20,19 +20,25 @@ const chosen = Object.entries(scenarios).filter(([name]) => name.includes(option
 let passed = 0
 let failed = 0
 let anchor, browser
+/** The anchor of a scenario that must have one of its own. */
+let own
 
 async function tell(name, scenario) {
   const begun = performance.now()
-  const visitor = await visit(browser, anchor, { name, shots: options.shots, ...settings[name] })
+  const { env, ...setting } = settings[name] ?? {}
+  const at = env ? (own = await startAnchor({ binary: options.binary, env })) : anchor
+  const visitor = await visit(browser, at, { name, shots: options.shots, ...setting })
   let problem
   try {
-    await scenario({ visitor, anchor, look: (page, screen) => visitor.look(page, screen) })
+    await scenario({ visitor, anchor: at, look: (page, screen) => visitor.look(page, screen) })
   } catch (e) {
     problem = e
     await visitor.failed()
   }
   // What went wrong unseen often explains what was seen to go wrong.
   const unseen = await visitor.finish().catch((e) => e)
+  await own?.close()
+  own = undefined
   const seconds = `${((performance.now() - begun) / 1000).toFixed(1)} s`
   if (!problem && !unseen) {
     passed++
@@ -46,6 +52,7 @@ async function tell(name, scenario) {
 
 async function close() {
   await browser?.close()
+  await own?.close()
   await anchor?.close()
 }
 

@@ -72,6 +72,22 @@ func (a Amount) Fixed(decimals int) string {
 	return s[:len(s)-Decimals+min(decimals, Decimals)]
 }
 
+// Shown writes the amount for people: with the given number of decimals, or more if
+// it has more, since sums must add up. Of more decimals than currencies have, zeros
+// beyond the second say nothing: Shown(7) of 10 is "10.00".
+func (a Amount) Shown(decimals int) string {
+	if decimals > mostOfCurrencies {
+		decimals = 2
+	}
+	if a.IsWhole(decimals) {
+		return a.Fixed(decimals)
+	}
+	return a.String()
+}
+
+// mostOfCurrencies is how many decimals a currency has at the most.
+const mostOfCurrencies = 3
+
 func (a Amount) full() string {
 	neg := a < 0
 	u := uint64(a)

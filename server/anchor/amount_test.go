@@ -283,3 +283,26 @@ func FuzzParseAmount(f *testing.F) {
 		}
 	})
 }
+
+func TestShown(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		amount   string
+		decimals int
+		want     string
+	}{
+		{"98.5", 2, "98.50"},
+		{"100", 0, "100"},
+		{"1.5", 3, "1.500"},
+		{"98.5051", 2, "98.5051"}, // a fee's rounding
+		{"10000", 7, "10000.00"},
+		{"837.585034", 7, "837.585034"},
+		{"0.5", 7, "0.50"},
+		{"0.0000001", 7, "0.0000001"},
+		{"0", 7, "0.00"},
+	} {
+		if got := anchor.MustAmount(c.amount).Shown(c.decimals); got != c.want {
+			t.Errorf("%s with %d decimals is shown as %s, want %s", c.amount, c.decimals, got, c.want)
+		}
+	}
+}

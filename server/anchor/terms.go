@@ -182,7 +182,7 @@ func (t *Transaction) Decimals(terms *Terms) (in, out int) {
 // limits and with no more decimals than the asset has.
 func (t *Terms) CheckAmount(k Kind, in Amount) error {
 	s, decimals := t.Side(k), t.DecimalsOf(t.In(k))
-	args := map[string]string{"minimum": s.Min.Fixed(decimals), "maximum": s.Max.Fixed(decimals), "asset": t.In(k).Symbol()}
+	args := map[string]string{"minimum": s.Min.Shown(decimals), "maximum": s.Max.Shown(decimals), "asset": t.In(k).Symbol()}
 	switch {
 	case in < s.Min:
 		return &Error{Kind: Invalid, Code: "amount_below_minimum", Field: "amount", Args: args,

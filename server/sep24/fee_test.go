@@ -13,6 +13,7 @@ import (
 
 	"windlass/server/anchor"
 	"windlass/server/sep24"
+	"windlass/server/store"
 )
 
 // complexTerms cost more than /info can say.
@@ -204,14 +205,15 @@ func TestUnlike(t *testing.T) {
 	}
 	for _, c := range []struct {
 		kind, more string
-		requested  string // "" if it is refused
+		requested  string   // "" if it is refused
+		page       []string // says so
 	}{
-		{"deposit", `,"amount":"837.585034","source_asset":"iso4217:EUR"`, "100"},
-		{"deposit", `,"amount":"76.1054421"`, "10"},
-		{"deposit", `,"amount":"76.105442"`, ""},
-		{"deposit", `,"amount":"84600.34014"`, ""},
-		{"withdraw", `,"amount":"500","destination_asset":"iso4217:EUR"`, "500"},
-		{"withdraw", `,"amount":"500","destination_asset":"iso4217:USD"`, ""},
+		{"deposit", `,"amount":"837.585034","source_asset":"iso4217:EUR"`, "100", []string{">100.00 EUR<", " = 0.1176 EUR<", ">837.585034"}},
+		{"deposit", `,"amount":"76.1054421"`, "10", nil},
+		{"deposit", `,"amount":"76.105442"`, "", nil},
+		{"deposit", `,"amount":"84600.34014"`, "", nil},
+		{"withdraw", `,"amount":"500","destination_asset":"iso4217:EUR"`, "500", []string{">500.00", ">0.0652173", " = 0.115 EUR<", ">57.09 EUR<"}},
+		{"withdraw", `,"amount":"500","destination_asset":"iso4217:USD"`, "", nil},
 	} {
 		status, out := start(c.kind, c.more)
 		if (status == 200) != (c.requested != "") {
@@ -224,6 +226,15 @@ func TestUnlike(t *testing.T) {
 		a, err := w.books.Transaction(t.Context(), id)
 		if err != nil || a.Requested != anchor.MustAmount(c.requested) {
 			t.Errorf("%s of %s: %s, %v", c.kind, c.more, a.Requested, err)
+			continue
+		}
+		// Without a script, too, the page tells the rate, and each amount by its asset.
+		w.move(id, func(_ *store.Tx, a *anchor.Transaction) error { return a.SetAmount(x, a.Requested) })
+		page := w.do("GET", strings.TrimPrefix(w.sep.MoreInfoURL(id), base), "", "", "").Body.String()
+		for _, want := range c.page {
+			if !strings.Contains(page, want) {
+				t.Errorf("%s of %s: the page lacks %q: %s", c.kind, c.more, want, page)
+			}
 		}
 	}
 }

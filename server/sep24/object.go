@@ -176,7 +176,7 @@ func (h *Handler) message(t *anchor.Transaction, lang string) string {
 	}
 	in, out := t.Decimals(h.terms[t.Asset])
 	return language.Text(lang, t.StatusText(), map[string]string{
-		"amount_in": t.AmountIn.Fixed(in), "amount_out": t.AmountOut.Fixed(out),
+		"amount_in": t.AmountIn.Shown(in), "amount_out": t.AmountOut.Shown(out),
 		"asset_in": t.In().Symbol(), "asset_out": t.Out().Symbol(), "deadline": readable(t.Deadline),
 	})
 }

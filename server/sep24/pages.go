@@ -95,15 +95,6 @@ var summaryTemplate = template.Must(template.New("summary").Parse(`
 <h2>{{.StepsTitle}}</h2><ol>{{range .Steps}}<li><time datetime="{{.Machine}}">{{.At}}</time> {{.Label}}</li>{{end}}</ol>
 {{template "rows" .References}}</main>`))
 
-// shown is an amount with the asset's decimals, or all it has if it has more: a
-// fee's lines must still add up.
-func shown(a anchor.Amount, decimals int) string {
-	if a.IsWhole(decimals) {
-		return a.Fixed(decimals)
-	}
-	return a.String()
-}
-
 // summary tells what the holder of a link may know: amounts, status and how to
 // pay. Of the customer's own bank account it tells nothing.
 func (h *Handler) summary(t *anchor.Transaction, steps []store.TimelineEntry, lang string) summary {
@@ -114,12 +105,14 @@ func (h *Handler) summary(t *anchor.Transaction, steps []store.TimelineEntry, la
 	}
 	in, out := t.Decimals(h.terms[t.Asset])
 	if t.AmountsKnown {
-		s.Amounts = []row{{text(lang, "page.you_send", "You send"), t.AmountIn.Fixed(in) + " " + t.In().Symbol()}}
+		s.Amounts = []row{{text(lang, "page.you_send", "You send"), t.AmountIn.Shown(in) + " " + t.In().Symbol()}}
 		for _, l := range t.FeeLines {
-			// A fee has more decimals than the asset where it is the rounding.
-			s.Amounts = append(s.Amounts, row{language.Text(lang, "fee."+l.Name, nil), shown(l.Amount, in) + " " + t.In().Symbol()})
+			s.Amounts = append(s.Amounts, row{language.Text(lang, "fee."+l.Name, nil), l.Amount.Shown(in) + " " + t.In().Symbol()})
 		}
-		s.Amounts = append(s.Amounts, row{text(lang, "page.you_receive", "You receive"), t.AmountOut.Fixed(out) + " " + t.Out().Symbol()})
+		if !t.Rate.IsOne() {
+			s.Amounts = append(s.Amounts, row{text(lang, "page.rate", "Exchange rate"), "1 " + t.Asset.Symbol() + " = " + t.Rate.Price(t.Kind) + " " + t.OffChain.Code})
+		}
+		s.Amounts = append(s.Amounts, row{text(lang, "page.you_receive", "You receive"), t.AmountOut.Shown(out) + " " + t.Out().Symbol()})
 	}
 	for _, i := range h.instructions(t, in) {
 		s.Pay = append(s.Pay, row{language.Text(lang, "instruction."+i.Name, nil), i.Value})
@@ -153,7 +146,7 @@ func (h *Handler) instructions(t *anchor.Transaction, decimals int) []rail.Row {
 	if s := t.Status(); s != anchor.PendingUserTransferStart && (s != anchor.PendingExternal || t.Kind != anchor.Deposit) {
 		return nil
 	}
-	amount := rail.Row{Name: "amount", Value: t.AmountIn.Fixed(decimals) + " " + t.In().Symbol()}
+	amount := rail.Row{Name: "amount", Value: t.AmountIn.Shown(decimals) + " " + t.In().Symbol()}
 	if t.Kind == anchor.Withdrawal {
 		return []rail.Row{amount, {Name: "account", Value: t.AnchorAccount},
 			{Name: "memo", Value: t.Memo.Value}, {Name: "memo_type", Value: string(t.Memo.Type)}}

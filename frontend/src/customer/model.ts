@@ -34,10 +34,14 @@ export interface Fee {
   lines: { name: string; label: string; amount: string }[]
 }
 
+/** What one unit of the asset on the ledger is worth in what the bank moves; null where as much is given as comes in. */
+export type Rate = string | null
+
 export interface Price {
   amountIn: string
   amountOut: string
   fee: Fee
+  rate: Rate
 }
 
 export interface Question {
@@ -91,6 +95,7 @@ export interface Transaction {
   amountIn: string | null
   amountOut: string | null
   fee: Fee | null
+  rate: Rate
   requestedAmount: string | null
   terms: Terms
   questions: Question[]

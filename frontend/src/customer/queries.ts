@@ -7,7 +7,7 @@ const question = 'name label help type required autocomplete value'
 const fields = `{
   id kind status message
   asset { ${asset} } assetIn { ${asset} } assetOut { ${asset} }
-  amountIn amountOut fee { ${fee} } requestedAmount
+  amountIn amountOut fee { ${fee} } rate requestedAmount
   terms { minimum maximum feeFixed feePercent methods { id label questions { ${question} } } }
   questions { ${question} } review method
   instructions { name label value important help } deadline
@@ -21,7 +21,7 @@ export const transaction = `query Transaction($id: ID!) { transaction(id: $id) $
 export const changes = `subscription Changes($id: ID!) { transaction(id: $id) ${fields} }`
 
 export const price = `query Price($id: ID!, $amountIn: Amount!) {
-  price(transaction: $id, amountIn: $amountIn) { amountIn amountOut fee { ${fee} } }
+  price(transaction: $id, amountIn: $amountIn) { amountIn amountOut fee { ${fee} } rate }
 }`
 
 /** Every mutation answers with the transaction as it is afterwards. */
@@ -34,7 +34,7 @@ function mutation(name: string, inputs: Record<string, string> = {}): string {
 export const answer = mutation('answer', { answers: '[Answer!]!' })
 export const setAmount = mutation('setAmount', { amountIn: 'Amount!' })
 export const chooseMethod = mutation('chooseMethod', { method: 'ID!', answers: '[Answer!]!' })
-export const agree = mutation('agree', { amountOut: 'Amount!' })
+export const agree = mutation('agree', { amountOut: 'Amount!', rate: 'String' })
 export const markSent = mutation('markSent')
 export const cancel = mutation('cancel')
 export const setLanguage = mutation('setLanguage', { lang: 'String!' })

@@ -17,6 +17,7 @@ export function sample(more: Partial<Transaction> = {}): Transaction {
     amountIn: null,
     amountOut: null,
     fee: null,
+    rate: null,
     requestedAmount: null,
     terms: {
       minimum: '10',

@@ -1,4 +1,4 @@
-import { figuresLocale, formatAmount } from './money'
+import { figuresLocale, formatAmount, formatPrice } from './money'
 import { direction, sentence, type Catalogue, type Values } from './sentence'
 import { formatMoment, formatSpan } from './time'
 
@@ -35,11 +35,20 @@ export const language = new Language()
 /** The sentence of a catalogue key. */
 export const t = (key: string, values?: Values): string => language.t(key, values)
 
-/** "98.50 USD", which keeps its order in a sentence that runs from right to left. */
-export function money(amount: string, asset: { code: string; decimals: number }): string {
-  const text = `${formatAmount(amount, asset.decimals, language.locale)}\u00a0${asset.code}`
-  return document.documentElement.dir === 'rtl' ? `\u2066${text}\u2069` : text
+interface Unit {
+  code: string
+  decimals: number
 }
+
+/** Figures keep their order in a sentence that runs from right to left. */
+const figures = (text: string): string => (document.documentElement.dir === 'rtl' ? `\u2066${text}\u2069` : text)
+
+/** "98.50 USD" */
+export const money = (amount: string, asset: Unit): string => figures(`${formatAmount(amount, asset.decimals, language.locale)}\u00a0${asset.code}`)
+
+/** "1 XLM = 0.1176 EUR" */
+export const rate = (price: string, asset: Unit, worth: Unit): string =>
+  figures(`1\u00a0${asset.code} = ${formatPrice(price, worth.decimals, language.locale)}\u00a0${worth.code}`)
 
 export const moment = (at: string): string => formatMoment(at, language.locale)
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { editableAmount, figuresLocale, formatAmount, parseAmount } from './money'
+import { editableAmount, figuresLocale, formatAmount, formatPrice, parseAmount } from './money'
 
 describe('formatAmount', () => {
   it.each([
@@ -9,11 +9,32 @@ describe('formatAmount', () => {
     ['1234.5', 2, 'es-MX', '1,234.50'],
     ['922337203685.4775807', 7, 'en', '922,337,203,685.4775807'],
     ['100', 0, 'en', '100'],
+    ['837.585034', 7, 'es', '837,585034'],
+    ['10000', 7, 'en', '10,000.00'],
+    ['0.5', 7, 'en', '0.50'],
+    ['0.0000001', 7, 'en', '0.0000001'],
+    ['1.5', 3, 'en', '1.500'],
+    ['1.50000001', 7, 'en', '1.50'],
     ['0', 2, 'en', '0.00'],
     ['0.004', 2, 'en', '< 0.01'],
     ['-5', 2, 'en', '−5.00'],
   ])('%s with %i decimals in %s is %s', (amount, decimals, locale, want) => {
     expect(formatAmount(amount, decimals, locale)).toBe(want)
+  })
+})
+
+describe('formatPrice', () => {
+  it.each([
+    ['0.1176', 2, 'en', '0.1176'],
+    ['0.1176', 2, 'es', '0,1176'],
+    ['0.3', 2, 'en', '0.30'],
+    ['1.1', 3, 'en', '1.100'],
+    ['4100', 0, 'en', '4,100'],
+    ['4100', 2, 'es-MX', '4,100.00'],
+    ['0.000000123456', 2, 'en', '0.000000123456'],
+    ['123456789012345.678', 2, 'en', '123,456,789,012,345.678'],
+  ])('%s in a currency of %i decimals in %s is %s', (price, decimals, locale, want) => {
+    expect(formatPrice(price, decimals, locale)).toBe(want)
   })
 })
 

@@ -23,20 +23,30 @@ function decimalSeparator(locale: string): string {
   return new Intl.NumberFormat(locale).formatToParts(1.5).find((part) => part.type === 'decimal')?.value ?? '.'
 }
 
+/** No currency has more decimals than these; of the others, zeros at the end say nothing. */
+const cents = 2
+const mills = 3
+
 /**
- * Writes an amount for people, with exactly the given number of decimals;
- * what lies below them is cut. A cut that would leave nothing of something is
- * written as "< 0.01".
+ * Writes an amount for people, with exactly the given number of decimals, or of
+ * many with those that say something; what lies below them is cut. A cut that
+ * would leave nothing of something is written as "< 0.01".
  */
 export function formatAmount(amount: string, decimals: number, locale: string): string {
   const negative = amount.startsWith('-')
   const [whole = '0', fraction = ''] = amount.replace('-', '').split('.')
-  const shown = fraction.slice(0, decimals).padEnd(decimals, '0')
-  const nothing = /^0*$/.test(whole + shown) && /[1-9]/.test(fraction)
-  const digits = nothing && decimals > 0 ? shown.slice(0, -1) + '1' : shown
+  const all = fraction.slice(0, decimals).padEnd(decimals, '0')
+  const nothing = /^0*$/.test(whole + all) && /[1-9]/.test(fraction)
+  const shown = decimals > mills ? all.replace(/0+$/, '').padEnd(cents, '0') : all
+  const digits = nothing && decimals > 0 ? all.slice(0, -1) + '1' : shown
   const integer = new Intl.NumberFormat(locale, { useGrouping: true }).format(BigInt(whole || '0'))
   const text = decimals > 0 ? integer + decimalSeparator(locale) + digits : integer
   return (nothing ? '< ' : '') + (negative ? '−' : '') + text
+}
+
+/** Writes a price, of which every digit counts, with no fewer decimals than its currency has. */
+export function formatPrice(price: string, decimals: number, locale: string): string {
+  return formatAmount(price, Math.max(decimals, price.split('.')[1]?.length ?? 0), locale)
 }
 
 /**

@@ -32,7 +32,10 @@ query OneTransaction($id: ID!) {
     status
     message
     amountIn
+    assetIn { code }
     amountOut
+    assetOut { code }
+    rate
     fee { total lines { label amount } }
     timeline { at label from to actor }
     staff {
