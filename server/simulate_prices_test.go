@@ -100,7 +100,7 @@ func (c *citizen) depositsTooMuchInPart() error {
 	if err != nil {
 		return err
 	}
-	paid := o.in + o.in/2/anchor.Unit(o.tariff.in)*anchor.Unit(o.tariff.in)
+	paid := o.in + (o.in / 2).Floor(o.tariff.in)
 	if err := c.transfer(paid, o.reference); err != nil {
 		return err
 	}
@@ -113,7 +113,7 @@ func (c *citizen) withdrawsTooMuchInPart() error {
 	if err != nil {
 		return err
 	}
-	paid := o.in + o.in/2/anchor.Unit(o.tariff.in)*anchor.Unit(o.tariff.in)
+	paid := o.in + (o.in / 2).Floor(o.tariff.in)
 	more := *o
 	more.in = paid
 	if err := c.payRight(&more); err != nil {
