@@ -34,8 +34,19 @@ const packed: Plugin = {
   },
 }
 
+/** What e-mails say is the server's alone. */
+const withoutMails: Plugin = {
+  name: 'without-mails',
+  apply: 'build',
+  enforce: 'pre',
+  transform(code, id) {
+    if (!/\/server\/language\/\w+\.json$/.test(id)) return null
+    return JSON.stringify(Object.fromEntries(Object.entries(JSON.parse(code) as Record<string, string>).filter(([key]) => !key.startsWith('mail.'))))
+  },
+}
+
 export default defineConfig({
-  plugins: [svelte(), systemFonts, packed],
+  plugins: [svelte(), systemFonts, withoutMails, packed],
   // The demo wallet's libraries come from Node and look for its name of the window.
   define: { global: 'globalThis' },
   resolve: { alias: { 'react-style-singleton': here('src/playground/unstyled.ts') } },

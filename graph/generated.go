@@ -3604,12 +3604,12 @@ enum CallbackState {
   given_up
 }
 
-"A message to a wallet's server: one change of a transaction. What is sent is the transaction as it is by then."
+"A message to a wallet's server: one change of a transaction. What is sent is the transaction as it is by then. Or an e-mail to the customer about it (docs/mail.md)."
 type Callback {
   id: ID!
-  "\"callback\" or \"on_change_callback\"."
+  "\"callback\", \"on_change_callback\", or \"mail\" for an e-mail to the customer."
   kind: String!
-  "The domain that it goes to."
+  "The domain that it goes to; \"mail server\" for all e-mails."
   host: String!
   state: CallbackState!
   "What the transaction's status became."

@@ -77,6 +77,9 @@ func newApp(ctx context.Context, cfg *Config, dev devMode, logger *slog.Logger) 
 		return nil, fmt.Errorf("open the books: %w", err)
 	}
 	a.books.Limit(cfg.terms)
+	if cfg.Mail.Host != "" {
+		a.books.WriteMails()
+	}
 	if a.bank, err = openBank(cfg); err != nil {
 		return nil, err
 	}
@@ -133,6 +136,7 @@ func (a *app) engines() {
 	}, a.books, a.ledger, a.log.With("room", "incoming"))
 	a.notify = notify.New(notify.Config{
 		Store: a.books, Client: a.outside, Signing: cfg.keys.Signing, Body: a.message, Logger: a.log.With("room", "notify"),
+		Mail: a.mails(), Letter: a.letter, MailsPerAddress: cfg.Mail.PerAddress,
 		Patience: time.Duration(cfg.Callbacks.Patience), KeepDelivered: time.Duration(cfg.Callbacks.KeepDelivered), KeepGivenUp: time.Duration(cfg.Callbacks.KeepGivenUp),
 	})
 	a.rail = rail.New(rail.Config{

@@ -45,6 +45,7 @@ type Config struct {
 	SEP24        SEP24Config        `toml:"sep24" envPrefix:"SEP24_"`
 	Payout       PayoutConfig       `toml:"payout" envPrefix:"PAYOUT_"`
 	Callbacks    CallbacksConfig    `toml:"callbacks" envPrefix:"CALLBACKS_"`
+	Mail         MailConfig         `toml:"mail" envPrefix:"MAIL_"`
 	Rail         RailConfig         `toml:"rail" envPrefix:"RAIL_"`
 	Unmatched    UnmatchedConfig    `toml:"unmatched" envPrefix:"UNMATCHED_"`
 	Secrets      SecretsConfig      `toml:"secrets" envPrefix:"SECRETS_"`
@@ -309,6 +310,9 @@ func (c *Config) defaults() {
 	fill(&c.Callbacks.Patience, Duration(72*time.Hour))
 	fill(&c.Callbacks.KeepDelivered, Duration(30*24*time.Hour))
 	fill(&c.Callbacks.KeepGivenUp, Duration(90*24*time.Hour))
+	fill(&c.Mail.TLS, "starttls")
+	fill(&c.Mail.Timeout, Duration(30*time.Second))
+	fill(&c.Mail.PerAddress, 10)
 	fill(&c.Rail.Kind, "simulated")
 	fill(&c.Rail.Path, ".windlass/bank.db")
 	fill(&c.Rail.Holder, c.Organization.Name)

@@ -33,6 +33,7 @@ func (k *check) config(c *Config) {
 	k.network(c)
 	k.lifetimes(c)
 	k.callbacks(&c.Callbacks)
+	k.mail(&c.Mail)
 	k.logging(c)
 	k.limits(&c.Limits)
 	k.signIn(&c.SEP10)

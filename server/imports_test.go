@@ -38,7 +38,8 @@ var allowed = map[string][]string{
 	"server/rail":     {"server/anchor", "server/store"},
 	"server/incoming": {"server/anchor", "server/store", "server/horizon"},
 	"server/payout":   {"server/anchor", "server/store", "server/horizon"},
-	"server/notify":   {"server/anchor", "server/store", "server/outside", "server/language"},
+	"server/mail":     {"server/language"},
+	"server/notify":   {"server/anchor", "server/store", "server/outside", "server/language", "server/mail"},
 
 	"server/reconcile": {"server/anchor", "server/store", "server/horizon", "server/incoming", "server/payout", "server/rail"},
 

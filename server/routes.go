@@ -95,16 +95,19 @@ func (a *app) brand() map[string]string {
 
 // network tells the pages whether money is play money.
 func (a *app) network() map[string]any {
-	name := "Test network"
+	return map[string]any{"name": a.networkName(), "test": !a.cfg.Public(), "passphrase": a.cfg.Network.Passphrase}
+}
+
+func (a *app) networkName() string {
 	switch {
 	case a.dev.wallet:
-		name = "Sandbox"
+		return "Sandbox"
 	case a.cfg.Public():
-		name = "Public network"
+		return "Public network"
 	case a.cfg.Network.Passphrase == network.TestNetworkPassphrase:
-		name = "Testnet"
+		return "Testnet"
 	}
-	return map[string]any{"name": name, "test": !a.cfg.Public(), "passphrase": a.cfg.Network.Passphrase}
+	return "Test network"
 }
 
 // customerPage is the shell of the customer's page: the interactive one and a

@@ -1,6 +1,6 @@
 // Package notify delivers the outbox: it tells wallets at addresses of theirs
 // what became of their customers' transactions (SEP-24, "URL Callback
-// signature").
+// signature"), and customers by e-mail when they must do something or money moved.
 //
 // Each message is sent until the wallet accepts it with a 2xx, for some days,
 // less and less often: at least once, since an answer can be lost. The messages
@@ -15,8 +15,11 @@
 //
 // What was answered is told again only if we end before it could be written down.
 //
-// docs/callbacks.md tells wallets and operators what to expect. It must not change
-// transactions.
+// The mail server is one host more, so that its troubles are the wallets' in
+// nothing, nor theirs its. See mail.go.
+//
+// docs/callbacks.md and docs/mail.md tell wallets and operators what to expect. It
+// must not change transactions.
 package notify
 
 import (
@@ -33,6 +36,7 @@ import (
 	"github.com/stellar/go-stellar-sdk/keypair"
 
 	"windlass/server/anchor"
+	"windlass/server/mail"
 	"windlass/server/outside"
 	"windlass/server/store"
 )
@@ -46,6 +50,14 @@ type Config struct {
 	// Body is the JSON that is sent for a transaction.
 	Body   func(t *anchor.Transaction) ([]byte, error)
 	Logger *slog.Logger
+	// Mail sends e-mails; nil for none, which drops those that wait.
+	Mail *mail.Sender
+	// Letter is what an e-mail says of a transaction in a language: all but its
+	// subject, whom it is for, and its ids.
+	Letter func(t *anchor.Transaction, lang string) mail.Letter
+	// MailsPerAddress is how many e-mails one address gets in 24 hours; 10 by
+	// default.
+	MailsPerAddress int
 
 	// Poll is how often the outbox is looked at though nobody said so; 5 s by
 	// default.
@@ -91,6 +103,9 @@ func New(c Config) *Notifier {
 	or(&c.Patience, 72*time.Hour)
 	or(&c.KeepDelivered, 30*24*time.Hour)
 	or(&c.KeepGivenUp, 90*24*time.Hour)
+	if c.MailsPerAddress <= 0 {
+		c.MailsPerAddress = 10
+	}
 	return &Notifier{c}
 }
 
@@ -113,6 +128,7 @@ func (n *Notifier) Run(ctx context.Context) error {
 	var workers sync.WaitGroup
 	defer workers.Wait()
 	workers.Go(func() { n.forget(ctx) })
+	workers.Go(func() { n.checkMail(ctx) })
 	r := &round{busy: map[int64]bool{}, hosts: map[string]*host{}, done: make(chan *store.Message)}
 	tick := time.NewTicker(n.Poll)
 	defer tick.Stop()
@@ -215,21 +231,30 @@ func (n *Notifier) rest(failures int) time.Time {
 
 // An answer is what became of one attempt.
 type answer struct {
-	outcome string
-	taken   bool // by the wallet
-	ours    bool // we are at fault, and not the host
-	never   bool // and it would be the same every time
+	outcome  string
+	taken    bool // by the wallet
+	ours     bool // we are at fault, or the address, and not the host
+	never    bool // and it would be the same every time
+	needless bool // there is nothing to tell any more, or nobody
 }
 
 // send tries one message, and writes down what came of it.
 func (n *Notifier) send(ctx context.Context, m *store.Message) {
 	began := time.Now()
-	a := n.post(ctx, m)
+	try := n.post
+	if m.Kind == store.MailKind {
+		try = n.write
+	}
+	a := try(ctx, m)
 	if ctx.Err() != nil && !a.taken {
 		return // we stopped, not they
 	}
+	if a.needless {
+		n.record(ctx, m, func(tx *store.Tx) error { return tx.Drop(m) })
+		return
+	}
 	if !a.taken {
-		n.Logger.WarnContext(ctx, "a wallet did not take a message", "message", m.ID, "transaction", m.Transaction, "host", m.Host, "outcome", a.outcome, "attempts", m.Attempts+1)
+		n.Logger.WarnContext(ctx, "a message was not taken", "message", m.ID, "transaction", m.Transaction, "host", m.Host, "outcome", a.outcome, "attempts", m.Attempts+1)
 	}
 	d := store.Delivery{At: began, Took: time.Since(began), Outcome: a.outcome}
 	n.record(ctx, m, func(tx *store.Tx) error {

@@ -174,11 +174,16 @@ func (h *Handler) message(t *anchor.Transaction, lang string) string {
 	if t.Note != "" && (language.Has(lang, "message."+t.Note) || language.Has(language.Default, "message."+t.Note)) {
 		return language.Text(lang, "message."+t.Note, nil)
 	}
+	return language.Text(lang, t.StatusText(), h.Words(t))
+}
+
+// Words are what sentences about a transaction may be made with.
+func (h *Handler) Words(t *anchor.Transaction) map[string]string {
 	in, out := t.Decimals(h.terms[t.Asset])
-	return language.Text(lang, t.StatusText(), map[string]string{
+	return map[string]string{
 		"amount_in": t.AmountIn.Shown(in), "amount_out": t.AmountOut.Shown(out),
 		"asset_in": t.In().Symbol(), "asset_out": t.Out().Symbol(), "deadline": readable(t.Deadline),
-	})
+	}
 }
 
 // instant writes a time as SEP-24 does, in UTC with a Z; "" for none.

@@ -75,15 +75,27 @@ type door struct{ Name, Script string }
 var doorTemplate = template.Must(template.New("door").Parse(
 	`<main><h1>{{.Name}}</h1><noscript><p>{{.Script}}</p></noscript></main>`))
 
-// row is a label and a value; summary is a transaction for people.
+// Row is a label and a value, for people.
+type Row struct{ Label, Value string }
+
+// Summary is what whoever holds a transaction's link may know of it: amounts, status
+// and how to pay. Of the customer's own bank account it tells nothing.
+type Summary struct {
+	Message                  string
+	Amounts, Pay, References []Row
+	PayTitle                 string
+	// Deadline is until when the customer must do something else than pay; "" if
+	// there is none.
+	Deadline string
+}
+
 type (
-	row     struct{ Label, Value string }
 	step    struct{ At, Machine, Label string }
 	summary struct {
-		Name, Message            string
-		Amounts, Pay, References []row
-		PayTitle, StepsTitle     string
-		Steps                    []step
+		Summary
+
+		Name, StepsTitle string
+		Steps            []step
 	}
 )
 
@@ -95,40 +107,46 @@ var summaryTemplate = template.Must(template.New("summary").Parse(`
 <h2>{{.StepsTitle}}</h2><ol>{{range .Steps}}<li><time datetime="{{.Machine}}">{{.At}}</time> {{.Label}}</li>{{end}}</ol>
 {{template "rows" .References}}</main>`))
 
-// summary tells what the holder of a link may know: amounts, status and how to
-// pay. Of the customer's own bank account it tells nothing.
 func (h *Handler) summary(t *anchor.Transaction, steps []store.TimelineEntry, lang string) summary {
-	s := summary{
-		Name: h.cfg.Name, Message: h.message(t, lang),
-		PayTitle:   text(lang, "page.pay.lead", "Make a payment with these details."),
-		StepsTitle: text(lang, "page.timeline", "Steps"),
-	}
-	in, out := t.Decimals(h.terms[t.Asset])
-	if t.AmountsKnown {
-		s.Amounts = []row{{text(lang, "page.you_send", "You send"), t.AmountIn.Shown(in) + " " + t.In().Symbol()}}
-		for _, l := range t.FeeLines {
-			s.Amounts = append(s.Amounts, row{language.Text(lang, "fee."+l.Name, nil), l.Amount.Shown(in) + " " + t.In().Symbol()})
-		}
-		if !t.Rate.IsOne() {
-			s.Amounts = append(s.Amounts, row{text(lang, "page.rate", "Exchange rate"), "1 " + t.Asset.Symbol() + " = " + t.Rate.Price(t.Kind) + " " + t.OffChain.Code})
-		}
-		s.Amounts = append(s.Amounts, row{text(lang, "page.you_receive", "You receive"), t.AmountOut.Shown(out) + " " + t.Out().Symbol()})
-	}
-	for _, i := range h.instructions(t, in) {
-		s.Pay = append(s.Pay, row{language.Text(lang, "instruction."+i.Name, nil), i.Value})
-	}
-	if len(s.Pay) > 0 && !t.Deadline.IsZero() {
-		s.Pay = append(s.Pay, row{text(lang, "page.deadline", "Please pay by"), readable(t.Deadline)})
-	}
+	s := summary{Summary: h.Summary(t, lang), Name: h.cfg.Name, StepsTitle: text(lang, "page.timeline", "Steps")}
 	for _, e := range steps {
 		s.Steps = append(s.Steps, step{readable(e.At), e.At.UTC().Format(time.RFC3339), language.Text(lang, "event."+string(e.Event), nil)})
+	}
+	return s
+}
+
+// Summary tells of a transaction as it is now.
+func (h *Handler) Summary(t *anchor.Transaction, lang string) Summary {
+	s := Summary{Message: h.message(t, lang), PayTitle: text(lang, "page.pay.lead", "Make a payment with these details.")}
+	in, out := t.Decimals(h.terms[t.Asset])
+	if t.AmountsKnown {
+		s.Amounts = []Row{{text(lang, "page.you_send", "You send"), t.AmountIn.Shown(in) + " " + t.In().Symbol()}}
+		for _, l := range t.FeeLines {
+			s.Amounts = append(s.Amounts, Row{language.Text(lang, "fee."+l.Name, nil), l.Amount.Shown(in) + " " + t.In().Symbol()})
+		}
+		if !t.Rate.IsOne() {
+			s.Amounts = append(s.Amounts, Row{text(lang, "page.rate", "Exchange rate"), "1 " + t.Asset.Symbol() + " = " + t.Rate.Price(t.Kind) + " " + t.OffChain.Code})
+		}
+		s.Amounts = append(s.Amounts, Row{text(lang, "page.you_receive", "You receive"), t.AmountOut.Shown(out) + " " + t.Out().Symbol()})
+	}
+	if t.AmountRefunded > 0 {
+		s.Amounts = append(s.Amounts, Row{text(lang, "page.milestone.refunded", "Sent back"), t.AmountRefunded.Shown(in) + " " + t.In().Symbol()})
+	}
+	for _, i := range h.instructions(t, in) {
+		s.Pay = append(s.Pay, Row{language.Text(lang, "instruction."+i.Name, nil), i.Value})
+	}
+	if len(s.Pay) > 0 && !t.Deadline.IsZero() {
+		s.Pay = append(s.Pay, Row{text(lang, "page.deadline", "Please pay by"), readable(t.Deadline)})
+	}
+	if len(s.Pay) == 0 && waitsForUser(t.Status()) {
+		s.Deadline = readable(t.Deadline)
 	}
 	account := text(lang, "page.to_account", "To your account")
 	if t.Kind == anchor.Withdrawal {
 		account = text(lang, "page.from_account", "From your account")
 	}
-	s.References = []row{{account, t.Account.Short()}}
-	for _, r := range []row{
+	s.References = []Row{{account, t.Account.Short()}}
+	for _, r := range []Row{
 		{text(lang, "page.ledger_reference", "Stellar transaction"), t.StellarID},
 		{text(lang, "page.bank_reference", "The bank's reference"), t.ExternalID},
 		// The part of the id that holds its millisecond: staff search by it.

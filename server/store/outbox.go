@@ -14,14 +14,15 @@ import (
 )
 
 // Message is one row of the outbox: a change that a wallet asked to be told of
-// at an address of its own (SEP-24, callback and on_change_callback).
+// at an address of its own (SEP-24, callback and on_change_callback), or that the
+// customer is written to about.
 type Message struct {
 	ID          int64
 	Transaction string
-	Kind        string // "callback" or "on_change_callback"
-	URL         string
+	Kind        string // "callback", "on_change_callback" or MailKind
+	URL         string // "" of an e-mail
 	// Host is whose it is, by which messages are kept apart: the registrable domain
-	// of URL, so that nobody is many by making up names.
+	// of URL, so that nobody is many by making up names; of all e-mails one.
 	Host     string
 	Status   anchor.Status // that it was written for
 	State    MessageState
@@ -167,6 +168,7 @@ func (t *Tx) SweepMessages(delivered, givenUp time.Time, limit int) (n int, err 
 	for state, before := range map[MessageState]time.Time{MessageDelivered: delivered, MessageGivenUp: givenUp} {
 		for kind, forget := range map[string]string{
 			"on_change_callback": `DELETE FROM outbox WHERE id IN ` + doomed,
+			MailKind:             `DELETE FROM outbox WHERE id IN ` + doomed,
 			"callback":           `UPDATE outbox SET url = '', state = '` + string(messageSwept) + `' WHERE id IN ` + doomed,
 		} {
 			args := []any{kind, state, micros(before), limit}
@@ -197,7 +199,7 @@ func (t *Tx) count(query string, args ...any) (int, error) {
 // never been tried, and so its host is no longer left alone.
 func (t *Tx) RetryMessage(m *Message, now time.Time) error {
 	if m.State != MessageDue && m.State != MessageGivenUp {
-		return &anchor.Error{Kind: anchor.Conflict, Code: "delivered", Message: "the wallet has accepted this message"}
+		return &anchor.Error{Kind: anchor.Conflict, Code: "delivered", Message: "this message has been accepted"}
 	}
 	if err := t.change(`UPDATE outbox SET state = 'due', not_before = 0, attempts = 0, since = $1, ended_at = 0 WHERE id = $2`, micros(now), m.ID); err != nil {
 		return err

@@ -40,6 +40,7 @@ type Store struct {
 	read  *sql.DB
 
 	limits map[anchor.Asset]limit // see Limit
+	mails  bool                   // see WriteMails
 	doubt  atomic.Bool            // see Doubt
 
 	limit   time.Duration // of one group commit

@@ -204,7 +204,7 @@ func (t *Tx) remember(a *anchor.Transaction) {
 // after writes down what a saved transaction did since the books knew it,
 // enqueues what the wallet wants to be told of it (SEP-24: on_change_callback
 // for every change of status or kyc_verified, callback once it is no longer
-// incomplete) and wakes those who watch.
+// incomplete) and what the customer is written to about, and wakes those who watch.
 func (t *Tx) after(a *anchor.Transaction, was known) error {
 	steps := a.Trail()[was.steps:]
 	if len(steps) == 0 && a.Reviewed != was.reviewed && isURL(a.OnChange) {
@@ -225,6 +225,9 @@ func (t *Tx) after(a *anchor.Transaction, was known) error {
 			if err := t.enqueue(a, "callback", a.Callback, step); err != nil {
 				return err
 			}
+		}
+		if err := t.enqueueMail(a, step); err != nil {
+			return err
 		}
 	}
 	if a.Status() == anchor.Expired && a.AgreedAt.IsZero() && len(steps) > 0 {
@@ -254,8 +257,12 @@ func isURL(s string) bool { return strings.HasPrefix(s, "https://") || strings.H
 
 // enqueue writes an outbox row. The callback has at most one, by its index.
 func (t *Tx) enqueue(a *anchor.Transaction, kind, url string, step anchor.Step) error {
+	return t.insertMessage(a.ID, kind, url, hostOf(url), step, time.Time{})
+}
+
+func (t *Tx) insertMessage(id, kind, url, host string, step anchor.Step, notBefore time.Time) error {
 	_, err := t.exec(`INSERT INTO outbox (transaction_id, kind, url, host, status, state, attempts, not_before, created_at, since)
-		VALUES ($1, $2, $3, $4, $5, 'due', 0, 0, $6, $6) ON CONFLICT DO NOTHING`, a.ID, kind, url, hostOf(url), step.To, micros(step.At))
+		VALUES ($1, $2, $3, $4, $5, 'due', 0, $6, $7, $7) ON CONFLICT DO NOTHING`, id, kind, url, host, step.To, micros(notBefore), micros(step.At))
 	t.Notify(TopicOutbox)
 	return err
 }

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"time"
+
+	"windlass/server/anchor"
+	"windlass/server/language"
+	"windlass/server/mail"
+	"windlass/server/sep24"
+)
+
+// mails is what hands e-mails to the mail server; nil if there is none.
+func (a *app) mails() *mail.Sender {
+	m := a.cfg.Mail
+	if m.Host == "" {
+		return nil
+	}
+	c := mail.Config{
+		Host: m.Host, Port: m.Port, TLS: mail.TLS(m.TLS), Username: m.Username, Password: m.Password.Reveal(),
+		From: m.From, Name: a.cfg.Organization.Name, Support: a.cfg.Organization.SupportEmail, Timeout: time.Duration(m.Timeout),
+	}
+	if !a.cfg.Public() {
+		c.TestNetwork = a.networkName()
+	}
+	return mail.New(c)
+}
+
+// letter is what an e-mail says of a transaction: what its link shows anyway.
+func (a *app) letter(t *anchor.Transaction, lang string) mail.Letter {
+	s := a.sep24.Summary(t, lang)
+	l := mail.Letter{Words: a.sep24.Words(t), Text: []string{s.Message}, Link: a.sep24.MoreInfoURL(t.ID)}
+	if t.Status() == anchor.PendingUser { // the link shows; the way in is the wallet's
+		l.Text = append(l.Text, language.Text(lang, "page.ended.how", nil))
+	}
+	if s.Deadline != "" {
+		l.Text = append(l.Text, language.Text(lang, "mail.deadline", map[string]string{"deadline": s.Deadline}))
+	}
+	for _, part := range []struct {
+		title string
+		rows  []sep24.Row
+	}{{s.PayTitle, s.Pay}, {"", s.Amounts}, {"", s.References}} {
+		if len(part.rows) == 0 {
+			continue
+		}
+		table := mail.Table{Title: part.title}
+		for _, r := range part.rows {
+			table.Rows = append(table.Rows, mail.Row(r))
+		}
+		l.Tables = append(l.Tables, table)
+	}
+	return l
+}
