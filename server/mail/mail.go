@@ -135,7 +135,8 @@ func fault(err error) *Fault {
 	case gomail.ErrSMTPMailFrom:
 		f.Step = "the mail server refused our own address"
 	case gomail.ErrSMTPRcptTo:
-		f.Step, f.Letter = "the mail server refused the address", f.Code != 0
+		// 421 and 530 are about the talk, not the address: it closes, or wants a sign-in.
+		f.Step, f.Letter = "the mail server refused the address", f.Code != 0 && f.Code != 421 && f.Code != 530
 	case gomail.ErrSMTPData, gomail.ErrSMTPDataClose:
 		f.Step, f.Letter = "the mail server refused what was written", f.Code >= 500
 	}

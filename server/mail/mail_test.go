@@ -161,6 +161,8 @@ func TestRefused(t *testing.T) {
 		"not now":         {"MAIL", "451", mail.Fault{Code: 451}},
 		"no such box":     {"RCPT", "550", mail.Fault{Code: 550, Letter: true, Never: true}},
 		"a full box":      {"RCPT", "452", mail.Fault{Code: 452, Letter: true}},
+		"closing":         {"RCPT", "421", mail.Fault{Code: 421}},
+		"a sign-in":       {"RCPT", "530", mail.Fault{Code: 530}},
 		"gone at the box": {"RCPT", "hang up", mail.Fault{}},
 		"no data":         {"DATA", "451", mail.Fault{Code: 451}},
 		"spam":            {"body", "554", mail.Fault{Code: 554, Letter: true, Never: true}},
