@@ -215,7 +215,9 @@ func TestWritten(t *testing.T) {
 func TestOvertaken(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
-	untrusted := func(_ *store.Tx, a *anchor.Transaction) error { return a.TrustMissing(time.Now().Add(time.Hour), time.Now()) }
+	untrusted := func(_ *store.Tx, a *anchor.Transaction) error {
+		return a.TrustMissing(time.Now().Add(time.Hour), time.Now())
+	}
 	trusted := func(_ *store.Tx, a *anchor.Transaction) error { return a.TrustReady(time.Now()) }
 	id := o.start(o.customer("ana@customer.example"), "en", o.agree, o.pay, untrusted, trusted, untrusted)
 	stop := o.run()
