@@ -42,9 +42,10 @@ type Shell struct {
 	Boot any
 	// Body is shown until the app takes over, and without JavaScript instead.
 	Body template.HTML
-	// ConnectSrc and ImgSrc are the origins, beside the page's own, that it may
-	// talk to and show images from.
-	ConnectSrc, ImgSrc []string
+	// Colours are the brand's.
+	Colours Colours
+	// ConnectSrc are the origins, beside the page's own, that it may talk to.
+	ConnectSrc []string
 	// FrameAncestors is who may frame the page, "'none'" when empty.
 	FrameAncestors string
 }
@@ -152,15 +153,19 @@ func (s Shell) serve(site fs.FS, w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Robots-Tag", "noindex")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cache-Control", "no-store")
-	if s.Page == "customer" {
-		// A stricter policy would cut window.opener, and with it postMessage (SEP-24).
-		h.Set("Cross-Origin-Opener-Policy", "unsafe-none")
-	} else {
-		h.Set("Cross-Origin-Opener-Policy", "same-origin-allow-popups")
-	}
+	h.Set("Cross-Origin-Opener-Policy", or(openers[s.Page], "same-origin"))
+	// The clipboard is left out: details are for copying.
+	h.Set("Permissions-Policy", "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()")
 	if _, err := w.Write([]byte(s.fill(string(page), string(boot)))); err != nil {
 		slog.DebugContext(r.Context(), "page not delivered", "page", s.Page, "error", err)
 	}
+}
+
+// openers are the pages that other windows know, or that know others.
+var openers = map[string]string{
+	// A stricter policy would cut window.opener, and with it postMessage (SEP-24).
+	"customer": "unsafe-none",
+	"wallet":   "same-origin-allow-popups",
 }
 
 // fill puts this request's values in the places the built page keeps for them.
@@ -169,6 +174,9 @@ func (s Shell) fill(page, boot string) string {
 		`<html lang="en">`, `<html lang="` + html.EscapeString(or(s.Lang, "en")) + `" dir="` + html.EscapeString(or(s.Dir, "ltr")) + `">`,
 		`<!--boot-->`, `<script type="application/json" id="boot">` + boot + `</script>`,
 		`<div id="app"></div>`, `<div id="app">` + string(s.Body) + `</div>`,
+	}
+	if style, _ := inline(s.Colours.CSS()); style != "" {
+		values = append(values, "</head>", style+"</head>")
 	}
 	if s.Title != "" {
 		_, rest, _ := strings.Cut(page, "<title>")
@@ -179,16 +187,20 @@ func (s Shell) fill(page, boot string) string {
 }
 
 // policy is the page's Content-Security-Policy. Scripts and styles come from
-// our own files only: nothing inline, nothing evaluated.
+// our own files only: nothing inline but the brand's colours, nothing evaluated.
 func (s Shell) policy() string {
+	styles := []string{}
+	if _, source := inline(s.Colours.CSS()); source != "" {
+		styles = append(styles, source)
+	}
 	own := func(name string, more []string) string {
 		return strings.Join(append([]string{name, "'self'"}, more...), " ")
 	}
 	rules := []string{
 		"default-src 'none'",
 		"script-src 'self'",
-		"style-src 'self'",
-		own("img-src", append([]string{"data:"}, s.ImgSrc...)),
+		own("style-src", styles),
+		own("img-src", []string{"data:"}),
 		"font-src 'self'",
 		own("connect-src", s.ConnectSrc),
 		"form-action 'self'",

@@ -19,6 +19,7 @@ const builtPage = `<!doctype html>
 
 var site = fstest.MapFS{
 	"customer.html":           {Data: []byte(builtPage)},
+	"bank.html":               {Data: []byte(builtPage)},
 	"wallet.html":             {Data: []byte(builtPage)},
 	"assets/customer-1.js":    {Data: []byte("export {}")},
 	"assets/customer-1.js.br": {Data: []byte("(brotli)")},
@@ -76,8 +77,8 @@ func TestShellHeaders(t *testing.T) {
 		shell Shell
 		want  map[string]string
 	}{
-		{"customer", Shell{Page: "customer", FrameAncestors: "*", ImgSrc: []string{"https://brand.example"}}, map[string]string{
-			"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: https://brand.example; " +
+		{"customer", Shell{Page: "customer", FrameAncestors: "*", Colours: Colours{Accent: "#0b5a70"}}, map[string]string{
+			"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self' 'sha256-ZCzFHCZndRcTDygeb2/TTAuTNbHF26MfzPqyoB/59bU='; img-src 'self' data:; " +
 				"font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors *; " +
 				"require-trusted-types-for 'script'; trusted-types svelte-trusted-html",
 			"Cross-Origin-Opener-Policy": "unsafe-none",
@@ -86,11 +87,18 @@ func TestShellHeaders(t *testing.T) {
 			"X-Content-Type-Options":     "nosniff",
 			"X-Robots-Tag":               "noindex",
 			"Content-Type":               "text/html; charset=utf-8",
+			"Permissions-Policy":         "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
 		}},
 		{"wallet", Shell{Page: "wallet", ConnectSrc: []string{"http://localhost:8002"}}, map[string]string{
 			"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
 				"font-src 'self'; connect-src 'self' http://localhost:8002; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 			"Cross-Origin-Opener-Policy": "same-origin-allow-popups",
+		}},
+		{"bank", Shell{Page: "bank"}, map[string]string{
+			"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
+				"font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; " +
+				"require-trusted-types-for 'script'; trusted-types svelte-trusted-html",
+			"Cross-Origin-Opener-Policy": "same-origin",
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -48,6 +48,7 @@ type app struct {
 	bank   *rail.Simulated
 	keys   *session.Keys
 
+	queries   http.Handler // customers' GraphQL
 	customers *session.Customers
 	staff     *session.SignIn
 	sep1      *sep1.Handler
@@ -102,10 +103,11 @@ func newApp(ctx context.Context, cfg *Config, dev devMode, logger *slog.Logger) 
 // protocols builds what wallets, customers and staff talk to.
 func (a *app) protocols() (err error) {
 	cfg := a.cfg
+	a.queries = a.graphHandler(false)
 	a.outside = outside.New(outside.Config{AllowLoopback: cfg.AllowLoopback})
 	a.customers = session.NewCustomers(session.Config{
 		BaseURL: cfg.PublicURL, Match: language.Match, Sentence: language.Sentence,
-		Outside: a.outside, CallbackSchemes: cfg.Callbacks.Schemes, Log: a.log.With("room", "session"),
+		Outside: a.outside, CallbackSchemes: cfg.Callbacks.Schemes, Query: a.queries, Log: a.log.With("room", "session"),
 	}, a.keys, a.books)
 	a.staff = session.NewSignIn(session.SignInConfig{BaseURL: cfg.AdminURL, Home: "/playground", Log: a.log.With("room", "session")}, a.keys, a.books)
 	if a.sep1, err = newSEP1(cfg); err != nil {
@@ -121,7 +123,7 @@ func (a *app) protocols() (err error) {
 	}
 	own := slices.Concat(cfg.keys.channels(), cfg.Accounts, []string{cfg.keys.Signing.Address(), cfg.keys.Fee.Address()})
 	a.sep24, err = sep24.New(sep24.Config{
-		BaseURL: cfg.PublicURL, Name: cfg.Organization.Name, Terms: cfg.terms, Own: own,
+		BaseURL: cfg.PublicURL, Name: cfg.Brand.Name, Terms: cfg.terms, Own: own,
 		AccountCreation: cfg.createsAccounts(), ClaimableBalances: cfg.paysClaimable(),
 		Instructions: a.bank.Instructions, Page: a.customerPage, OtherAccounts: cfg.otherAccounts(), Unlimited: cfg.SEP10.CustodialWallet, Starts: cfg.Limits.Starts, Polls: cfg.Limits.Polls,
 	}, a.keys, a.books, a.log.With("room", "sep24"))

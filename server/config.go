@@ -14,6 +14,7 @@ import (
 	"github.com/stellar/go-stellar-sdk/keypair"
 	"github.com/stellar/go-stellar-sdk/network"
 
+	"windlass/frontend"
 	"windlass/server/anchor"
 	"windlass/server/payout"
 	"windlass/server/sep1"
@@ -41,6 +42,7 @@ type Config struct {
 	Listen       ListenConfig       `toml:"listen" envPrefix:"LISTEN_"`
 	Database     DatabaseConfig     `toml:"database" envPrefix:"DATABASE_"`
 	Organization OrganizationConfig `toml:"organization" envPrefix:"ORGANIZATION_"`
+	Brand        BrandConfig        `toml:"brand" envPrefix:"BRAND_"`
 	SEP10        SEP10Config        `toml:"sep10" envPrefix:"SEP10_"`
 	SEP24        SEP24Config        `toml:"sep24" envPrefix:"SEP24_"`
 	Payout       PayoutConfig       `toml:"payout" envPrefix:"PAYOUT_"`
@@ -61,6 +63,7 @@ type Config struct {
 	// What the check made of the above.
 	keys  Keys
 	terms []*anchor.Terms
+	brand frontend.Brand
 	// unmatched is what becomes of money that no rule gives to anybody.
 	unmatched anchor.Policies
 	hot       []payout.Hot
@@ -301,6 +304,8 @@ func (c *Config) defaults() {
 	fill(&c.AdminURL, "http://"+c.Listen.Admin)
 	fill(&c.Database.Path, ".windlass/windlass.db")
 	fill(&c.Organization.OfficialEmail, c.Organization.SupportEmail)
+	fill(&c.Brand.Name, c.Organization.DBA)
+	fill(&c.Brand.Name, c.Organization.Name)
 	fill(&c.SEP10.WebAuthDomain, hostOnly(c.HomeDomain))
 	fill(&c.SEP10.ChallengeLifetime, Duration(15*time.Minute))
 	fill(&c.SEP10.Threshold, "medium")

@@ -45,6 +45,7 @@ func (k *check) config(c *Config) {
 	k.payouts(c)
 	k.assets(c)
 	k.stellarTOML(c)
+	k.brand(c)
 	c.Database.Path = k.path(c.Database.Path)
 }
 

@@ -17,7 +17,7 @@ func (a *app) mails() *mail.Sender {
 	}
 	c := mail.Config{
 		Host: m.Host, Port: m.Port, TLS: mail.TLS(m.TLS), Username: m.Username, Password: m.Password.Reveal(),
-		From: m.From, Name: a.cfg.Organization.Name, Support: a.cfg.Organization.SupportEmail, Timeout: time.Duration(m.Timeout),
+		From: m.From, Name: a.cfg.Brand.Name, Support: a.cfg.Organization.SupportEmail, Timeout: time.Duration(m.Timeout),
 	}
 	if !a.cfg.Public() {
 		c.TestNetwork = a.networkName()

@@ -28,8 +28,9 @@ func (a *app) publicRoutes() *mux.Router {
 	a.sep10.Register(r)
 	a.sep24.Register(r)
 	a.customers.Register(r)
-	r.Handle("/graphql", a.customers.Middleware(a.graphHandler(false)))
+	r.Handle("/graphql", a.customers.Middleware(a.queries))
 	r.PathPrefix("/assets/").Handler(frontend.Assets())
+	r.PathPrefix(frontend.LogoPath).Handler(a.cfg.brand.Logo)
 	if !a.cfg.Public() {
 		r.PathPrefix("/bank/api/").Handler(a.bank.Handler())
 		r.Handle("/bank", a.page("bank", "Simulated bank"))
@@ -49,6 +50,7 @@ func (a *app) adminRoutes() *mux.Router {
 	r.Handle("/playground", a.staff.Middleware(signedIn(a.page("playground", "Playground"))))
 	r.Handle("/", http.RedirectHandler("/playground", http.StatusFound))
 	r.PathPrefix("/assets/").Handler(frontend.Assets())
+	r.PathPrefix(frontend.LogoPath).Handler(a.cfg.brand.Logo)
 	r.HandleFunc("/healthz", a.healthz).Methods(http.MethodGet)
 	r.HandleFunc("/readyz", a.readyz).Methods(http.MethodGet)
 	return r
@@ -56,8 +58,8 @@ func (a *app) adminRoutes() *mux.Router {
 
 // page is a page that is the same for everybody.
 func (a *app) page(name, title string) http.Handler {
-	boot := frontend.Boot{"page": name, "brand": a.brand(), "network": a.network()}
-	return frontend.Shell{Page: name, Title: title + " · " + a.cfg.Organization.Name, Boot: boot}
+	boot := frontend.Boot{"page": name, "brand": a.cfg.brand.Boot(), "network": a.network()}
+	return frontend.Shell{Page: name, Title: title + " · " + a.cfg.brand.Name, Boot: boot, Colours: a.cfg.brand.Colours}
 }
 
 // walletPage is the demo wallet. It talks to the network by itself.
@@ -68,12 +70,12 @@ func (a *app) walletPage() http.Handler {
 		assets = append(assets, map[string]string{"code": t.Asset.Code, "issuer": t.Asset.Issuer})
 	}
 	boot := frontend.Boot{
-		"page": "wallet", "brand": a.brand(), "network": a.network(),
+		"page": "wallet", "brand": a.cfg.brand.Boot(), "network": a.network(),
 		"homeDomain": a.cfg.HomeDomain, "horizon": ledger, "friendbot": ledger + "/friendbot",
 		"passphrase": a.cfg.Network.Passphrase, "bank": "/bank",
 		"assets": assets,
 	}
-	return frontend.Shell{Page: "wallet", Title: "Demo wallet", Boot: boot, ConnectSrc: []string{origin(ledger)}}
+	return frontend.Shell{Page: "wallet", Title: "Demo wallet", Boot: boot, Colours: a.cfg.brand.Colours, ConnectSrc: []string{origin(ledger)}}
 }
 
 // origin is an address without its path.
@@ -83,19 +85,9 @@ func origin(address string) string {
 	return scheme + "://" + host
 }
 
-// brand is who runs the anchor, for the pages.
-func (a *app) brand() map[string]string {
-	o := a.cfg.Organization
-	brand := map[string]string{"name": o.Name, "supportEmail": o.SupportEmail}
-	if o.Logo != "" {
-		brand["logo"] = o.Logo
-	}
-	return brand
-}
-
 // network tells the pages whether money is play money.
-func (a *app) network() map[string]any {
-	return map[string]any{"name": a.networkName(), "test": !a.cfg.Public(), "passphrase": a.cfg.Network.Passphrase}
+func (a *app) network() frontend.Boot {
+	return frontend.Boot{"name": a.networkName(), "test": !a.cfg.Public(), "passphrase": a.cfg.Network.Passphrase}
 }
 
 func (a *app) networkName() string {
@@ -111,12 +103,23 @@ func (a *app) networkName() string {
 }
 
 // customerPage is the shell of the customer's page: the interactive one and a
-// transaction's own. Wallets frame it, whoever they are.
+// transaction's own.
+//
+// Wallets frame it, whoever they are. That is safe because a frame brings no
+// session with it: the cookie is partitioned by the site around, so a stranger's
+// page can only frame what its own visitor opened there.
 func (a *app) customerPage(w http.ResponseWriter, r *http.Request, p sep24.Page) {
+	text := func(key string) string { return language.Text(p.Lang, key, nil) }
+	frame := frontend.Frame{Brand: a.cfg.brand, Help: text("page.help"), Terms: text("page.terms"), Privacy: text("page.privacy"), Main: p.Body}
+	if !a.cfg.Public() {
+		frame.Test = text("page.test")
+		frame.TestNote = language.Text(p.Lang, "page.test_banner", map[string]string{"network": a.networkName()})
+	}
 	frontend.Shell{
-		Page: "customer", Title: p.Title, Lang: p.Lang, Dir: language.Direction(p.Lang), Body: p.Body, FrameAncestors: "*",
+		Page: "customer", Title: p.Title, Lang: p.Lang, Dir: language.Direction(p.Lang), Body: frame.HTML(),
+		Colours: a.cfg.brand.Colours, FrameAncestors: "*",
 		Boot: frontend.Boot{
-			"page": p.Name, "id": p.ID, "brand": a.brand(), "network": a.network(),
+			"page": p.Name, "id": p.ID, "brand": a.cfg.brand.Boot(), "network": a.network(),
 			"lang": p.Lang, "languages": language.Languages,
 		},
 	}.ServeHTTP(w, r)

@@ -35,6 +35,40 @@ export const desktop = { viewport: { width: 1280, height: 900 } }
 export const phone = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true }
 
 /**
+ * Makes a page that of a phone on a poor network, and measures how long its
+ * first screen takes: until there is a form that answers, from the moment that
+ * its address is opened. Call what it returns once the screen is there.
+ */
+export async function slowPhone(page) {
+  const browser = await page.context().newCDPSession(page)
+  await browser.send('Network.enable')
+  const bytes = 1_600_000 / 8
+  await browser.send('Network.emulateNetworkConditions', { offline: false, latency: 150, downloadThroughput: bytes, uploadThroughput: bytes })
+  await browser.send('Emulation.setCPUThrottlingRate', { rate: 4 })
+  await page.addInitScript(() => {
+    window.measured = new Promise((tell) => {
+      let shift = 0
+      new PerformanceObserver((list) => list.getEntries().forEach((entry) => (shift += entry.value))).observe({ type: 'layout-shift', buffered: true })
+      const watch = new MutationObserver(() => {
+        if (!document.querySelector('main form h1')) return
+        watch.disconnect()
+        // Painted, and the thread is free for what the customer does.
+        requestAnimationFrame(() =>
+          setTimeout(() => {
+            const loaded = performance.getEntriesByType('resource').filter(({ responseEnd }) => responseEnd > 0)
+            const weight = (end) => loaded.filter(({ name }) => name.endsWith(end)).reduce((sum, { encodedBodySize }) => sum + encodedBodySize, 0)
+            const asked = loaded.filter(({ initiatorType }) => initiatorType === 'fetch').map(({ name }) => new URL(name).pathname.split('/').at(-1))
+            tell({ time: performance.now(), js: weight('.js'), css: weight('.css'), asked, shift })
+          }),
+        )
+      })
+      watch.observe(document, { childList: true, subtree: true })
+    })
+  })
+  return () => page.evaluate(() => window.measured)
+}
+
+/**
  * A fresh visitor: no cookies, no storage. Whatever goes wrong without being
  * seen (an error in the console, a breach of the policy, a request to a third
  * party) is collected and reported by finish.

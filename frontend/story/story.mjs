@@ -6,7 +6,7 @@
 import { parseArgs } from 'node:util'
 import { defaultBinary, startAnchor } from '../demo/anchor.mjs'
 import { launch, visitor as visit } from './browser.mjs'
-import { appScheme, lumens, scenarios, settings } from './scenarios.mjs'
+import { appScheme, brand, lumens, scenarios, settings } from './scenarios.mjs'
 
 const { values: options } = parseArgs({
   options: {
@@ -64,7 +64,7 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
 }
 
 try {
-  anchor = await startAnchor({ binary: options.binary, env: { WINDLASS_CALLBACKS_SCHEMES: appScheme, ...lumens } })
+  anchor = await startAnchor({ binary: options.binary, env: { WINDLASS_CALLBACKS_SCHEMES: appScheme, ...lumens, ...brand } })
   browser = await launch()
   for (const [name, scenario] of chosen) await tell(name, scenario)
   if (failed > 0) console.log(`\nThe last the server said:\n${anchor.tail()}`)

@@ -26,7 +26,7 @@ func (h *Handler) interactivePage(w http.ResponseWriter, r *http.Request) {
 	}
 	lang := pageLang(r, t)
 	h.page(w, r, Page{Name: "interactive", ID: t.ID, Lang: lang, Title: h.cfg.Name}, doorTemplate, door{
-		Name: h.cfg.Name, Script: text(lang, "page.no_script", "This page needs JavaScript. Please turn it on and open the page again from your wallet."),
+		Opening: text(lang, "page.opening", "Opening"), Script: text(lang, "page.no_script", "This page needs JavaScript. Please turn it on and open the page again from your wallet."),
 	})
 }
 
@@ -69,11 +69,14 @@ func (h *Handler) page(w http.ResponseWriter, r *http.Request, p Page, body *tem
 // text is a text of the catalogue, or the English one given here.
 func text(lang, key, english string) string { return language.TextOr(lang, key, english, nil) }
 
-// door is what is seen of an interactive page without a script.
-type door struct{ Name, Script string }
+// door is what is seen of an interactive page before its script runs, and
+// without one.
+type door struct{ Opening, Script string }
 
+// The places that the page's script keeps while it loads (Loading.svelte).
 var doorTemplate = template.Must(template.New("door").Parse(
-	`<main><h1>{{.Name}}</h1><noscript><p>{{.Script}}</p></noscript></main>`))
+	`<main><h1 class="visually-hidden">{{.Opening}}</h1><noscript><p>{{.Script}}</p></noscript>` +
+		`<div class="skeleton" aria-busy="true"><span class="title"></span><span class="box"></span><span></span><span></span></div></main>`))
 
 // Row is a label and a value, for people.
 type Row struct{ Label, Value string }
@@ -94,21 +97,21 @@ type (
 	summary struct {
 		Summary
 
-		Name, StepsTitle string
-		Steps            []step
+		StepsTitle string
+		Steps      []step
 	}
 )
 
 var summaryTemplate = template.Must(template.New("summary").Parse(`
 {{- define "rows"}}<dl>{{range .}}<dt>{{.Label}}</dt><dd><bdi>{{.Value}}</bdi></dd>{{end}}</dl>{{end -}}
-<main><h1>{{.Name}}</h1><p>{{.Message}}</p>
+<main class="summary"><h1>{{.Message}}</h1>
 {{with .Amounts}}{{template "rows" .}}{{end}}
 {{with .Pay}}<h2>{{$.PayTitle}}</h2>{{template "rows" .}}{{end}}
 <h2>{{.StepsTitle}}</h2><ol>{{range .Steps}}<li><time datetime="{{.Machine}}">{{.At}}</time> {{.Label}}</li>{{end}}</ol>
 {{template "rows" .References}}</main>`))
 
 func (h *Handler) summary(t *anchor.Transaction, steps []store.TimelineEntry, lang string) summary {
-	s := summary{Summary: h.Summary(t, lang), Name: h.cfg.Name, StepsTitle: text(lang, "page.timeline", "Steps")}
+	s := summary{Summary: h.Summary(t, lang), StepsTitle: text(lang, "page.timeline", "Steps")}
 	for _, e := range steps {
 		s.Steps = append(s.Steps, step{readable(e.At), e.At.UTC().Format(time.RFC3339), language.Text(lang, "event."+string(e.Event), nil)})
 	}

@@ -848,7 +848,7 @@ func TestPages(t *testing.T) {
 		t.Errorf("more_info_url is %s", more)
 	}
 	status, page := read(more)
-	has("incomplete", page, `lang="es"`, "transaction "+d.ID, "Test &amp; Co", d.ID[:13])
+	has("incomplete", page, `lang="es"`, "transaction "+d.ID, d.ID[:13])
 	if status != 200 || strings.Contains(page, u.Query().Get("resume")) || strings.Contains(page, who.Account) {
 		t.Errorf("%d %s", status, page)
 	}

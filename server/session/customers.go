@@ -35,7 +35,9 @@ type Config struct {
 	// are those of wallets' apps, in small letters: the page opens their addresses.
 	Outside         *outside.Client
 	CallbackSchemes []string
-	Log             *slog.Logger
+	// Query answers POST /graphql for the caller in the request's context.
+	Query http.Handler
+	Log   *slog.Logger
 }
 
 // Customers are the sessions of the customers' pages. Each opens one
@@ -74,18 +76,23 @@ func cookieName(transaction string) string { return "__Host-windlass-" + transac
 // exchange burns a token for a session:
 //
 //	POST /interactive/{id}/session
-//	{"token", "nonce", "callback", "on_change_callback", "lang"}  ->  {"bearer"} and a cookie
+//	{"token", "nonce", "callback", "on_change_callback", "lang", "first"}  ->  {"bearer", "first"} and a cookie
+//
+// The first is the body of a GraphQL request, and its answer: what the page
+// shows first needs no second round trip. Where it is not answered well it is
+// left out, and the page asks again.
 //
 // The nonce is 16 characters or more that the page made up. The same token and
 // nonce within a minute give the same session again, so that a reload or a lost
 // answer does not lock the customer out.
 func (c *Customers) exchange(w http.ResponseWriter, r *http.Request) {
 	var in struct {
-		Token    string `json:"token"`
-		Nonce    string `json:"nonce"`
-		Callback string `json:"callback"` // null is as good as absent, here and below
-		OnChange string `json:"on_change_callback"`
-		Lang     string `json:"lang"`
+		Token    string          `json:"token"`
+		Nonce    string          `json:"nonce"`
+		Callback string          `json:"callback"` // null is as good as absent, here and below
+		OnChange string          `json:"on_change_callback"`
+		Lang     string          `json:"lang"`
+		First    json.RawMessage `json:"first"`
 	}
 	err := readJSON(w, r, &in)
 	lang := c.cfg.Match(in.Lang, r.Header.Get("Accept-Language"))
@@ -151,12 +158,43 @@ func (c *Customers) exchange(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, lang, err)
 		return
 	}
-	answer := map[string]string{"bearer": secret}
+	answer := map[string]any{"bearer": secret}
+	if first := c.first(w, r, id, in.First); first != nil {
+		answer["first"] = first
+	}
 	if len(refused) > 0 {
 		answer["refused"] = strings.Join(refused, "; ")
 	}
 	writeJSON(w, http.StatusOK, answer)
 }
+
+// first answers the request that came along with an exchange, as the session
+// that it opened would have it answered; nil if it came without, or not well.
+func (c *Customers) first(w http.ResponseWriter, r *http.Request, id string, request json.RawMessage) json.RawMessage {
+	if len(request) == 0 {
+		return nil
+	}
+	asked := r.Clone(WithCaller(r.Context(), Caller{Role: Customer, Transaction: id}))
+	asked.Body = io.NopCloser(bytes.NewReader(request))
+	asked.Header.Set("Accept", "application/json")
+	kept := &kept{header: w.Header().Clone(), status: http.StatusOK}
+	c.cfg.Query.ServeHTTP(kept, asked)
+	if kept.status != http.StatusOK || !json.Valid(kept.body.Bytes()) {
+		return nil
+	}
+	return kept.body.Bytes()
+}
+
+// kept is an answer that is passed on inside another one.
+type kept struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (k *kept) Header() http.Header         { return k.header }
+func (k *kept) WriteHeader(status int)      { k.status = status }
+func (k *kept) Write(b []byte) (int, error) { return k.body.Write(b) }
 
 // repeat is how long an exchange can be repeated.
 const repeat = time.Minute
@@ -334,10 +372,10 @@ func (c *Customers) fail(w http.ResponseWriter, r *http.Request, lang string, er
 	writeJSON(w, status, out)
 }
 
-func writeJSON(w http.ResponseWriter, status int, v map[string]string) {
+func writeJSON(w http.ResponseWriter, status int, v any) {
 	var b bytes.Buffer
 	if err := json.NewEncoder(&b).Encode(v); err != nil {
-		panic(err) // strings always encode
+		panic(err) // what is given is texts, and JSON that was looked at
 	}
 	h := w.Header()
 	h.Set("Content-Type", "application/json")

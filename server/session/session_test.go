@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -250,6 +251,16 @@ func newHouse(t testing.TB) *house {
 		},
 		Sentence: func(lang, code, _ string, _ map[string]string) string { return lang + ":" + code },
 		Log:      quiet, Outside: outside.New(outside.Config{}), CallbackSchemes: []string{"mywallet"},
+		Query: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Accept") != "application/json" {
+				w.WriteHeader(http.StatusNotAcceptable)
+			}
+			query, _ := io.ReadAll(r.Body)
+			if strings.Contains(string(query), "nonsense") {
+				w.WriteHeader(http.StatusUnprocessableEntity)
+			}
+			_ = json.NewEncoder(w).Encode(map[string]any{"query": json.RawMessage(query), "caller": session.FromContext(r.Context())})
+		}),
 	}, x.keys, x.books)
 	r := mux.NewRouter()
 	c.Register(r)
@@ -311,6 +322,41 @@ func (x *house) who(headers ...string) session.Caller {
 		x.t.Fatal(err)
 	}
 	return c
+}
+
+// TestExchangeAnswersFirst gives the page what it shows first, as its customer
+// would get it, and without it nothing less.
+func TestExchangeAnswersFirst(t *testing.T) {
+	t.Parallel()
+	x := newHouse(t)
+	for request, want := range map[string]string{
+		`{"query": "{ good }"}`:     `{"caller":{"Role":"CUSTOMER","Transaction":"` + x.id + `","Name":""},"query":{"query":"{ good }"}}`,
+		`{"query": "{ nonsense }"}`: "",
+	} {
+		body := `{"token": "` + x.token(x.id, time.Now()) + `", "nonce": "` + nonce + `", "first": ` + request + `}`
+		res := x.send("POST", "/interactive/"+x.id+"/session", body, "Content-Type", "application/json", "Accept", "text/event-stream")
+		var out struct {
+			Bearer string
+			First  json.RawMessage
+		}
+		if err := json.NewDecoder(res.Body).Decode(&out); err != nil || res.Code != 200 || out.Bearer == "" {
+			t.Fatal(res.Code, err)
+		}
+		var got bytes.Buffer
+		if len(out.First) > 0 {
+			if err := json.Compact(&got, out.First); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got.String() != want {
+			t.Errorf("%s: %s, want %s", request, &got, want)
+		}
+	}
+	// Whose token is refused hears nothing.
+	res, out := x.exchange(x.id, map[string]any{"token": "x", "nonce": nonce, "first": map[string]string{"query": "{ good }"}})
+	if res.Code != 401 || out["first"] != "" {
+		t.Error(res.Code, out)
+	}
 }
 
 func TestExchange(t *testing.T) {

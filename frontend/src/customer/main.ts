@@ -1,6 +1,6 @@
 import { mount } from 'svelte'
 import '../lib/base.css'
-import './server.css'
+import './frame.css'
 import { boot, type CustomerBoot } from '../lib/boot'
 import { language } from '../lib/i18n.svelte'
 import { startOver } from '../lib/reload'

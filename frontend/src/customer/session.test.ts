@@ -56,6 +56,22 @@ describe('Session', () => {
     expect(session.fallBack()).toBe(false)
   })
 
+  it('asks for the first screen along with the exchange', async () => {
+    const first = { query: '{ transaction }', variables: { id: '1' } }
+    for (const [answer, data] of [
+      [{ bearer: 'B', first: { data: { transaction: 'T' } } }, { transaction: 'T' }],
+      [{ bearer: 'B', first: { data: null, errors: [{ message: 'no' }] } }, null],
+      [{ bearer: 'B' }, null],
+    ]) {
+      const { sent, fetch } = answering({ status: 200, body: answer })
+      const session = new Session('1', memoryStore(), null, fetch)
+      session.keep(arrival)
+      expect(await session.exchange(first)).toEqual(data)
+      expect(sent[0]!.body).toMatchObject({ token: 'T', first })
+      expect(session.known).toBe(true)
+    }
+  })
+
   it('repeats a lost exchange with the same nonce, after a reload too', async () => {
     const store = memoryStore()
     const lost = answering()

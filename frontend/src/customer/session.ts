@@ -96,10 +96,15 @@ export class Session {
     this.store.set(this.#key('exchange'), JSON.stringify({ token, nonce, callback, on_change_callback: onChangeCallback, lang }))
   }
 
-  /** Exchanges the kept token, if there is one. A network failure is thrown as it is and may be tried again. */
-  async exchange(): Promise<void> {
-    const body = this.store.get(this.#key('exchange'))
-    if (body === null) return
+  /**
+   * Exchanges the kept token, if there is one. A network failure is thrown as it
+   * is and may be tried again. Gives the data of first, a GraphQL request, if the
+   * server answered that along with it.
+   */
+  async exchange<T>(first?: { query: string; variables: object }): Promise<T | null> {
+    const kept = this.store.get(this.#key('exchange'))
+    if (kept === null) return null
+    const body = JSON.stringify({ ...(JSON.parse(kept) as object), first })
     const response = await this.fetch(`/interactive/${encodeURIComponent(this.id)}/session`, {
       method: 'POST',
       credentials: 'include',
@@ -107,10 +112,11 @@ export class Session {
       body,
     })
     if (!response.ok && response.status !== 401) throw new Error(`HTTP ${response.status}`)
-    const answer = (await response.json()) as { bearer?: string; error?: string; code?: string }
+    const answer = (await response.json()) as { bearer?: string; error?: string; code?: string; first?: { data?: T | null } }
     this.store.remove(this.#key('exchange'))
     if (!response.ok) throw new ExchangeRefused(answer.error ?? '', answer.code ?? 'token_invalid')
     this.store.set(this.#key('bearer'), answer.bearer ?? '')
     this.#bearerNeeded = false
+    return answer.first?.data ?? null
   }
 }

@@ -56,12 +56,14 @@ export class Visit {
   async open(): Promise<void> {
     this.phase = 'loading'
     try {
-      await this.#session.exchange().catch((error: unknown) => {
+      const first = { query: queries.transaction, variables: { id: this.boot.id } }
+      const given = await this.#session.exchange<{ transaction: Transaction }>(first).catch((error: unknown) => {
         // A used token may be this tab's own; the cookie decides.
         if (!(error instanceof ExchangeRefused)) throw error
         this.reason = error.message || t(`error.${error.code}`)
+        return null
       })
-      const { transaction } = await this.#ask<{ transaction: Transaction }>(queries.transaction)
+      const { transaction } = given ?? (await this.#ask<{ transaction: Transaction }>(queries.transaction))
       await this.#receive(transaction)
       // So that the back button finds this screen again.
       history.replaceState({ ...(history.state as object | null), screen: screenOf(transaction, this.wanted) }, '')

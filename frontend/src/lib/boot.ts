@@ -6,7 +6,10 @@ export function boot<T>(): T {
 export interface Brand {
   name: string
   supportEmail?: string
+  /** Addresses, the logo's on our own origin. */
   logo?: string
+  terms?: string
+  privacy?: string
 }
 
 export interface Network {
