@@ -173,7 +173,7 @@ fields = ["bank_account_number"]
 	}
 	// Too few to make an account wait for somebody who does.
 	poor, little := buys("1.5")
-	if got := poor.until(little, "pending_trust"); !strings.Contains(got.Message, "0.5000000 XLM cannot open it") {
+	if got := poor.until(little, "pending_trust"); !strings.Contains(got.Message, "0.50 XLM cannot open it") {
 		t.Errorf("the customer is told %q", got.Message)
 	}
 	w.submit(&txnbuild.CreateAccount{Destination: poor.key.Address(), Amount: "1"}, nil)
@@ -186,7 +186,7 @@ fields = ["bank_account_number"]
 	withdrawal := w.begin("withdrawal", "40")
 	withdrawal.agree("40", "bank_account_number", "777000999")
 	tx := w.until(withdrawal.id, "pending_user_transfer_start")
-	if page := fetch(t, tx.MoreInfoURL); !strings.Contains(page, "40.0000000 XLM") {
+	if page := fetch(t, tx.MoreInfoURL); !strings.Contains(page, "40.00 XLM") {
 		t.Errorf("the page does not ask for 40 XLM: %s", page)
 	}
 	w.submit(&txnbuild.Payment{Destination: tx.WithdrawAnchorAccount, Amount: "60", Asset: txnbuild.NativeAsset{}}, memoID(t, tx.WithdrawMemo))
