@@ -50,13 +50,46 @@ export class WalletPage {
   }
 }
 
-const person = {
+export const person = {
   first_name: 'Alex',
   last_name: 'Rivera',
   email_address: 'alex.rivera@example.org',
   bank_account_number: '000123456789',
   bank_name: 'Harbour Sample Bank',
   bank_number: '021000021',
+}
+
+/** Hands on the keyboard only, as somebody who has no mouse. */
+export class Keyboard {
+  constructor(page) {
+    this.page = page
+  }
+
+  /** Goes on with Tab until this has the focus, which must be seen. */
+  async to(locator) {
+    const wanted = await locator.elementHandle()
+    for (let steps = 0; steps < 40; steps++) {
+      await this.page.keyboard.press('Tab')
+      if (!(await wanted.evaluate((element) => element === document.activeElement))) continue
+      const seen = await wanted.evaluate((element) => {
+        const ring = (at) => getComputedStyle(at).outlineStyle !== 'none' || getComputedStyle(at).boxShadow !== 'none'
+        return element.matches(':focus-visible') && (ring(element) || ring(element.closest('.amount, label') ?? element))
+      })
+      if (!seen) throw new Error(`${locator} has the focus, and nobody sees it`)
+      return
+    }
+    throw new Error(`${locator} is not reached with Tab`)
+  }
+
+  async type(locator, text) {
+    await this.to(locator)
+    await this.page.keyboard.type(text)
+  }
+
+  async press(locator) {
+    await this.to(locator)
+    await this.page.keyboard.press('Enter')
+  }
 }
 
 /** The anchor's page, in a window of its own. */

@@ -8,7 +8,7 @@ import { openWallet } from '../demo/wallet.mjs'
 import { limits } from '../budget.mjs'
 import { phone, slowPhone } from './browser.mjs'
 import { startClient } from './client.mjs'
-import { AnchorPage, BankPage, PlaygroundPage, WalletPage } from './pages.mjs'
+import { AnchorPage, BankPage, Keyboard, person, PlaygroundPage, WalletPage } from './pages.mjs'
 import { everyCall } from './sdk.mjs'
 import { figure, words } from './words.mjs'
 
@@ -380,6 +380,67 @@ export const scenarios = {
     } finally {
       await client.close()
     }
+  },
+
+  async 'a deposit with the keyboard alone'({ visitor, anchor, look }) {
+    const t = words('en')
+    const wallet = await openWallet({ anchorUrl: anchor.public, horizon: anchor.horizon })
+    await wallet.fund()
+    await wallet.trust()
+    await wallet.signIn()
+    const { url } = await wallet.start('deposit')
+    const tab = await visitor.open(url)
+    const page = new AnchorPage(tab, t)
+    const keys = new Keyboard(tab)
+    const button = (name) => tab.getByRole('button', { name, exact: true })
+    /** Every screen begins at its heading, where a screen reader goes on. */
+    const begins = async (heading) => {
+      await page.heading(heading).waitFor()
+      await tab.waitForFunction((text) => document.activeElement?.textContent === text, heading)
+    }
+
+    await begins(t('page.who'))
+    // A mistake is listed, and its link leads to the field.
+    await keys.press(button(t('page.continue')))
+    await keys.press(tab.getByRole('link', { name: t('field.last_name') }))
+    await tab.waitForFunction(() => document.activeElement?.name === 'last_name')
+    await tab.keyboard.type(person.last_name)
+    await keys.type(tab.getByRole('textbox', { name: t('field.email_address') }), person.email_address)
+    await tab.keyboard.press('Shift+Tab')
+    await tab.keyboard.press('Shift+Tab')
+    await tab.keyboard.type(person.first_name)
+    await tab.keyboard.press('Enter')
+
+    await begins(t('page.amount.deposit'))
+    await keys.type(tab.getByRole('textbox', { name: t('page.you_send') }), '100')
+    await tab.getByText(figure('98.50', 'USDW')).waitFor()
+    await look(tab, 'amount')
+    await tab.keyboard.press('Enter')
+
+    await begins(t('page.summary'))
+    // Back to the amount and forth again.
+    await keys.press(button(t('page.back')))
+    await begins(t('page.amount.deposit'))
+    await tab.getByText(figure('98.50', 'USDW')).waitFor()
+    await keys.press(button(t('page.continue')))
+    await begins(t('page.summary'))
+    await keys.press(button(t('page.agree.deposit')))
+
+    const pay = t('page.pay', { amount: '100.00\u00a0USD' })
+    await begins(pay)
+    await visitor.context.grantPermissions(['clipboard-read', 'clipboard-write'])
+    await keys.press(tab.getByRole('button', { name: t('instruction.reference') }))
+    await tab.getByText(t('page.copied')).waitFor()
+    const reference = await page.instruction('reference')
+    assert.equal(await tab.evaluate(() => navigator.clipboard.readText()), reference)
+    await keys.press(button(t('page.sent')))
+    await begins(t('page.heading.awaiting.deposit'))
+    await look(tab, 'waiting')
+
+    const bank = await BankPage.open(visitor, anchor, `#amount=100&reference=${encodeURIComponent(reference)}`)
+    await bank.send({})
+    await begins(t('page.heading.completed.deposit'))
+    await keys.press(button(t('page.back_to_wallet', { wallet: t('page.your_wallet') })))
   },
 
   async 'the first screen is there at once'({ visitor, anchor }) {

@@ -104,7 +104,7 @@ type (
 
 var summaryTemplate = template.Must(template.New("summary").Parse(`
 {{- define "rows"}}<dl>{{range .}}<dt>{{.Label}}</dt><dd><bdi>{{.Value}}</bdi></dd>{{end}}</dl>{{end -}}
-<main class="summary"><h1>{{.Message}}</h1>
+<main class="told"><h1>{{.Message}}</h1>
 {{with .Amounts}}{{template "rows" .}}{{end}}
 {{with .Pay}}<h2>{{$.PayTitle}}</h2>{{template "rows" .}}{{end}}
 <h2>{{.StepsTitle}}</h2><ol>{{range .Steps}}<li><time datetime="{{.Machine}}">{{.At}}</time> {{.Label}}</li>{{end}}</ol>
