@@ -78,7 +78,7 @@ test-story: build browser ## the browser tests: customers, wallets and staff in 
 	npm --prefix frontend run story
 
 .PHONY: check
-check: ## what must hold before a change is handed in: generate, tidy and format change nothing; vet, lint, test
+check: ## what must hold before a change is handed in: generate, tidy and format change nothing; vet, lint, web-budget, test
 	@.ci/unchanged generate tidy format
 	@$(MAKE) vet lint web-budget test
 
