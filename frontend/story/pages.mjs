@@ -197,17 +197,17 @@ export class PlaygroundPage {
     await this.page.getByRole('button', { name: /^Execute query/ }).click()
   }
 
-  /** Runs a tab again and again until the result shows this, and answers with the match. */
-  async runUntil(tab, pattern) {
+  /** Runs a tab again and again until its data has what find looks for, and answers with that. */
+  async runUntil(tab, what, find) {
     const button = this.page.getByRole('button', { name: /^Execute query/ })
     await this.page.getByRole('tab', { name: tab }).click()
-    for (let tries = 0; tries < 60; tries++) {
+    for (let tries = 0; tries < 120; tries++) {
       const [answer] = await Promise.all([this.page.waitForResponse((r) => r.url().endsWith('/graphql')), button.click()])
-      const found = pattern.exec(await answer.text())
+      const found = find((await answer.json()).data)
       if (found) return found
       await this.page.waitForTimeout(250)
     }
-    throw new Error(`${tab} never shows ${pattern}`)
+    throw new Error(`${tab} never shows ${what}`)
   }
 
   /** Waits until the result shows this. The editor draws what is on the screen only: the first lines. */

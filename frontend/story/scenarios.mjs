@@ -586,8 +586,10 @@ export const scenarios = {
     await staff.getByRole('button', { name: 'Sign in' }).click()
     await staff.waitForURL(new URL('/playground', anchor.admin).href)
     const queries = new PlaygroundPage(staff)
-    const [, line] = await queries.runUntil('UnmatchedMoney', /"bankLines":\{"nodes":\[\{"id":"([^"]+)"[^\]]*"reference":"RENT"/)
-    const [, payment] = await queries.runUntil('UnmatchedMoney', new RegExp(`"payments":\\{"nodes":\\[\\{"id":"(\\d+)"[^\\]]*"from":"${stranger.address}","amount":"25"`))
+    const { id: line } = await queries.runUntil('UnmatchedMoney', 'the credit for RENT', (data) => data?.bankLines.nodes.find((l) => l.reference === 'RENT'))
+    const { id: payment } = await queries.runUntil('UnmatchedMoney', 'the lumens', (data) =>
+      data?.payments.nodes.find((p) => p.from === stranger.address && p.amount === '25'),
+    )
     await visitor.picture(staff, 'unmatched')
 
     // One goes back; pressed twice, it goes back once; another wish needs another key.
