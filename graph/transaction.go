@@ -45,15 +45,7 @@ func (r transaction) Message(ctx context.Context, t *anchor.Transaction) (string
 	if note := "message." + t.Note; language.Has(language.Default, note) {
 		key = note
 	}
-	in, out := t.Decimals(r.termsOf(t))
-	args := map[string]string{
-		"amount_in": t.AmountIn.Shown(in), "amount_out": t.AmountOut.Shown(out),
-		"asset_in": t.In().Symbol(), "asset_out": t.Out().Symbol(), "deadline": "",
-	}
-	if !t.Deadline.IsZero() {
-		args["deadline"] = t.Deadline.UTC().Format("2006-01-02 15:04 UTC")
-	}
-	return language.Text(l, key, args), nil
+	return language.Text(l, key, t.Words(r.termsOf(t))), nil
 }
 
 func (transaction) AssetIn(_ context.Context, t *anchor.Transaction) (*anchor.Asset, error) {

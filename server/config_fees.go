@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"math/big"
 	"time"
@@ -103,7 +104,9 @@ func (k *check) prices(at string, t *anchor.Terms) {
 		}
 		covers := func(key, method string, in anchor.Amount) bool {
 			_, err := t.Price(kind, method, in)
-			if err != nil {
+			if e, ok := errors.AsType[*anchor.Error](err); ok && e.Code == "amount_too_large" {
+				k.wrong(at+side+key, "%s%s comes to more than can be counted; lower it, or look at the price", in, byWay(method))
+			} else if err != nil {
 				k.wrong(at+side+key, "%s does not cover its own fee%s, %s; raise it, or lower the fee", in, byWay(method), s.Schedule(method).Fee(in))
 			}
 			return err == nil

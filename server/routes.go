@@ -73,7 +73,7 @@ func (a *app) walletPage() http.Handler {
 		"page": "wallet", "brand": a.cfg.brand.Boot(), "network": a.network(),
 		"homeDomain": a.cfg.HomeDomain, "horizon": ledger, "friendbot": ledger + "/friendbot",
 		"passphrase": a.cfg.Network.Passphrase, "bank": "/bank",
-		"assets": assets,
+		"assets": assets, "languages": language.Languages,
 	}
 	return frontend.Shell{Page: "wallet", Title: "Demo wallet", Boot: boot, Colours: a.cfg.brand.Colours, ConnectSrc: []string{origin(ledger)}}
 }

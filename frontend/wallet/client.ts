@@ -23,6 +23,8 @@ export interface Boot {
   friendbot: string
   passphrase: string
   assets: Asset[]
+  /** Those that the anchor speaks, by their codes. */
+  languages: string[]
   bank: string
 }
 

@@ -150,9 +150,6 @@ func (t *Terms) SideOf(a Asset) *Side {
 	return &t.Withdraw
 }
 
-// Unlike reports whether a direction gives something else than as much as came in.
-func (t *Terms) Unlike(k Kind) bool { return !t.Side(k).Rate.IsOne() }
-
 // AtBank is what an amount of the asset is worth at the bank, up to the largest
 // there is.
 func (t *Terms) AtBank(a Amount) Amount {

@@ -38,7 +38,7 @@ func simple(t *anchor.Terms, kind anchor.Kind) bool {
 // counted reports whether a side counts its amounts in another asset than the one on
 // the ledger, which is the one that /info, /fee and the amount parameter are about.
 func counted(t *anchor.Terms, kind anchor.Kind) bool {
-	return kind == anchor.Deposit && t.Unlike(kind)
+	return kind == anchor.Deposit && !t.Deposit.Rate.IsOne()
 }
 
 // amountIn is what must come in for an amount of the asset on the ledger.

@@ -179,11 +179,7 @@ func (h *Handler) message(t *anchor.Transaction, lang string) string {
 
 // Words are what sentences about a transaction may be made with.
 func (h *Handler) Words(t *anchor.Transaction) map[string]string {
-	in, out := t.Decimals(h.terms[t.Asset])
-	return map[string]string{
-		"amount_in": t.AmountIn.Shown(in), "amount_out": t.AmountOut.Shown(out),
-		"asset_in": t.In().Symbol(), "asset_out": t.Out().Symbol(), "deadline": readable(t.Deadline),
-	}
+	return t.Words(h.terms[t.Asset])
 }
 
 // instant writes a time as SEP-24 does, in UTC with a Z; "" for none.
@@ -192,12 +188,4 @@ func instant(at time.Time) string {
 		return ""
 	}
 	return at.UTC().Format(time.RFC3339Nano)
-}
-
-// readable writes a time for people who may be anywhere.
-func readable(at time.Time) string {
-	if at.IsZero() {
-		return ""
-	}
-	return at.UTC().Format("2006-01-02 15:04 UTC")
 }

@@ -113,7 +113,7 @@ var summaryTemplate = template.Must(template.New("summary").Parse(`
 func (h *Handler) summary(t *anchor.Transaction, steps []store.TimelineEntry, lang string) summary {
 	s := summary{Summary: h.Summary(t, lang), StepsTitle: text(lang, "page.timeline", "Steps")}
 	for _, e := range steps {
-		s.Steps = append(s.Steps, step{readable(e.At), e.At.UTC().Format(time.RFC3339), language.Text(lang, "event."+string(e.Event), nil)})
+		s.Steps = append(s.Steps, step{anchor.Readable(e.At), e.At.UTC().Format(time.RFC3339), language.Text(lang, "event."+string(e.Event), nil)})
 	}
 	return s
 }
@@ -139,10 +139,10 @@ func (h *Handler) Summary(t *anchor.Transaction, lang string) Summary {
 		s.Pay = append(s.Pay, Row{language.Text(lang, "instruction."+i.Name, nil), i.Value})
 	}
 	if len(s.Pay) > 0 && !t.Deadline.IsZero() {
-		s.Pay = append(s.Pay, Row{text(lang, "page.deadline", "Please pay by"), readable(t.Deadline)})
+		s.Pay = append(s.Pay, Row{text(lang, "page.deadline", "Please pay by"), anchor.Readable(t.Deadline)})
 	}
 	if len(s.Pay) == 0 && waitsForUser(t.Status()) {
-		s.Deadline = readable(t.Deadline)
+		s.Deadline = anchor.Readable(t.Deadline)
 	}
 	account := text(lang, "page.to_account", "To your account")
 	if t.Kind == anchor.Withdrawal {

@@ -4,7 +4,8 @@ import { formatMoment, formatSpan } from './time'
 it.each([
   [90_000_000, 'en', '1 day, 1 hour'],
   [86_400_000, 'en', '1 day'],
-  [7_260_000, 'es', '2 horas, 1 minuto'],
+  [7_260_000, 'es', '2 horas y 1 minuto'],
+  [7_260_000, 'ar-u-nu-latn', 'ساعتان ودقيقة'],
   [65_000, 'en', '1 minute, 5 seconds'],
   [900, 'en', '0 seconds'],
   [-5, 'en', '0 seconds'],

@@ -31,5 +31,5 @@ export function formatSpan(milliseconds: number, locale: string): string {
       parts.push(new Intl.NumberFormat(locale, { style: 'unit', unit, unitDisplay: 'long' }).format(count))
     }
   }
-  return parts.join(locale.startsWith('ar') ? '، ' : ', ')
+  return new Intl.ListFormat(locale, { type: 'unit', style: 'long' }).format(parts)
 }
