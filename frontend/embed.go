@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net/http"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -46,6 +47,10 @@ type Shell struct {
 	Colours Colours
 	// ConnectSrc are the origins, beside the page's own, that it may talk to.
 	ConnectSrc []string
+	// Plain leaves the page's scripts out: Body is all there is.
+	Plain bool
+	// Status is the answer's, 200 when 0.
+	Status int
 	// FrameAncestors is who may frame the page, "'none'" when empty.
 	FrameAncestors string
 }
@@ -156,6 +161,9 @@ func (s Shell) serve(site fs.FS, w http.ResponseWriter, r *http.Request) {
 	h.Set("Cross-Origin-Opener-Policy", or(openers[s.Page], "same-origin"))
 	// The clipboard is left out: details are for copying.
 	h.Set("Permissions-Policy", "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()")
+	if s.Status != 0 {
+		w.WriteHeader(s.Status)
+	}
 	if _, err := w.Write([]byte(s.fill(string(page), string(boot)))); err != nil {
 		slog.DebugContext(r.Context(), "page not delivered", "page", s.Page, "error", err)
 	}
@@ -168,11 +176,18 @@ var openers = map[string]string{
 	"wallet":   "same-origin-allow-popups",
 }
 
+// scripts are the lines of a built page that load one.
+var scripts = regexp.MustCompile(`(?m)^\s*<(script type="module"|link rel="modulepreload").*\n`)
+
 // fill puts this request's values in the places the built page keeps for them.
 func (s Shell) fill(page, boot string) string {
+	boot = `<script type="application/json" id="boot">` + boot + `</script>`
+	if s.Plain {
+		page, boot = scripts.ReplaceAllString(page, ""), ""
+	}
 	values := []string{
 		`<html lang="en">`, `<html lang="` + html.EscapeString(or(s.Lang, "en")) + `" dir="` + html.EscapeString(or(s.Dir, "ltr")) + `">`,
-		`<!--boot-->`, `<script type="application/json" id="boot">` + boot + `</script>`,
+		`<!--boot-->`, boot,
 		`<div id="app"></div>`, `<div id="app">` + string(s.Body) + `</div>`,
 	}
 	if style, _ := inline(s.Colours.CSS()); style != "" {
@@ -196,9 +211,13 @@ func (s Shell) policy() string {
 	own := func(name string, more []string) string {
 		return strings.Join(append([]string{name, "'self'"}, more...), " ")
 	}
+	source := "'self'"
+	if s.Plain {
+		source = "'none'"
+	}
 	rules := []string{
 		"default-src 'none'",
-		"script-src 'self'",
+		"script-src " + source,
 		own("style-src", styles),
 		own("img-src", []string{"data:"}),
 		"font-src 'self'",

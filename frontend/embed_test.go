@@ -13,7 +13,12 @@ import (
 
 const builtPage = `<!doctype html>
 <html lang="en">
-  <head><title>Windlass</title><!--boot--><script type="module" src="/assets/customer-1.js"></script></head>
+  <head><title>Windlass</title>
+    <!--boot-->
+    <script type="module" crossorigin src="/assets/customer-1.js"></script>
+    <link rel="modulepreload" crossorigin href="/assets/shared-1.js">
+    <link rel="stylesheet" crossorigin href="/assets/customer-1.css">
+  </head>
   <body><div id="app"></div></body>
 </html>`
 
@@ -67,6 +72,19 @@ func TestShellEscapesWhatItDidNotMake(t *testing.T) {
 	}
 	if strings.Count(body, `id="boot"`) != 1 {
 		t.Errorf("boot data is not there exactly once:\n%s", body)
+	}
+}
+
+// TestPlainShell: a page of which only its body is needed loads no script, and may not.
+func TestPlainShell(t *testing.T) {
+	t.Parallel()
+	w := page(t, site, Shell{Page: "customer", Plain: true, Status: http.StatusNotFound, Body: template.HTML(`<p>Not here</p>`)})
+	if w.Code != http.StatusNotFound || !strings.Contains(w.Header().Get("Content-Security-Policy"), "script-src 'none';") {
+		t.Errorf("%d, %v", w.Code, w.Header())
+	}
+	body := w.Body.String()
+	if strings.Contains(body, "<script") || strings.Contains(body, "modulepreload") || !strings.Contains(body, `rel="stylesheet"`) || !strings.Contains(body, `<p>Not here</p>`) {
+		t.Error(body)
 	}
 }
 

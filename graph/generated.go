@@ -64,6 +64,7 @@ type ComplexityRoot struct {
 		Decimals func(childComplexity int) int
 		ID       func(childComplexity int) int
 		Issuer   func(childComplexity int) int
+		Name     func(childComplexity int) int
 		OnLedger func(childComplexity int) int
 	}
 
@@ -476,6 +477,7 @@ type ComplexityRoot struct {
 type AssetResolver interface {
 	ID(ctx context.Context, obj *anchor.Asset) (string, error)
 	Code(ctx context.Context, obj *anchor.Asset) (string, error)
+	Name(ctx context.Context, obj *anchor.Asset) (*string, error)
 	Issuer(ctx context.Context, obj *anchor.Asset) (*string, error)
 	Decimals(ctx context.Context, obj *anchor.Asset) (int, error)
 }
@@ -745,6 +747,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Asset.Issuer(childComplexity), true
+	case "Asset.name":
+		if e.ComplexityRoot.Asset.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Asset.Name(childComplexity), true
 	case "Asset.onLedger":
 		if e.ComplexityRoot.Asset.OnLedger == nil {
 			break
@@ -3444,6 +3452,8 @@ type Asset {
   "SEP-38 identification: \"stellar:USDW:G…\", \"iso4217:USD\"."
   id: ID!
   code: String!
+  "What people call it, such as \"US dollar\", where the operator says so."
+  name: String
   issuer: String
   "How many decimals to show: the most that any amount of it may have."
   decimals: Int!
@@ -3938,6 +3948,8 @@ func (ec *executionContext) childFields_Asset(ctx context.Context, field graphql
 		return ec.fieldContext_Asset_id(ctx, field)
 	case "code":
 		return ec.fieldContext_Asset_code(ctx, field)
+	case "name":
+		return ec.fieldContext_Asset_name(ctx, field)
 	case "issuer":
 		return ec.fieldContext_Asset_issuer(ctx, field)
 	case "decimals":
@@ -6419,6 +6431,29 @@ func (ec *executionContext) _Asset_code(ctx context.Context, field graphql.Colle
 	)
 }
 func (ec *executionContext) fieldContext_Asset_code(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Asset", field, true, true, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Asset_name(ctx context.Context, field graphql.CollectedField, obj *anchor.Asset) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Asset_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Asset().Name(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Asset_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Asset", field, true, true, errors.New("field of type String does not have child fields"))
 }
 
@@ -16658,6 +16693,44 @@ func (ec *executionContext) _Asset(ctx context.Context, sel ast.SelectionSet, ob
 				}()
 				res = ec._Asset_code(ctx, field, obj)
 				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "name":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Asset_name(ctx, field, obj)
+				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res

@@ -360,6 +360,14 @@ var autocomplete = map[string]string{
 func (asset) ID(_ context.Context, a *anchor.Asset) (string, error)   { return a.String(), nil }
 func (asset) Code(_ context.Context, a *anchor.Asset) (string, error) { return a.Symbol(), nil }
 
+// Name is the operator's word for what they offer; a bank's money has its code only.
+func (r asset) Name(_ context.Context, a *anchor.Asset) (*string, error) {
+	if t := r.terms[*a]; t != nil {
+		return filled(t.Name), nil
+	}
+	return nil, nil
+}
+
 func (asset) Issuer(_ context.Context, a *anchor.Asset) (*string, error) {
 	return filled(a.Issuer), nil
 }

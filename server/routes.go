@@ -117,7 +117,7 @@ func (a *app) customerPage(w http.ResponseWriter, r *http.Request, p sep24.Page)
 	}
 	frontend.Shell{
 		Page: "customer", Title: p.Title, Lang: p.Lang, Dir: language.Direction(p.Lang), Body: frame.HTML(),
-		Colours: a.cfg.brand.Colours, FrameAncestors: "*",
+		Colours: a.cfg.brand.Colours, FrameAncestors: "*", Status: p.Status, Plain: p.Name == sep24.LostPage,
 		Boot: frontend.Boot{
 			"page": p.Name, "id": p.ID, "brand": a.cfg.brand.Boot(), "network": a.network(),
 			"lang": p.Lang, "languages": language.Languages,

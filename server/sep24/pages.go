@@ -179,34 +179,23 @@ func (h *Handler) instructions(t *anchor.Transaction, decimals int) []rail.Row {
 	return append(slices.Clip(rows), amount, rail.Row{Name: "reference", Value: t.Reference})
 }
 
-// lostTemplate is the page behind an address that leads nowhere. It has no
-// script and needs nothing that was built.
-var lostTemplate = template.Must(template.New("lost").Parse(`<!doctype html>
-<html lang="{{.Lang}}" dir="{{.Dir}}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{.Name}}</title></head>
-<body><main><h1>{{.Name}}</h1><p>{{.Text}}</p><p>{{.How}}</p></main></body></html>
-`))
+// lostTemplate is what an address that leads nowhere says.
+var lostTemplate = template.Must(template.New("lost").Parse(`<main class="told"><h1>{{.Text}}</h1><p>{{.How}}</p></main>`))
 
+// lost answers with a page that has no script: there is nothing to do on it.
 func (h *Handler) lost(w http.ResponseWriter, r *http.Request, err error) {
-	lang := language.Match(r.URL.Query().Get("lang"), r.Header.Get("Accept-Language"))
-	status, code, english := http.StatusInternalServerError, "internal", "Something went wrong on our side. Please try again in a moment."
+	p := Page{Name: LostPage, Status: http.StatusInternalServerError, Lang: language.Match(r.URL.Query().Get("lang"), r.Header.Get("Accept-Language")), Title: h.cfg.Name}
+	code, english := "internal", "Something went wrong on our side. Please try again in a moment."
 	switch anchor.KindOf(err) {
 	case anchor.NotFound:
-		status, code, english = http.StatusNotFound, "not_found", "We can't find this. Please check the link."
+		p.Status, code, english = http.StatusNotFound, "not_found", "We can't find this. Please check the link."
 	case anchor.Forbidden:
-		status, code, english = http.StatusForbidden, "token_invalid", "This link is incomplete or damaged."
+		p.Status, code, english = http.StatusForbidden, "token_invalid", "This link is incomplete or damaged."
 	default:
 		h.log.ErrorContext(r.Context(), "page failed", "path", r.URL.Path, "error", err)
 	}
-	head := w.Header()
-	head.Set("Content-Type", "text/html; charset=utf-8")
-	head.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'")
-	head.Set("X-Content-Type-Options", "nosniff")
-	head.Set("X-Robots-Tag", "noindex")
-	head.Set("Referrer-Policy", "no-referrer")
-	head.Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	_ = lostTemplate.Execute(w, map[string]string{ // fails if the client has gone
-		"Lang": lang, "Dir": language.Direction(lang), "Name": h.cfg.Name, "Text": language.Sentence(lang, code, english, nil),
-		"How": text(lang, "page.ended.how", "Find this deposit or withdrawal in your wallet's history and open it there."),
+	h.page(w, r, p, lostTemplate, struct{ Text, How string }{
+		language.Sentence(p.Lang, code, english, nil),
+		text(p.Lang, "page.ended.how", "Find this deposit or withdrawal in your wallet's history and open it there."),
 	})
 }

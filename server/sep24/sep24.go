@@ -59,13 +59,18 @@ type Config struct {
 
 // Page is a page of the web app that is about one transaction.
 type Page struct {
-	Name  string // "interactive" or "transaction"
-	ID    string
-	Lang  string
-	Title string
+	Name   string // "interactive", "transaction" or LostPage
+	Status int    // 0 is 200
+	ID     string // empty of LostPage
+	Lang   string
+	Title  string
 	// Body is what is read without a script.
 	Body template.HTML
 }
+
+// LostPage is the name of the page behind an address that leads nowhere. It has no
+// script.
+const LostPage = "lost"
 
 // Handler is the endpoints. Use New.
 type Handler struct {

@@ -89,7 +89,7 @@ export interface Transaction {
   kind: Kind
   status: Status
   message: string
-  asset: Asset
+  asset: Asset & { name: string | null }
   assetIn: Asset
   assetOut: Asset
   amountIn: string | null

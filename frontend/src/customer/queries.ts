@@ -6,7 +6,7 @@ const question = 'name label help type required autocomplete value'
 
 const fields = `{
   id kind status message
-  asset { ${asset} } assetIn { ${asset} } assetOut { ${asset} }
+  asset { ${asset} name } assetIn { ${asset} } assetOut { ${asset} }
   amountIn amountOut fee { ${fee} } rate requestedAmount
   terms { minimum maximum feeFixed feePercent methods { id label questions { ${question} } } }
   questions { ${question} } review method

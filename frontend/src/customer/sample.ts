@@ -11,7 +11,7 @@ export function sample(more: Partial<Transaction> = {}): Transaction {
     kind,
     status: 'incomplete',
     message: '',
-    asset: usdw,
+    asset: { ...usdw, name: 'US dollar' },
     assetIn: kind === 'deposit' ? usd : usdw,
     assetOut: kind === 'deposit' ? usdw : usd,
     amountIn: null,
