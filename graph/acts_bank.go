@@ -95,7 +95,7 @@ func (m mutation) RetryBankPayout(ctx context.Context, id string, to []*Answer, 
 		return nil, err
 	}
 	return m.order(ctx, id, func(tx *store.Tx, p *anchor.BankPayout, by string, now time.Time) (string, error) {
-		where, err := m.redirected(tx, p, given(to))
+		where, err := m.redirected(tx, p, given(to), now)
 		if err != nil {
 			return "", err
 		}
@@ -110,17 +110,17 @@ func (m mutation) RetryBankPayout(ctx context.Context, id string, to []*Answer, 
 // redirected is where an order went to, with changes: nil if there are none. What
 // the order names can be changed, and what the transaction's method asks for or a
 // refund needs.
-func (m mutation) redirected(tx *store.Tx, p *anchor.BankPayout, changes map[string]string) (map[string]string, error) {
+func (m mutation) redirected(tx *store.Tx, p *anchor.BankPayout, changes map[string]string, now time.Time) (map[string]string, error) {
 	if len(changes) == 0 {
 		return nil, nil
 	}
 	fields := map[string]anchor.Field{}
 	for name := range p.To {
-		fields[name] = anchor.Field{Name: name, Type: "text", Optional: true}
+		fields[name] = anchor.Field{Name: name, Type: anchor.FieldText, Optional: true}
 	}
 	if !p.Payout() {
-		fields[store.PayerName] = anchor.Field{Name: store.PayerName, Type: "text", Optional: true}
-		fields[store.PayerAccount] = anchor.Field{Name: store.PayerAccount, Type: "account_number"}
+		fields[store.PayerName] = anchor.Field{Name: store.PayerName, Type: anchor.FieldText, Optional: true}
+		fields[store.PayerAccount] = anchor.Field{Name: store.PayerAccount, Type: anchor.FieldAccountNumber}
 	}
 	if p.Payout() {
 		t, err := tx.Transaction(p.CauseID)
@@ -138,7 +138,7 @@ func (m mutation) redirected(tx *store.Tx, p *anchor.BankPayout, changes map[str
 		all = append(all, f)
 	}
 	payee := anchor.Customer{Fields: maps.Clone(p.To)} // merges and checks alike
-	err := payee.Answer(all, changes, time.Time{})
+	err := payee.Answer(all, changes, now)
 	return payee.Fields, err
 }
 

@@ -93,10 +93,11 @@ func (m mutation) change(ctx context.Context, id string, rule func(*store.Tx, *a
 		if t, err = tx.Transaction(id); err != nil {
 			return err
 		}
-		if err := m.recognise(tx, t); err != nil {
+		now := time.Now()
+		if err := m.recognise(tx, t, now); err != nil {
 			return err
 		}
-		if err := rule(tx, t, time.Now()); err != nil {
+		if err := rule(tx, t, now); err != nil {
 			return err
 		}
 		return tx.SaveTransaction(t)
@@ -121,7 +122,7 @@ func (s *server) offered(t *anchor.Transaction) (*anchor.Terms, error) {
 
 // recognise accepts a customer whom we know: everybody is asked once. Where
 // nothing is asked, nobody needs to be known.
-func (s *server) recognise(tx *store.Tx, t *anchor.Transaction) error {
+func (s *server) recognise(tx *store.Tx, t *anchor.Transaction, now time.Time) error {
 	terms := s.terms[t.Asset]
 	if t.Reviewed || t.Status() != anchor.Incomplete || terms == nil {
 		return nil
@@ -130,7 +131,7 @@ func (s *server) recognise(tx *store.Tx, t *anchor.Transaction) error {
 	if err != nil && anchor.KindOf(err) != anchor.NotFound {
 		return err
 	}
-	if s.reviewOf(c, terms.Side(t.Kind).Fields) == anchor.ReviewAccepted {
+	if s.reviewOf(c, terms.Side(t.Kind).Fields, now) == anchor.ReviewAccepted {
 		t.Reviewed = true
 		if c != nil {
 			t.CustomerID = c.ID
@@ -141,13 +142,13 @@ func (s *server) recognise(tx *store.Tx, t *anchor.Transaction) error {
 
 // reviewOf is what the anchor thinks of a customer, nil if there is none yet,
 // as far as these questions go.
-func (s *server) reviewOf(c *anchor.Customer, fields []anchor.Field) anchor.Review {
+func (s *server) reviewOf(c *anchor.Customer, fields []anchor.Field, now time.Time) anchor.Review {
 	switch {
 	case c == nil && len(fields) == 0 && s.AutoAccept:
 		return anchor.ReviewAccepted
 	case c == nil:
 		return anchor.ReviewNone
-	case c.Review == anchor.ReviewAccepted && len(c.Missing(fields)) > 0:
+	case c.Review == anchor.ReviewAccepted && len(c.Missing(fields, now)) > 0:
 		return anchor.ReviewNone // accepted by what other transactions ask
 	}
 	return c.Review
@@ -300,7 +301,7 @@ func (m mutation) Agree(ctx context.Context, id string, out anchor.Amount, rate 
 					Message: "the amounts are not those that were agreed to; look at them again"}
 			}
 			side := terms.Side(t.Kind)
-			answers, err := complete(tx, t, side)
+			answers, err := complete(tx, t, side, now)
 			if err != nil {
 				return err
 			}
@@ -317,7 +318,7 @@ func (m mutation) Agree(ctx context.Context, id string, out anchor.Amount, rate 
 
 // complete makes sure that the chosen method is offered still and all that it
 // asks is answered, and returns the answers.
-func complete(tx *store.Tx, t *anchor.Transaction, side *anchor.Side) (map[string]string, error) {
+func complete(tx *store.Tx, t *anchor.Transaction, side *anchor.Side, now time.Time) (map[string]string, error) {
 	if t.Method == "" {
 		return nil, nil // which Agree refuses
 	}
@@ -326,7 +327,8 @@ func complete(tx *store.Tx, t *anchor.Transaction, side *anchor.Side) (map[strin
 	if err != nil {
 		return nil, err
 	}
-	if !ok || slices.ContainsFunc(chosen.Fields, func(f anchor.Field) bool { return f.Check(d.Answers[f.Name]) != nil }) {
+	answered := anchor.Customer{Fields: d.Answers}
+	if !ok || len(answered.Missing(chosen.Fields, now)) > 0 {
 		return nil, &anchor.Error{Kind: anchor.Conflict, Code: "method_missing", Field: "method", Message: "choose how to pay first"}
 	}
 	return d.Answers, nil

@@ -258,6 +258,11 @@ type ComplexityRoot struct {
 		SetLanguage            func(childComplexity int, transaction string, lang string) int
 	}
 
+	Option struct {
+		Label func(childComplexity int) int
+		Value func(childComplexity int) int
+	}
+
 	Outgoing struct {
 		Account     func(childComplexity int) int
 		Actions     func(childComplexity int) int
@@ -369,6 +374,7 @@ type ComplexityRoot struct {
 		Help         func(childComplexity int) int
 		Label        func(childComplexity int) int
 		Name         func(childComplexity int) int
+		Options      func(childComplexity int) int
 		Required     func(childComplexity int) int
 		Type         func(childComplexity int) int
 		Value        func(childComplexity int) int
@@ -1747,6 +1753,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Mutation.SetLanguage(childComplexity, args["transaction"].(string), args["lang"].(string)), true
 
+	case "Option.label":
+		if e.ComplexityRoot.Option.Label == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Option.Label(childComplexity), true
+	case "Option.value":
+		if e.ComplexityRoot.Option.Value == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Option.Value(childComplexity), true
+
 	case "Outgoing.account":
 		if e.ComplexityRoot.Outgoing.Account == nil {
 			break
@@ -2298,6 +2317,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Question.Name(childComplexity), true
+	case "Question.options":
+		if e.ComplexityRoot.Question.Options == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Question.Options(childComplexity), true
 	case "Question.required":
 		if e.ComplexityRoot.Question.Required == nil {
 			break
@@ -3505,13 +3530,36 @@ type Question {
   "In the customer's language."
   label: String!
   help: String
-  "text, email or account_number."
-  type: String!
+  type: QuestionType!
+  "The answers to choose from. Of a country they are those offered, and none are all."
+  options: [Option!]!
   required: Boolean!
   "The HTML autocomplete token, such as given-name; may be empty."
   autocomplete: String!
   "The answer known so far, the wallet's prefill included."
   value: String
+}
+
+"What kind of answer a question takes, and how it is written."
+enum QuestionType {
+  text
+  email
+  "With + and the country code; spaces, dashes and brackets do not count."
+  phone
+  "Year, month and day: 1990-12-31."
+  date
+  "ISO 3166-1 alpha-3: ARG."
+  country
+  "The value of one of the options."
+  choice
+  account_number
+}
+
+"One answer to choose."
+type Option {
+  value: ID!
+  "In the customer's language where it is one of ours, else in the operator's words; a country's code has no name here."
+  label: String!
 }
 
 "An answer to a question."
@@ -4266,6 +4314,16 @@ func (ec *executionContext) childFields_Method(ctx context.Context, field graphq
 	return nil, fmt.Errorf("no field named %q was found under type Method", field.Name)
 }
 
+func (ec *executionContext) childFields_Option(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "value":
+		return ec.fieldContext_Option_value(ctx, field)
+	case "label":
+		return ec.fieldContext_Option_label(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Option", field.Name)
+}
+
 func (ec *executionContext) childFields_Outgoing(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -4454,6 +4512,8 @@ func (ec *executionContext) childFields_Question(ctx context.Context, field grap
 		return ec.fieldContext_Question_help(ctx, field)
 	case "type":
 		return ec.fieldContext_Question_type(ctx, field)
+	case "options":
+		return ec.fieldContext_Question_options(ctx, field)
 	case "required":
 		return ec.fieldContext_Question_required(ctx, field)
 	case "autocomplete":
@@ -11046,6 +11106,52 @@ func (ec *executionContext) fieldContext_Mutation_forgetSignIn(ctx context.Conte
 	return fc, nil
 }
 
+func (ec *executionContext) _Option_value(ctx context.Context, field graphql.CollectedField, obj *Option) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Option_value(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Value, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Option_value(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Option", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _Option_label(ctx context.Context, field graphql.CollectedField, obj *Option) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Option_label(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Label, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Option_label(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Option", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _Outgoing_id(ctx context.Context, field graphql.CollectedField, obj *anchor.Outgoing) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -13554,15 +13660,47 @@ func (ec *executionContext) _Question_type(ctx context.Context, field graphql.Co
 			return obj.Type, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v anchor.FieldType) graphql.Marshaler {
+			return ec.marshalNQuestionType2windlassᚋserverᚋanchorᚐFieldType(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_Question_type(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Question", field, false, false, errors.New("field of type String does not have child fields"))
+	return graphql.NewScalarFieldContext("Question", field, false, false, errors.New("field of type QuestionType does not have child fields"))
+}
+
+func (ec *executionContext) _Question_options(ctx context.Context, field graphql.CollectedField, obj *Question) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Question_options(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Options, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []Option) graphql.Marshaler {
+			return ec.marshalNOption2ᚕwindlassᚋgraphᚐOptionᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Question_options(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Question",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Option(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Question_required(ctx context.Context, field graphql.CollectedField, obj *Question) (ret graphql.Marshaler) {
@@ -19548,6 +19686,49 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 	return out
 }
 
+var optionImplementors = []string{"Option"}
+
+func (ec *executionContext) _Option(ctx context.Context, sel ast.SelectionSet, obj *Option) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, optionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Option")
+		case "value":
+			out.Values[i] = ec._Option_value(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "label":
+			out.Values[i] = ec._Option_label(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var outgoingImplementors = []string{"Outgoing"}
 
 func (ec *executionContext) _Outgoing(ctx context.Context, sel ast.SelectionSet, obj *anchor.Outgoing) graphql.Marshaler {
@@ -21405,6 +21586,11 @@ func (ec *executionContext) _Question(ctx context.Context, sel ast.SelectionSet,
 			}
 		case "type":
 			out.Values[i] = ec._Question_type(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "options":
+			out.Values[i] = ec._Question_options(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -24708,6 +24894,26 @@ func (ec *executionContext) marshalNMethod2ᚕwindlassᚋgraphᚐMethodᚄ(ctx c
 	return ret
 }
 
+func (ec *executionContext) marshalNOption2windlassᚋgraphᚐOption(ctx context.Context, sel ast.SelectionSet, v Option) graphql.Marshaler {
+	return ec._Option(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNOption2ᚕwindlassᚋgraphᚐOptionᚄ(ctx context.Context, sel ast.SelectionSet, v []Option) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNOption2windlassᚋgraphᚐOption(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) marshalNOutgoing2ᚕᚖwindlassᚋserverᚋanchorᚐOutgoingᚄ(ctx context.Context, sel ast.SelectionSet, v []*anchor.Outgoing) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -24935,6 +25141,44 @@ func (ec *executionContext) marshalNQuestion2ᚖwindlassᚋgraphᚐQuestion(ctx 
 	}
 	return ec._Question(ctx, sel, v)
 }
+
+func (ec *executionContext) unmarshalNQuestionType2windlassᚋserverᚋanchorᚐFieldType(ctx context.Context, v any) (anchor.FieldType, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := unmarshalNQuestionType2windlassᚋserverᚋanchorᚐFieldType[tmp]
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNQuestionType2windlassᚋserverᚋanchorᚐFieldType(ctx context.Context, sel ast.SelectionSet, v anchor.FieldType) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(marshalNQuestionType2windlassᚋserverᚋanchorᚐFieldType[v])
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
+var (
+	unmarshalNQuestionType2windlassᚋserverᚋanchorᚐFieldType = map[string]anchor.FieldType{
+		"text":           anchor.FieldText,
+		"email":          anchor.FieldEmail,
+		"phone":          anchor.FieldPhone,
+		"date":           anchor.FieldDate,
+		"country":        anchor.FieldCountry,
+		"choice":         anchor.FieldChoice,
+		"account_number": anchor.FieldAccountNumber,
+	}
+	marshalNQuestionType2windlassᚋserverᚋanchorᚐFieldType = map[anchor.FieldType]string{
+		anchor.FieldText:          "text",
+		anchor.FieldEmail:         "email",
+		anchor.FieldPhone:         "phone",
+		anchor.FieldDate:          "date",
+		anchor.FieldCountry:       "country",
+		anchor.FieldChoice:        "choice",
+		anchor.FieldAccountNumber: "account_number",
+	}
+)
 
 func (ec *executionContext) unmarshalNReason2string(ctx context.Context, v any) (string, error) {
 	res, err := graphql.UnmarshalString(v)

@@ -6,6 +6,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"time"
 
 	"windlass/server/anchor"
 	"windlass/server/language"
@@ -144,7 +145,7 @@ func (r transaction) Review(ctx context.Context, t *anchor.Transaction) (anchor.
 	if err != nil {
 		return "", err
 	}
-	return r.reviewOf(c, r.termsOf(t).Side(t.Kind).Fields), nil
+	return r.reviewOf(c, r.termsOf(t).Side(t.Kind).Fields, time.Now()), nil
 }
 
 func (transaction) Method(_ context.Context, t *anchor.Transaction) (*string, error) {
@@ -316,9 +317,13 @@ func (r method) Questions(ctx context.Context, m *Method) ([]*Question, error) {
 func questions(ctx context.Context, fields []anchor.Field, values ...map[string]string) []*Question {
 	all := make([]*Question, len(fields))
 	for i, f := range fields {
+		known, _ := anchor.StandardOf(f.Name)
 		q := &Question{
 			Name: f.Name, Label: label(langOf(ctx), "field."+f.Name, f.Name), Help: optional(langOf(ctx), "field."+f.Name+".help"),
-			Type: f.Type, Required: !f.Optional, Autocomplete: autocomplete[f.Name],
+			Type: f.Type, Required: !f.Optional, Autocomplete: known.Autocomplete, Options: make([]Option, len(f.Options)),
+		}
+		for i, v := range f.Options {
+			q.Options[i] = Option{v, language.TextOr(langOf(ctx), "option."+f.Name+"."+v, v, nil)}
 		}
 		for _, v := range values {
 			if q.Value == nil {
@@ -339,20 +344,15 @@ func label(lang, key, name string) string {
 }
 
 // masked leaves just enough for the owner to recognise it.
-func masked(value, kind string) string {
-	if kind == "account_number" {
+func masked(value string, kind anchor.FieldType) string {
+	switch kind {
+	case anchor.FieldAccountNumber:
 		return anchor.MaskAccount(value)
+	case anchor.FieldDate, anchor.FieldCountry, anchor.FieldChoice, anchor.FieldPhone:
+		return "****" // one sign may tell all
+	default:
+		return string([]rune(value)[:1]) + "****"
 	}
-	return string([]rune(value)[:1]) + "****"
-}
-
-// autocomplete are HTML's tokens for SEP-9's names, so that browsers fill them in.
-var autocomplete = map[string]string{
-	"first_name": "given-name", "last_name": "family-name", "additional_name": "additional-name",
-	"email_address": "email", "mobile_number": "tel", "birth_date": "bday", "sex": "sex",
-	"address": "street-address", "city": "address-level2", "state_or_province": "address-level1",
-	"postal_code": "postal-code", "address_country_code": "country",
-	"occupation": "organization-title", "employer_name": "organization", "language_code": "language",
 }
 
 // The assets of a transaction.

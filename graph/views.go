@@ -42,11 +42,15 @@ type Method struct {
 type Question struct {
 	Name, Label  string
 	Help         *string
-	Type         string
+	Type         anchor.FieldType
+	Options      []Option
 	Required     bool
 	Autocomplete string
 	Value        *string
 }
+
+// Option is an answer to choose.
+type Option struct{ Value, Label string }
 
 // Answer is an answer to a question.
 type Answer struct{ Name, Value string }

@@ -53,6 +53,7 @@ type Config struct {
 	Secrets      SecretsConfig      `toml:"secrets" envPrefix:"SECRETS_"`
 	Limits       LimitsConfig       `toml:"limits" envPrefix:"LIMITS_"`
 	Log          LogConfig          `toml:"log" envPrefix:"LOG_"`
+	Choices      ChoicesConfig      `toml:"choices" envPrefix:"CHOICES_"`
 	Assets       []AssetConfig      `toml:"assets" envPrefix:"ASSETS_"`
 	// What only stellar.toml tells, see config_toml.go.
 	StellarTOML StellarTOMLConfig `toml:"stellar_toml" envPrefix:"STELLAR_TOML_"`
@@ -205,6 +206,25 @@ type SecretsConfig struct {
 type LogConfig struct {
 	Level  string `toml:"level" env:"LEVEL"`   // debug, info, warn, error
 	Format string `toml:"format" env:"FORMAT"` // auto, text, json
+}
+
+// ChoicesConfig has the answers that customers choose from, by the fields' names,
+// where the operator has some of their own; see [anchor.Standard].
+type ChoicesConfig struct {
+	BirthCountryCode    []string `toml:"birth_country_code" env:"BIRTH_COUNTRY_CODE"`
+	City                []string `toml:"city" env:"CITY"`
+	StateOrProvince     []string `toml:"state_or_province" env:"STATE_OR_PROVINCE"`
+	AddressCountryCode  []string `toml:"address_country_code" env:"ADDRESS_COUNTRY_CODE"`
+	Occupation          []string `toml:"occupation" env:"OCCUPATION"`
+	Sex                 []string `toml:"sex" env:"SEX"`
+	TaxIDName           []string `toml:"tax_id_name" env:"TAX_ID_NAME"`
+	IDType              []string `toml:"id_type" env:"ID_TYPE"`
+	IDCountryCode       []string `toml:"id_country_code" env:"ID_COUNTRY_CODE"`
+	BankName            []string `toml:"bank_name" env:"BANK_NAME"`
+	BankAccountType     []string `toml:"bank_account_type" env:"BANK_ACCOUNT_TYPE"`
+	BankNumber          []string `toml:"bank_number" env:"BANK_NUMBER"`
+	BankBranchNumber    []string `toml:"bank_branch_number" env:"BANK_BRANCH_NUMBER"`
+	MobileMoneyProvider []string `toml:"mobile_money_provider" env:"MOBILE_MONEY_PROVIDER"`
 }
 
 // AssetConfig is one [[assets]] table; the check makes anchor.Terms of it.

@@ -26,6 +26,8 @@ import (
 type check struct {
 	*reading
 	dir string // relative file names start here
+	// options are the operator's answers to choose from, by the fields' names.
+	options map[string][]string
 }
 
 func (k *check) config(c *Config) {
@@ -43,6 +45,7 @@ func (k *check) config(c *Config) {
 	k.secrets(c)
 	k.channels(c)
 	k.payouts(c)
+	k.choices(&c.Choices)
 	k.assets(c)
 	k.stellarTOML(c)
 	k.brand(c)
@@ -452,47 +455,3 @@ var (
 	assetCode = regexp.MustCompile(`^[a-zA-Z0-9]{1,12}$`)
 	methodID  = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
 )
-
-// fields turns names into what is asked. They are SEP-9's, since the pages have
-// a label for each of those in every language.
-func (k *check) fields(at string, required, optional []string) []anchor.Field {
-	var made []anchor.Field
-	for i, name := range slices.Concat(required, optional) {
-		key := at + "fields"
-		if i >= len(required) {
-			key = at + "optional_fields"
-		}
-		if !slices.Contains(sep9Fields, name) {
-			mend := ""
-			if near := nearest(name, sep9Fields); near != "" {
-				mend = fmt.Sprintf("; did you mean %q?", near)
-			}
-			k.wrong(key, "%q is none of the fields that can be asked%s (known: %s)", name, mend, strings.Join(sep9Fields, ", "))
-		}
-		if slices.ContainsFunc(made, func(f anchor.Field) bool { return f.Name == name }) {
-			k.wrong(key, "%q is asked twice", name)
-		}
-		f := anchor.Field{Name: name, Type: "text", Optional: i >= len(required)}
-		switch name {
-		case "email_address":
-			f.Type = "email"
-		case "bank_account_number":
-			f.Type = "account_number"
-		}
-		made = append(made, f)
-	}
-	return made
-}
-
-// sep9Fields are the texts that SEP-9 lets one ask of a person, and of their
-// account at a bank or a mobile money provider.
-var sep9Fields = []string{
-	"first_name", "last_name", "additional_name", "email_address", "mobile_number",
-	"birth_date", "birth_place", "birth_country_code",
-	"address", "city", "state_or_province", "postal_code", "address_country_code",
-	"occupation", "employer_name", "employer_address", "language_code", "sex", "tax_id", "tax_id_name",
-	"id_type", "id_country_code", "id_issue_date", "id_expiration_date", "id_number",
-	"bank_name", "bank_account_type", "bank_account_number", "bank_number", "bank_phone_number", "bank_branch_number",
-	"external_transfer_memo", "clabe_number", "cbu_number", "cbu_alias",
-	"mobile_money_number", "mobile_money_provider", "crypto_address",
-}

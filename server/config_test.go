@@ -130,6 +130,31 @@ func TestExampleLoads(t *testing.T) {
 	}
 }
 
+// A name says what kind of answer it takes, and the operator what there is to choose.
+func TestFieldsAreTyped(t *testing.T) {
+	t.Parallel()
+	c, problems := loadExample(t, []string{
+		"WINDLASS_ASSETS_0_DEPOSIT_FIELDS=city,birth_date,mobile_number,sex,birth_country_code",
+		"WINDLASS_ASSETS_0_DEPOSIT_OPTIONAL_FIELDS=address_country_code,id_type",
+		"WINDLASS_ASSETS_0_DEPOSIT_METHODS_0_FIELDS=bank_name",
+		"WINDLASS_CHOICES_BANK_NAME=Harbour Bank,Quay Savings Bank"},
+		`#address_country_code =`, `address_country_code =`, `#id_type = ["passport", "id_card", "drivers_license"]`, `id_type = ["passport", "Sailor's book"]`)
+	if problems != nil {
+		t.Fatal(problems)
+	}
+	want := []anchor.Field{{Name: "city", Type: "text"}, {Name: "birth_date", Type: "date"}, {Name: "mobile_number", Type: "phone"},
+		{Name: "sex", Type: "choice", Options: []string{"female", "male", "other"}}, {Name: "birth_country_code", Type: "country"},
+		{Name: "address_country_code", Type: "country", Optional: true, Options: []string{"ARG", "BRA", "URY"}},
+		{Name: "id_type", Type: "choice", Optional: true, Options: []string{"passport", "Sailor's book"}}}
+	if diff := cmp.Diff(want, c.terms[0].Deposit.Fields); diff != "" {
+		t.Errorf("fields (-want +got):\n%s", diff)
+	}
+	want = []anchor.Field{{Name: "bank_name", Type: "choice", Options: []string{"Harbour Bank", "Quay Savings Bank"}}}
+	if diff := cmp.Diff(want, c.terms[0].Deposit.Methods[0].Fields); diff != "" {
+		t.Errorf("the method's fields (-want +got):\n%s", diff)
+	}
+}
+
 // What goes back by itself is worth sending, whatever is left out.
 func TestRefundMinimum(t *testing.T) {
 	t.Parallel()
@@ -483,6 +508,13 @@ func TestProblems(t *testing.T) {
 				`assets[0].about.regulated: is true`, `assets[0].about.max_number: expected a whole number`,
 				`validators[0].alias: "Example" will not do`, `validators[0].public_key: "" is no account`,
 				`currencies[0].issuer: is missing`, `currencies[0].about.status: "gone" will not do`}},
+		{name: "answers to choose from",
+			oldnew: []string{`#bank_name = ["Harbour Bank", "Quay Savings Bank"]`, `bank_name = ["Harbour Bank", "harbour bank"]`,
+				`#address_country_code = ["ARG", "BRA", "URY"]`, `address_country_code = ["ARG", "BR"]`, `#birth_country_code = ["ARG", "BRA", "URY"]`, `birth_country_code = ["ARX"]`,
+				`#city = ["La Plata", "Rosario"]`, `city = ["La Plata "]`, `#sex = ["female", "male", "other"]`, `sex = [""]`, `#occupation =`, `job =`},
+			want: []string{`choices.bank_name: "harbour bank" is listed twice`, `choices.address_country_code: entry 2, "BR", is no country`,
+				`choices.birth_country_code: entry 1, "ARX", is no country`, `choices.city: entry 1, "La Plata ", will not do`, `choices.sex: entry 1, "", will not do`,
+				`choices.job: there is no such key; known in choices: birth_country_code,`}},
 		{name: "lifetimes, log",
 			environ: []string{"WINDLASS_SEP10_CHALLENGE_LIFETIME=1s", "WINDLASS_SEP10_TOKEN_LIFETIME=1000h", "WINDLASS_LOG_LEVEL=loud", "WINDLASS_LOG_FORMAT=xml",
 				"WINDLASS_CALLBACKS_PATIENCE=1s", "WINDLASS_CALLBACKS_KEEP_DELIVERED=1m", "WINDLASS_CALLBACKS_KEEP_GIVEN_UP=200000h"},

@@ -2,12 +2,9 @@ package anchor
 
 import (
 	"maps"
-	"net/mail"
 	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 )
 
 // Customer is one person behind an [Identity]. Fields are personal data: the
@@ -54,8 +51,8 @@ func (c *Customer) Answer(fields []Field, answers map[string]string, now time.Ti
 		if !given {
 			v = merged[f.Name]
 		}
-		v = strings.TrimSpace(v)
-		if err := f.Check(v); err != nil {
+		v, err := f.Check(strings.TrimSpace(v), now)
+		if err != nil {
 			bad = append(bad, err)
 			continue
 		}
@@ -77,11 +74,12 @@ func (c *Customer) Answer(fields []Field, answers map[string]string, now time.Ti
 	return nil
 }
 
-// Missing lists the fields that are still to be answered.
-func (c *Customer) Missing(fields []Field) []Field {
+// Missing lists the fields that are still to be answered, or again: what was right
+// once, such as a document's last day, need not be so now.
+func (c *Customer) Missing(fields []Field, now time.Time) []Field {
 	var missing []Field
 	for _, f := range fields {
-		if f.Check(c.Fields[f.Name]) != nil {
+		if _, err := f.Check(c.Fields[f.Name], now); err != nil {
 			missing = append(missing, f)
 		}
 	}
@@ -105,52 +103,4 @@ func (e FieldErrors) Unwrap() []error {
 		all[i] = e[i]
 	}
 	return all
-}
-
-// maxField bounds an answer, in characters.
-const maxField = 200
-
-// Hidden reports characters that nobody sees but that change what is read:
-// controls, zero-width spaces, and the marks that turn text around. The joiners
-// that Persian and Indian scripts need are not among them.
-func Hidden(r rune) bool {
-	switch {
-	case r == '\u200b', r == '\u2060', r == '\ufeff', r == '\u200e', r == '\u200f',
-		r >= '\u202a' && r <= '\u202e', r >= '\u2066' && r <= '\u2069':
-		return true
-	}
-	return unicode.IsControl(r)
-}
-
-// Check judges one answer, already trimmed.
-func (f Field) Check(v string) *Error {
-	if v == "" {
-		if f.Optional {
-			return nil
-		}
-		return &Error{Kind: Invalid, Code: "field_required", Field: f.Name, Message: f.Name + " is required"}
-	}
-	if utf8.RuneCountInString(v) > maxField {
-		return &Error{Kind: Invalid, Code: "field_too_long", Field: f.Name, Message: f.Name + " must have at most 200 characters"}
-	}
-	if !utf8.ValidString(v) || strings.ContainsFunc(v, Hidden) {
-		return &Error{Kind: Invalid, Code: "field_malformed", Field: f.Name, Message: f.Name + " contains characters that cannot be used"}
-	}
-	switch f.Type {
-	case "email":
-		a, err := mail.ParseAddress(v)
-		if err != nil || a.Address != v || !strings.Contains(v[strings.LastIndex(v, "@"):], ".") {
-			return &Error{Kind: Invalid, Code: "email_malformed", Field: f.Name, Message: f.Name + " must be an e-mail address such as name@example.com"}
-		}
-	case "account_number":
-		// People write IBANs in groups; the spaces do not count.
-		signs := strings.NewReplacer(" ", "", "-", "").Replace(v)
-		if strings.ContainsFunc(signs, func(r rune) bool {
-			return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r)
-		}) || len(signs) < 4 || len(signs) > 34 {
-			return &Error{Kind: Invalid, Code: "account_number_malformed", Field: f.Name,
-				Message: f.Name + " must be 4 to 34 letters and digits"}
-		}
-	}
-	return nil
 }

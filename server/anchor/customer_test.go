@@ -61,7 +61,7 @@ func TestFieldCheck(t *testing.T) {
 		{"account_number", "12'; --", "account_number_malformed"},
 		{"account_number", "١٢٣٤", "account_number_malformed"},
 	} {
-		err := anchor.Field{Name: "f", Type: c.kind}.Check(c.value)
+		_, err := anchor.Field{Name: "f", Type: anchor.FieldType(c.kind)}.Check(c.value, someday)
 		switch {
 		case c.code == "" && err != nil:
 			t.Errorf("%s %q: %v", c.kind, c.value, err)
@@ -71,10 +71,10 @@ func TestFieldCheck(t *testing.T) {
 			t.Errorf("%s %q: the error repeats what was entered: %v", c.kind, c.value, err)
 		}
 	}
-	if err := (anchor.Field{Name: "f", Type: "email", Optional: true}).Check(""); err != nil {
+	if _, err := (anchor.Field{Name: "f", Type: "email", Optional: true}).Check("", someday); err != nil {
 		t.Errorf("nothing in an optional field: %v", err)
 	}
-	if err := (anchor.Field{Name: "f", Type: "email", Optional: true}).Check("x"); err == nil {
+	if _, err := (anchor.Field{Name: "f", Type: "email", Optional: true}).Check("x", someday); err == nil {
 		t.Error("an optional field takes anything")
 	}
 }
@@ -131,14 +131,14 @@ func TestAnswer(t *testing.T) {
 
 	// The first answers of a new customer.
 	var c anchor.Customer
-	if got := c.Missing(fields); len(got) != 2 {
+	if got := c.Missing(fields, someday); len(got) != 2 {
 		t.Errorf("a new customer misses %v", got)
 	}
 	kindIs(t, c.Answer(fields, nil, someday), anchor.Invalid, "field_required")
 	if err := c.Answer(fields, map[string]string{"first_name": "Ada", "email_address": "ada@example.com"}, someday); err != nil {
 		t.Fatal(err)
 	}
-	if got := c.Missing(fields); len(got) != 0 {
+	if got := c.Missing(fields, someday); len(got) != 0 {
 		t.Errorf("still missing %v", got)
 	}
 }

@@ -65,13 +65,6 @@ type Side struct {
 	Window time.Duration
 }
 
-// Field is one thing a customer is asked, named as SEP-9 names it.
-type Field struct {
-	Name     string // "first_name", "bank_account_number"
-	Type     string // "text", "email"
-	Optional bool
-}
-
 // Method is one way to pay in or out, such as a bank transfer.
 type Method struct {
 	ID string // "bank_transfer"

@@ -257,7 +257,7 @@ func (b *Simulated) check(in transferJSON) (transfer, error) {
 			return transfer{}, invalid(f.name, f.name+" is too long")
 		}
 	}
-	if err := (anchor.Field{Name: "payer_account", Type: "account_number"}).Check(in.PayerAccount); err != nil {
+	if _, err := (anchor.Field{Name: "payer_account", Type: anchor.FieldAccountNumber}).Check(in.PayerAccount, time.Now()); err != nil {
 		return transfer{}, err
 	}
 	return transfer{

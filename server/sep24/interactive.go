@@ -94,7 +94,7 @@ func (h *Handler) open(kind anchor.Kind, who anchor.Identity, fields map[string]
 			return nil, nil, invalid("parameter_malformed", "claimable_balance_supported", "claimable_balance_supported must be true or false")
 		}
 	}
-	return t, prefill(terms.Side(kind), fields), nil
+	return t, prefill(terms.Side(kind), fields, now), nil
 }
 
 // asset finds what is offered for a request's asset parameters.
@@ -202,16 +202,15 @@ var aliases = map[string]string{"family_name": "last_name", "given_name": "first
 
 // prefill is what the wallet knows of the customer (SEP-9), as far as it will be
 // asked and looks right; the customer sees it and may change it.
-func prefill(side *anchor.Side, fields map[string]string) map[string]string {
+func prefill(side *anchor.Side, fields map[string]string, now time.Time) map[string]string {
 	asked := side.Fields
 	for _, m := range side.Methods {
 		asked = append(slices.Clip(asked), m.Fields...)
 	}
 	out := map[string]string{}
 	take := func(field anchor.Field, value string) {
-		value = strings.TrimSpace(value)
-		if value != "" && field.Check(value) == nil {
-			out[field.Name] = value
+		if known, err := field.Check(strings.TrimSpace(value), now); err == nil && known != "" {
+			out[field.Name] = known
 		}
 	}
 	for _, f := range asked {

@@ -23,7 +23,7 @@ func (t *Tx) Review(a *anchor.Transaction, verdict anchor.Review, words string, 
 		return customerMissing()
 	case c.Review == verdict:
 		return &anchor.Error{Kind: anchor.Conflict, Code: "reviewed_already", Message: "the review of this customer is " + string(verdict) + " already"}
-	case verdict == anchor.ReviewAccepted && len(c.Missing(sideOf(a).Fields)) > 0:
+	case verdict == anchor.ReviewAccepted && len(c.Missing(sideOf(a).Fields, now)) > 0:
 		return customerMissing()
 	}
 	c.Review, c.UpdatedAt = verdict, now
@@ -57,7 +57,7 @@ func (t *Tx) Review(a *anchor.Transaction, verdict anchor.Review, words string, 
 		return err
 	}
 	for _, other := range others {
-		if verdict == anchor.ReviewAccepted && len(c.Missing(sideOf(other).Fields)) > 0 {
+		if verdict == anchor.ReviewAccepted && len(c.Missing(sideOf(other).Fields, now)) > 0 {
 			continue // it asks more than we know
 		}
 		t.remember(other)

@@ -48,7 +48,8 @@ export interface Question {
   name: string
   label: string
   help: string | null
-  type: string
+  type: 'text' | 'email' | 'phone' | 'date' | 'country' | 'choice' | 'account_number'
+  options: { value: string; label: string }[]
   required: boolean
   autocomplete: string
   value: string | null

@@ -11,6 +11,7 @@ const question = (name: string, value: string | null, required = true): Question
   label: name,
   help: null,
   type: 'text',
+  options: [],
   required,
   autocomplete: '',
   value,

@@ -27,7 +27,11 @@ const events = all(machine, /\bEvent = "(\w+)"/g)
 const errors = goFiles('anchor/').filter((name) => name !== 'anchor/refund.go').flatMap((name) => all(read(name, server), /\bKind: \w+,\s+Code: "(\w+)"/g))
 const feeLines = all(read('anchor/fee.go', server), /\bFee\w+ += "(\w+)"/g)
 const notes = goFiles('./').flatMap((name) => all(read(name, server), /\bNote = "(\w+)"/g))
-const fields = all(read('config_check.go', server).match(/sep9Fields = \[\]string\{[^}]*/)![0], /"(\w+)"/g)
+const fields = all(read('anchor/field.go', server), /^\t\{Name: "(\w+)"/gm)
+const options = all(read('anchor/field.go', server), /Name: ("\w+".* Options: \[\]string\{.*)\}/g).flatMap((line) => {
+  const [name, ...values] = all(line.replace(/Type: \w+|Autocomplete: "[^"]*"/g, ''), /"(\w+)"/g)
+  return values.map((value) => `option.${name}.${value}`)
+})
 
 /** The keys that the server looks up. */
 const required = [
@@ -40,6 +44,7 @@ const required = [
   ...notes.map((note) => `message.${note}`),
   ...feeLines.map((line) => `fee.${line}`),
   ...fields.map((name) => `field.${name}`),
+  ...options,
   ...['account_holder', 'account_number', 'bank_name', 'reference', 'amount', 'account', 'memo', 'memo_type'].map((name) => `instruction.${name}`),
   'method.bank_transfer',
 ]
@@ -51,6 +56,7 @@ describe('the catalogue', () => {
     expect(errors.length).toBeGreaterThan(15)
     expect(feeLines).toHaveLength(4)
     expect(fields.length).toBeGreaterThan(30)
+    expect(options).toContain('option.sex.female')
   })
 
   it.each(Object.keys(languages))('says in %s all that the server may say', (code) => {
