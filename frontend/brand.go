@@ -133,7 +133,7 @@ var frameTemplate = template.Must(template.New("frame").Parse(
 		`<div class="page"><header><span class="brand">` +
 		`{{with .Brand.Logo}}<img class="brand-mark" src="{{.Path}}" alt="" width="32" height="32">{{else}}<span class="brand-mark" aria-hidden="true">{{.Brand.Initial}}</span>{{end}} ` +
 		`{{.Brand.Name}}</span></header>{{.Main}}<footer>` +
-		`{{with .Brand.SupportEmail}}<a href="mailto:{{.}}">{{$.Help}}</a>{{end}}` +
+		`{{with .Brand.SupportEmail}}<a class="contact" data-address="{{.}}" href="mailto:{{.}}">{{$.Help}}</a>{{end}}` +
 		`{{with .Brand.Terms}}<a href="{{.}}" target="_blank" rel="noopener noreferrer">{{$.Terms}}</a>{{end}}` +
 		`{{with .Brand.Privacy}}<a href="{{.}}" target="_blank" rel="noopener noreferrer">{{$.Privacy}}</a>{{end}}` +
 		`</footer></div>`))

@@ -67,7 +67,7 @@ func TestDeposit(t *testing.T) {
 		"transaction.questions.2.type": "email", "transaction.questions.3.required": "false",
 		"transaction.terms.minimum": "10", "transaction.terms.feePercent": "0.5", "transaction.terms.methods.0.label": "Bank transfer",
 		"transaction.assetIn.id": "iso4217:USD", "transaction.assetIn.onLedger": "false", "transaction.assetIn.decimals": "2",
-		"transaction.assetOut.issuer": account, "transaction.assetOut.onLedger": "true", "transaction.timeline.0.event": "started",
+		"transaction.asset.name": "US dollar", "transaction.assetOut.issuer": account, "transaction.assetOut.onLedger": "true", "transaction.timeline.0.event": "started",
 		"transaction.timeline.0.actor": "", "transaction.wallet": "wallet.test", "transaction.postMessageOrigin": "https://wallet.test",
 		"transaction.onChangeCallback": "postMessage", "transaction.callback": "", "transaction.sep24.id": tr.ID, "transaction.staff": "",
 		"transaction.moreInfoUrl": "http://anchor.test/transaction/" + tr.ID, "transaction.supportReference": tr.ID[:13],

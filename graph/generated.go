@@ -435,6 +435,7 @@ type ComplexityRoot struct {
 		Account               func(childComplexity int) int
 		AmountIn              func(childComplexity int) int
 		AmountOut             func(childComplexity int) int
+		AmountRefunded        func(childComplexity int) int
 		AppURL                func(childComplexity int) int
 		Asset                 func(childComplexity int) int
 		AssetIn               func(childComplexity int) int
@@ -456,6 +457,7 @@ type ComplexityRoot struct {
 		PostMessageOrigin     func(childComplexity int) int
 		Questions             func(childComplexity int) int
 		Rate                  func(childComplexity int) int
+		RefundFee             func(childComplexity int) int
 		RequestedAmount       func(childComplexity int) int
 		Review                func(childComplexity int) int
 		Sep24                 func(childComplexity int) int
@@ -685,6 +687,8 @@ type TransactionResolver interface {
 	AmountIn(ctx context.Context, obj *anchor.Transaction) (*anchor.Amount, error)
 	AmountOut(ctx context.Context, obj *anchor.Transaction) (*anchor.Amount, error)
 	Fee(ctx context.Context, obj *anchor.Transaction) (*Fee, error)
+	AmountRefunded(ctx context.Context, obj *anchor.Transaction) (*anchor.Amount, error)
+	RefundFee(ctx context.Context, obj *anchor.Transaction) (*anchor.Amount, error)
 	Rate(ctx context.Context, obj *anchor.Transaction) (*string, error)
 	RequestedAmount(ctx context.Context, obj *anchor.Transaction) (*anchor.Amount, error)
 	Terms(ctx context.Context, obj *anchor.Transaction) (*Terms, error)
@@ -2569,6 +2573,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Transaction.AmountOut(childComplexity), true
+	case "Transaction.amountRefunded":
+		if e.ComplexityRoot.Transaction.AmountRefunded == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Transaction.AmountRefunded(childComplexity), true
 	case "Transaction.appUrl":
 		if e.ComplexityRoot.Transaction.AppURL == nil {
 			break
@@ -2695,6 +2705,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Transaction.Rate(childComplexity), true
+	case "Transaction.refundFee":
+		if e.ComplexityRoot.Transaction.RefundFee == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Transaction.RefundFee(childComplexity), true
 	case "Transaction.requestedAmount":
 		if e.ComplexityRoot.Transaction.RequestedAmount == nil {
 			break
@@ -3362,6 +3378,9 @@ type Transaction {
   amountIn: Amount
   amountOut: Amount
   fee: Fee
+  "What of amountIn was decided to go back to whoever paid, and what is kept for that; null if nothing goes back."
+  amountRefunded: Amount
+  refundFee: Amount
   "What one unit of asset is worth in units of what the bank moves, the fee apart, as an exact decimal: \"0.1176\". Null where as much is given as comes in, and until the amount is entered."
   rate: String
   "An amount the wallet proposed, to prefill the form."
@@ -4640,6 +4659,10 @@ func (ec *executionContext) childFields_Transaction(ctx context.Context, field g
 		return ec.fieldContext_Transaction_amountOut(ctx, field)
 	case "fee":
 		return ec.fieldContext_Transaction_fee(ctx, field)
+	case "amountRefunded":
+		return ec.fieldContext_Transaction_amountRefunded(ctx, field)
+	case "refundFee":
+		return ec.fieldContext_Transaction_refundFee(ctx, field)
 	case "rate":
 		return ec.fieldContext_Transaction_rate(ctx, field)
 	case "requestedAmount":
@@ -14917,6 +14940,52 @@ func (ec *executionContext) fieldContext_Transaction_fee(_ context.Context, fiel
 	return fc, nil
 }
 
+func (ec *executionContext) _Transaction_amountRefunded(ctx context.Context, field graphql.CollectedField, obj *anchor.Transaction) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Transaction_amountRefunded(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Transaction().AmountRefunded(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *anchor.Amount) graphql.Marshaler {
+			return ec.marshalOAmount2ᚖwindlassᚋserverᚋanchorᚐAmount(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Transaction_amountRefunded(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Transaction", field, true, true, errors.New("field of type Amount does not have child fields"))
+}
+
+func (ec *executionContext) _Transaction_refundFee(ctx context.Context, field graphql.CollectedField, obj *anchor.Transaction) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Transaction_refundFee(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Transaction().RefundFee(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *anchor.Amount) graphql.Marshaler {
+			return ec.marshalOAmount2ᚖwindlassᚋserverᚋanchorᚐAmount(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Transaction_refundFee(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Transaction", field, true, true, errors.New("field of type Amount does not have child fields"))
+}
+
 func (ec *executionContext) _Transaction_rate(ctx context.Context, field graphql.CollectedField, obj *anchor.Transaction) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -22801,6 +22870,82 @@ func (ec *executionContext) _Transaction(ctx context.Context, sel ast.SelectionS
 					}
 				}()
 				res = ec._Transaction_fee(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "amountRefunded":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Transaction_amountRefunded(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "refundFee":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Transaction_refundFee(ctx, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}

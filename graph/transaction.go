@@ -83,6 +83,14 @@ func (transaction) Fee(_ context.Context, t *anchor.Transaction) (*Fee, error) {
 	return &Fee{t.AmountFee, t.In(), t.FeeLines}, nil
 }
 
+func (transaction) AmountRefunded(_ context.Context, t *anchor.Transaction) (*anchor.Amount, error) {
+	return known(t.AmountRefunded, t.AmountRefunded > 0), nil
+}
+
+func (transaction) RefundFee(_ context.Context, t *anchor.Transaction) (*anchor.Amount, error) {
+	return known(t.RefundFee, t.AmountRefunded > 0), nil
+}
+
 func (transaction) Rate(_ context.Context, t *anchor.Transaction) (*string, error) {
 	return shownRate(t.Rate, t.Kind), nil
 }

@@ -289,7 +289,7 @@ func balanced(t *testing.T, books *store.Store) {
 // page is what the customer's app asks for, in full.
 const page = `{
   id kind status message
-  asset { ...a } assetIn { ...a } assetOut { ...a }
+  asset { ...a name } assetIn { ...a } assetOut { ...a }
   amountIn amountOut fee { total asset { ...a } lines { name label amount } } rate requestedAmount
   terms { minimum maximum feeFixed feePercent methods { id label questions { ...q } } }
   questions { ...q } review method

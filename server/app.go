@@ -125,7 +125,7 @@ func (a *app) protocols() (err error) {
 	a.sep24, err = sep24.New(sep24.Config{
 		BaseURL: cfg.PublicURL, Name: cfg.Brand.Name, Terms: cfg.terms, Own: own,
 		AccountCreation: cfg.createsAccounts(), ClaimableBalances: cfg.paysClaimable(),
-		Instructions: a.bank.Instructions, Page: a.customerPage, OtherAccounts: cfg.otherAccounts(), Unlimited: cfg.SEP10.CustodialWallet, Starts: cfg.Limits.Starts, Polls: cfg.Limits.Polls,
+		Instructions: a.bank.Instructions, Explorer: cfg.Network.Explorer, Page: a.customerPage, OtherAccounts: cfg.otherAccounts(), Unlimited: cfg.SEP10.CustodialWallet, Starts: cfg.Limits.Starts, Polls: cfg.Limits.Polls,
 	}, a.keys, a.books, a.log.With("room", "sep24"))
 	return err
 }
@@ -229,7 +229,7 @@ func (s sweeper) Run(ctx context.Context) error {
 // graphHandler is the GraphQL endpoint of one listener.
 func (a *app) graphHandler(staff bool) http.Handler {
 	return graph.New(graph.Options{
-		Store: a.books, Terms: a.cfg.terms, Rail: a.bank, Logger: a.log.With("room", "graph"), Staff: staff, AutoAccept: true, CallbackSchemes: a.cfg.Callbacks.Schemes,
+		Store: a.books, Terms: a.cfg.terms, Rail: a.bank, Explorer: a.cfg.Network.Explorer, Logger: a.log.With("room", "graph"), Staff: staff, AutoAccept: true, CallbackSchemes: a.cfg.Callbacks.Schemes,
 		Object:      func(t *anchor.Transaction, lang string) any { return a.sep24.Object(t, lang, false) },
 		MoreInfoURL: func(t *anchor.Transaction) string { return a.sep24.MoreInfoURL(t.ID) },
 	})

@@ -76,7 +76,12 @@ type Config struct {
 type NetworkConfig struct {
 	Passphrase string   `toml:"passphrase" env:"PASSPHRASE"`
 	Horizon    []string `toml:"horizon" env:"HORIZON"` // URLs without a trailing slash, best first
+	// Explorer is where customers look a ledger transaction up, with {hash} in it;
+	// noExplorer is none.
+	Explorer string `toml:"explorer" env:"EXPLORER"`
 }
+
+const noExplorer = "none"
 
 // ListenConfig holds the addresses bound, as host:port.
 type ListenConfig struct {
@@ -337,6 +342,7 @@ func (c *Config) defaults() {
 	fill(&c.Callbacks.KeepGivenUp, Duration(90*24*time.Hour))
 	fill(&c.Mail.TLS, "starttls")
 	fill(&c.Mail.Timeout, Duration(30*time.Second))
+	fill(&c.Network.Explorer, explorers[c.Network.Passphrase])
 	fill(&c.Mail.PerAddress, 10)
 	fill(&c.Rail.Kind, "simulated")
 	fill(&c.Rail.Path, ".windlass/bank.db")
@@ -373,6 +379,12 @@ func (c *Config) defaults() {
 		fill(&a.Deposit.Window, Duration(72*time.Hour))
 		fill(&a.Withdraw.Window, Duration(24*time.Hour))
 	}
+}
+
+// explorers are those that everybody knows, by the passphrase of their network.
+var explorers = map[string]string{
+	network.PublicNetworkPassphrase: "https://stellar.expert/explorer/public/tx/{hash}",
+	network.TestNetworkPassphrase:   "https://stellar.expert/explorer/testnet/tx/{hash}",
 }
 
 // fill gives an empty value its default.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net"
 	"net/url"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"github.com/stellar/go-stellar-sdk/keypair"
+	"github.com/stellar/go-stellar-sdk/network"
 
 	"windlass/server/anchor"
 	"windlass/server/payout"
@@ -113,6 +115,24 @@ func (k *check) network(c *Config) {
 		case slices.Contains(c.Network.Horizon[:i], h):
 			k.wrong("network.horizon", "%q is listed twice", h)
 		}
+	}
+	k.explorer(c)
+}
+
+func (k *check) explorer(c *Config) {
+	e := c.Network.Explorer
+	if e == "" || e == noExplorer {
+		c.Network.Explorer = ""
+		return
+	}
+	u, err := url.Parse(e)
+	switch {
+	case err != nil, u.Scheme != "https" && u.Scheme != "http", u.Host == "", strings.Contains(u.Host, "{"), strings.Count(e, "{hash}") != 1:
+		k.wrong("network.explorer", `%q will not do; expected an address with {hash} where the transaction's hash belongs, such as %q, or %q`, e, explorers[network.TestNetworkPassphrase], noExplorer)
+	case slices.Contains(slices.Collect(maps.Values(explorers)), e) && e != explorers[c.Network.Passphrase]:
+		k.wrong("network.explorer", "%q shows another network than that of network.passphrase; remove the key, or name the right one", e)
+	case c.Public() && u.Scheme != "https":
+		k.wrong("network.explorer", "%q must begin with https:// on the public network: customers believe what they see there", e)
 	}
 }
 

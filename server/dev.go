@@ -149,7 +149,9 @@ func (c *devCommand) config(p process, ports devPorts) (*Config, error) {
 	return Load(filepath.Join(c.Dir, configFile), append(slices.Clip(p.environ),
 		envPrefix+"PUBLIC_URL="+localURL(ports.public),
 		envPrefix+"ADMIN_URL="+localURL(ports.admin),
-		envPrefix+"NETWORK_HORIZON="+ledger))
+		envPrefix+"NETWORK_HORIZON="+ledger,
+		// No explorer knows this network; Horizon itself shows what is there.
+		envPrefix+"NETWORK_EXPLORER="+ledger+"/transactions/{hash}"))
 }
 
 // anchor makes the accounts on the network, says where everything is, and runs

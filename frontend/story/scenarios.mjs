@@ -156,6 +156,8 @@ export const scenarios = {
     const info = await visitor.popup(() => link.click())
     await new AnchorPage(info, t).heading(t('page.heading.completed.deposit')).waitFor()
     await look(info, 'more-info')
+    const receipt = (await info.pdf({ format: 'A4' })).toString('latin1')
+    assert.equal(receipt.match(/\/Type \/Page\b/g)?.length, 1, 'the receipt prints on one page')
     const plain = await visitor.openWithoutScripts(await link.getAttribute('href'))
     const summary = plain.getByRole('main')
     for (const text of [t.like('status.deposit.completed'), figure('100.00', 'USD'), figure('98.50', 'USDW')]) {

@@ -94,11 +94,14 @@ type Summary struct {
 
 type (
 	step    struct{ At, Machine, Label string }
+	link    struct{ Href, Text, Lang string }
 	summary struct {
 		Summary
 
 		StepsTitle string
 		Steps      []step
+		Explorer   link // no Href if there is none
+		Languages  []link
 	}
 )
 
@@ -108,12 +111,22 @@ var summaryTemplate = template.Must(template.New("summary").Parse(`
 {{with .Amounts}}{{template "rows" .}}{{end}}
 {{with .Pay}}<h2>{{$.PayTitle}}</h2>{{template "rows" .}}{{end}}
 <h2>{{.StepsTitle}}</h2><ol>{{range .Steps}}<li><time datetime="{{.Machine}}">{{.At}}</time> {{.Label}}</li>{{end}}</ol>
-{{template "rows" .References}}</main>`))
+{{template "rows" .References}}
+{{with .Explorer}}{{if .Href}}<p><a href="{{.Href}}" rel="noopener noreferrer">{{.Text}}</a></p>{{end}}{{end}}
+<noscript><p class="languages">{{range .Languages}}<a href="{{.Href}}" lang="{{.Lang}}" hreflang="{{.Lang}}">{{.Text}}</a> {{end}}</p></noscript></main>`))
 
 func (h *Handler) summary(t *anchor.Transaction, steps []store.TimelineEntry, lang string) summary {
 	s := summary{Summary: h.Summary(t, lang), StepsTitle: text(lang, "page.timeline", "Steps")}
 	for _, e := range steps {
 		s.Steps = append(s.Steps, step{anchor.Readable(e.At), e.At.UTC().Format(time.RFC3339), language.Text(lang, "event."+string(e.Event), nil)})
+	}
+	if t.StellarID != "" && h.cfg.Explorer != "" {
+		s.Explorer = link{Href: strings.ReplaceAll(h.cfg.Explorer, "{hash}", t.StellarID), Text: text(lang, "page.explorer", "See it on the Stellar network")}
+	}
+	for _, l := range language.Languages {
+		if l != lang {
+			s.Languages = append(s.Languages, link{h.MoreInfoURL(t.ID) + "&lang=" + l, language.Text(l, "language.name", nil), l})
+		}
 	}
 	return s
 }

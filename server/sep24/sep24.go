@@ -53,6 +53,9 @@ type Config struct {
 	// Instructions are the bank's details that a deposit must be paid to, see
 	// rail.Rail. May be nil.
 	Instructions func(offChain anchor.Asset, method string) []rail.Row
+	// Explorer is where a ledger transaction can be looked up, with {hash} in it; "" is
+	// nowhere.
+	Explorer string
 	// Page answers with a page of the web app.
 	Page func(http.ResponseWriter, *http.Request, Page)
 }

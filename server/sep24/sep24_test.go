@@ -89,7 +89,7 @@ func newWorld(t testing.TB, change ...func(*sep24.Config)) *world {
 		t.Fatal(err)
 	}
 	cfg := sep24.Config{
-		BaseURL: base, Name: "Test & Co", Terms: terms(), Own: []string{feeAccount}, AccountCreation: true,
+		BaseURL: base, Name: "Test & Co", Terms: terms(), Own: []string{feeAccount}, AccountCreation: true, Explorer: "https://explorer.test/{hash}",
 		Instructions: func(anchor.Asset, string) []rail.Row { return []rail.Row{{Name: "account_number", Value: "000123"}} },
 		Page: func(w http.ResponseWriter, _ *http.Request, p sep24.Page) {
 			w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -851,7 +851,7 @@ func TestPages(t *testing.T) {
 		t.Errorf("more_info_url is %s", more)
 	}
 	status, page := read(more)
-	has("incomplete", page, `lang="es"`, "transaction "+d.ID, d.ID[:13])
+	has("incomplete", page, `lang="es"`, "transaction "+d.ID, d.ID[:13], `<noscript>`, `&amp;lang=ar" lang="ar" hreflang="ar">العربية</a>`)
 	if status != 200 || strings.Contains(page, u.Query().Get("resume")) || strings.Contains(page, who.Account) {
 		t.Errorf("%d %s", status, page)
 	}
@@ -862,6 +862,12 @@ func TestPages(t *testing.T) {
 	w.move(d.ID, entered("100"), agreed)
 	_, page = read(more + "&lang=en")
 	has("to be paid", page, `lang="en"`, "100.00 USD", "98.50 USDW", ">1.00 USD<", ">0.50 USD<", language.Text("en", "fee.fixed", nil), language.Text("en", "instruction.account_number", nil), "000123", "WL-"+d.ID, language.Text("en", "event.agreed", nil), "<time datetime=", "UTC")
+	w.move(d.ID, func(_ *store.Tx, x *anchor.Transaction) error {
+		x.StellarID = "hash-d"
+		return nil
+	})
+	_, page = read(more)
+	has("paid", page, `href="https://explorer.test/hash-d"`)
 	q := w.begin("withdraw", who, map[string]any{})
 	w.move(q.ID, entered("100"), agreed, func(tx *store.Tx, x *anchor.Transaction) error {
 		return tx.SetDetails(x.ID, store.Details{Answers: map[string]string{"bank_account_number": "99887766"}})

@@ -96,6 +96,8 @@ export interface Transaction {
   amountIn: string | null
   amountOut: string | null
   fee: Fee | null
+  amountRefunded: string | null
+  refundFee: string | null
   rate: Rate
   requestedAmount: string | null
   terms: Terms

@@ -7,7 +7,7 @@ const question = 'name label help type options { value label } required autocomp
 const fields = `{
   id kind status message
   asset { ${asset} name } assetIn { ${asset} } assetOut { ${asset} }
-  amountIn amountOut fee { ${fee} } rate requestedAmount
+  amountIn amountOut fee { ${fee} } amountRefunded refundFee rate requestedAmount
   terms { minimum maximum feeFixed feePercent methods { id label questions { ${question} } } }
   questions { ${question} } review method
   instructions { name label value important help } deadline

@@ -17,6 +17,8 @@ export function sample(more: Partial<Transaction> = {}): Transaction {
     amountIn: null,
     amountOut: null,
     fee: null,
+    amountRefunded: null,
+    refundFee: null,
     rate: null,
     requestedAmount: null,
     terms: {

@@ -1,6 +1,6 @@
 import { figuresLocale, formatAmount, formatPrice } from './money'
 import { direction, sentence, type Catalogue, type Values } from './sentence'
-import { formatMoment, formatSpan } from './time'
+import { formatDay, formatMoment, formatSpan } from './time'
 
 /** One chunk a language; only the one in use travels. */
 const catalogues = import.meta.glob<Catalogue>('../../../server/language/*.json', { import: 'default' })
@@ -51,5 +51,8 @@ export const rate = (price: string, asset: Unit, worth: Unit): string =>
   figures(`1\u00a0${asset.code} = ${formatPrice(price, worth.decimals, language.locale)}\u00a0${worth.code}`)
 
 export const moment = (at: string): string => formatMoment(at, language.locale)
+
+/** "23 November 2026 at 14:30", as a receipt has it. */
+export const day = (at: string): string => formatDay(at, language.locale)
 
 export const span = (milliseconds: number): string => formatSpan(milliseconds, language.locale)

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { formatMoment, formatSpan } from './time'
+import { formatDay, formatMoment, formatSpan } from './time'
 
 it.each([
   [90_000_000, 'en', '1 day, 1 hour'],
@@ -17,4 +17,8 @@ it('names the year only when it is another', () => {
   const now = new Date('2026-11-22T12:00:00')
   expect(formatMoment('2026-11-22T14:30:00', 'en-GB', now)).toBe('22 Nov, 14:30')
   expect(formatMoment('2025-11-22T14:30:00', 'en-GB', now)).toContain('2025')
+})
+
+it('tells the whole day and the zone where it is kept', () => {
+  expect(formatDay('2026-11-22T14:30:05Z', 'en-GB')).toMatch(/^2[123] November 2026 at \d\d:\d0:05 (UTC|GMT|CE|[A-Z])/)
 })

@@ -10,6 +10,10 @@ export function formatMoment(at: string, locale: string, now = new Date()): stri
   }).format(date)
 }
 
+/** A day in full and the time with its zone, for what is kept. */
+export const formatDay = (at: string, locale: string): string =>
+  new Intl.DateTimeFormat(locale, { dateStyle: 'long', timeStyle: 'long' }).format(new Date(at))
+
 const units = [
   ['day', 86_400],
   ['hour', 3_600],
