@@ -74,8 +74,8 @@ web-budget: $(web) ## weigh the customer's first screens, and fail above the lim
 	@node frontend/budget.mjs
 
 .PHONY: test-story
-test-story: build browser ## the browser tests: customers, wallets and staff in real pages
-	npm --prefix frontend run story
+test-story: build browser ## the browser tests: customers, wallets and staff in real pages (ARGS="--only staff")
+	npm --prefix frontend run --silent story -- $(ARGS)
 
 .PHONY: check
 check: ## what must hold before a change is handed in: generate, tidy and format change nothing; vet, lint, web-budget, test

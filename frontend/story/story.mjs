@@ -1,59 +1,70 @@
-// The browser story of `make test`: people with a wallet, at the anchor's page
+// The browser stories of `make test`: people with a wallet, at the anchor's page
 // and at the bank, in a real browser against a real `windlass dev`.
 //
-//   node story.mjs [--binary FILE] [--shots DIR] [--only TEXT]
+//   node story.mjs [--binary FILE] [--shots DIR] [--only TEXT] [--at-once N]
+//
+// A story is an entry of `scenarios` in a file of scenarios/, with what is special
+// about its visitor or its anchor in `settings` there. Several are told at once,
+// on one anchor, by visitors who know nothing of each other; they are reported in
+// their order.
 
+import { readdirSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { defaultBinary, startAnchor } from '../demo/anchor.mjs'
+import { appScheme, brand, lumens } from './anchors.mjs'
 import { launch, visitor as visit } from './browser.mjs'
-import { appScheme, brand, lumens, scenarios, settings } from './scenarios.mjs'
 
 const { values: options } = parseArgs({
   options: {
     binary: { type: 'string', default: defaultBinary },
     shots: { type: 'string' },
     only: { type: 'string', default: '' },
+    'at-once': { type: 'string', default: '2' },
   },
 })
 
-const chosen = Object.entries(scenarios).filter(([name]) => name.includes(options.only))
-let passed = 0
-let failed = 0
-let anchor, browser
-/** The anchor of a scenario that must have one of its own. */
-let own
+const rooms = readdirSync(new URL('scenarios', import.meta.url)).sort()
+const files = await Promise.all(rooms.map((file) => import(`./scenarios/${file}`)))
+/** The stories to tell: {name, scenario, env, alone, and what visitor() takes}. Those that measure come first, alone. */
+const stories = files
+  .flatMap(({ scenarios, settings = {} }) => Object.entries(scenarios).map(([name, scenario]) => ({ name, scenario, ...settings[name] })))
+  .filter(({ name }) => name.includes(options.only))
+  .sort((a, b) => Number(b.alone ?? false) - Number(a.alone ?? false))
 
-async function tell(name, scenario) {
+let shared, browser
+/** The anchors of stories that must have one of their own. */
+const own = new Set()
+
+/** Tells a story, and gives the lines to report of it. */
+async function tell({ name, scenario, env, ...setting }) {
   const begun = performance.now()
-  const { env, ...setting } = settings[name] ?? {}
-  const at = env ? (own = await startAnchor({ binary: options.binary, env })) : anchor
-  const visitor = await visit(browser, at, { name, shots: options.shots, ...setting })
-  let problem
+  const said = []
+  const wrong = []
+  let anchor = shared
   try {
-    await scenario({ visitor, anchor: at, look: (page, screen) => visitor.look(page, screen) })
-  } catch (e) {
-    problem = e
-    await visitor.failed()
+    if (env) own.add((anchor = await startAnchor({ binary: options.binary, env })))
+    const visitor = await visit(browser, anchor, { name, shots: options.shots, ...setting })
+    try {
+      await scenario({ visitor, anchor, look: (page, screen) => visitor.look(page, screen), say: (line) => said.push(`        ${line}`) })
+    } catch (problem) {
+      wrong.push(problem)
+      await visitor.failed()
+    }
+    // What went wrong unseen often explains what was seen to go wrong.
+    await visitor.finish().catch((problem) => wrong.push(problem))
+  } catch (problem) {
+    wrong.push(problem)
   }
-  // What went wrong unseen often explains what was seen to go wrong.
-  const unseen = await visitor.finish().catch((e) => e)
-  await own?.close()
-  own = undefined
+  if (wrong.length > 0 && env) said.push(`        The last its server said:\n${anchor.tail?.()}`)
+  if (own.delete(anchor)) await anchor.close()
+  for (const problem of wrong) said.push(`  ${String(problem.stack ?? problem).replaceAll('\n', '\n  ')}`)
   const seconds = `${((performance.now() - begun) / 1000).toFixed(1)} s`
-  if (!problem && !unseen) {
-    passed++
-    console.log(`passed  ${name} (${seconds})`)
-    return
-  }
-  failed++
-  console.log(`FAILED  ${name} (${seconds})`)
-  for (const p of [problem, unseen].filter(Boolean)) console.log(`  ${String(p.stack ?? p).replaceAll('\n', '\n  ')}`)
+  return { passed: wrong.length === 0, lines: [`${wrong.length === 0 ? 'passed' : 'FAILED'}  ${name} (${seconds})`, ...said] }
 }
 
 async function close() {
   await browser?.close()
-  await own?.close()
-  await anchor?.close()
+  for (const anchor of [...own, shared]) await anchor?.close()
 }
 
 for (const signal of ['SIGINT', 'SIGTERM']) {
@@ -63,11 +74,34 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
   })
 }
 
+/** Tells them all; report is given what came of each, in their order. */
+async function tellAll(report) {
+  const results = []
+  let reported = 0
+  let next = 0
+  const teller = async (end) => {
+    while (next < end) {
+      const i = next++
+      results[i] = await tell(stories[i])
+      for (; results[reported]; reported++) report(results[reported])
+    }
+  }
+  const alone = stories.filter((story) => story.alone).length
+  await teller(alone)
+  await Promise.all(Array.from({ length: Number(options['at-once']) }, () => teller(stories.length)))
+}
+
+const begun = performance.now()
+let passed = 0
+let failed = 0
 try {
-  anchor = await startAnchor({ binary: options.binary, env: { WINDLASS_CALLBACKS_SCHEMES: appScheme, ...lumens, ...brand } })
+  shared = await startAnchor({ binary: options.binary, env: { WINDLASS_CALLBACKS_SCHEMES: appScheme, ...lumens, ...brand } })
   browser = await launch()
-  for (const [name, scenario] of chosen) await tell(name, scenario)
-  if (failed > 0) console.log(`\nThe last the server said:\n${anchor.tail()}`)
+  await tellAll((result) => {
+    result.passed ? passed++ : failed++
+    console.log(result.lines.join('\n'))
+  })
+  if (failed > 0) console.log(`\nThe last the server said:\n${shared.tail()}`)
 } catch (problem) {
   failed++
   console.log(`FAILED  ${problem.stack}`)
@@ -75,5 +109,5 @@ try {
   await close()
 }
 
-console.log(`\n${passed} passed, ${failed} failed`)
+console.log(`\n${passed} passed, ${failed} failed, in ${((performance.now() - begun) / 1000).toFixed(0)} s`)
 process.exitCode = failed > 0 || passed === 0 ? 1 : 0
