@@ -116,7 +116,12 @@ func (m mutation) redirected(tx *store.Tx, p *anchor.BankPayout, changes map[str
 	}
 	fields := map[string]anchor.Field{}
 	for name := range p.To {
-		fields[name] = anchor.Field{Name: name, Type: anchor.FieldText, Optional: true}
+		known, _ := anchor.StandardOf(name)
+		f := known.Field(true, nil)
+		if f.Type == anchor.FieldChoice {
+			f.Type = anchor.FieldText // the operator may have offered others
+		}
+		fields[name] = f
 	}
 	if !p.Payout() {
 		fields[store.PayerName] = anchor.Field{Name: store.PayerName, Type: anchor.FieldText, Optional: true}

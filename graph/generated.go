@@ -371,8 +371,10 @@ type ComplexityRoot struct {
 
 	Question struct {
 		Autocomplete func(childComplexity int) int
+		Earliest     func(childComplexity int) int
 		Help         func(childComplexity int) int
 		Label        func(childComplexity int) int
+		Latest       func(childComplexity int) int
 		Name         func(childComplexity int) int
 		Options      func(childComplexity int) int
 		Required     func(childComplexity int) int
@@ -2303,6 +2305,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Question.Autocomplete(childComplexity), true
+	case "Question.earliest":
+		if e.ComplexityRoot.Question.Earliest == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Question.Earliest(childComplexity), true
 	case "Question.help":
 		if e.ComplexityRoot.Question.Help == nil {
 			break
@@ -2315,6 +2323,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Question.Label(childComplexity), true
+	case "Question.latest":
+		if e.ComplexityRoot.Question.Latest == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Question.Latest(childComplexity), true
 	case "Question.name":
 		if e.ComplexityRoot.Question.Name == nil {
 			break
@@ -2987,12 +3001,24 @@ enum Reason {
   cancelled_already
   "Somebody was quicker; look again."
   changed_meanwhile
+  "This is none of the options."
+  choice_unknown
+  "There is no country with this code."
+  country_unknown
   "After is no endCursor of the same list in the same order."
   cursor_malformed
   "The customer must say who they are, or be accepted, first."
   customer_missing
+  "A day of birth or of issue that is still to come."
+  date_future
+  "No such day, or not written as 1990-12-31."
+  date_malformed
+  "More than 130 years ago."
+  date_too_early
   "The wallet has accepted this message."
   delivered
+  "The document is valid no more."
+  document_expired
   "Another kind of money, or more of it than there can be."
   does_not_fit
   "It exists already."
@@ -3064,6 +3090,10 @@ enum Reason {
   payout_not_open
   "It may be paid at this moment; wait for its end."
   payout_under_way
+  "A phone number has 7 to 15 digits."
+  phone_malformed
+  "A phone number begins with + and the country code."
+  phone_without_country
   "The amount is not what was shown."
   price_changed
   "A word of at most 50 small letters, digits and underscores."
@@ -3175,13 +3205,13 @@ type Query @refuses(reasons: [cursor_malformed, first_malformed, not_found]) {
 
 type Mutation @refuses(reasons: [amount_malformed, amount_too_large, argument_malformed, argument_too_long, changed_meanwhile, key_malformed, key_reused, not_found, note_malformed, state_refused]) {
   "Answer questions about the customer. Faulty answers are reported one error a field; then nothing is stored."
-  answer(transaction: ID!, answers: [Answer!]!): Transaction! @allow(roles: [CUSTOMER]) @refuses(reasons: [already_agreed, account_number_malformed, email_malformed, field_malformed, field_required, field_too_long, field_unknown, not_offered, rejected])
+  answer(transaction: ID!, answers: [Answer!]!): Transaction! @allow(roles: [CUSTOMER]) @refuses(reasons: [account_number_malformed, already_agreed, choice_unknown, country_unknown, date_future, date_malformed, date_too_early, document_expired, email_malformed, field_malformed, field_required, field_too_long, field_unknown, not_offered, phone_malformed, phone_without_country, rejected])
 
   "Enter or change the amount that goes in."
   setAmount(transaction: ID!, amountIn: Amount!): Transaction! @allow(roles: [CUSTOMER]) @refuses(reasons: [already_agreed, amount_above_maximum, amount_below_fee, amount_below_minimum, amount_too_precise, not_offered])
 
   "Choose how the bank side moves, with the answers that method asks for."
-  chooseMethod(transaction: ID!, method: ID!, answers: [Answer!]! = []): Transaction! @allow(roles: [CUSTOMER]) @refuses(reasons: [already_agreed, account_number_malformed, email_malformed, field_malformed, field_required, field_too_long, field_unknown, method_unknown, not_offered])
+  chooseMethod(transaction: ID!, method: ID!, answers: [Answer!]! = []): Transaction! @allow(roles: [CUSTOMER]) @refuses(reasons: [account_number_malformed, already_agreed, choice_unknown, country_unknown, date_future, date_malformed, date_too_early, document_expired, email_malformed, field_malformed, field_required, field_too_long, field_unknown, method_unknown, not_offered, phone_malformed, phone_without_country])
 
   "Agree to the summary. amountOut, and rate if it is given, must be what was shown: another figure is a conflict. From here on the customer may pay."
   agree(transaction: ID!, amountOut: Amount!, rate: String): Transaction! @allow(roles: [CUSTOMER]) @refuses(reasons: [amount_above_maximum, amount_below_fee, amount_below_minimum, amount_missing, amount_too_precise, customer_missing, duplicate, method_missing, not_offered, price_changed])
@@ -3295,7 +3325,7 @@ type Mutation @refuses(reasons: [amount_malformed, amount_too_large, argument_ma
   answered. to changes where the money goes, name by name (an empty value removes
   one). A withdrawal is released by it.
   """
-  retryBankPayout(order: ID!, to: [Answer!], key: ID!, note: String): BankPayout! @allow(roles: [STAFF]) @refuses(reasons: [account_number_malformed, books_in_doubt, email_malformed, field_malformed, field_required, field_too_long, field_unknown, order_not_refused, payee_missing, payout_under_way, retried_already])
+  retryBankPayout(order: ID!, to: [Answer!], key: ID!, note: String): BankPayout! @allow(roles: [STAFF]) @refuses(reasons: [account_number_malformed, books_in_doubt, choice_unknown, country_unknown, date_future, date_malformed, date_too_early, document_expired, email_malformed, field_malformed, field_required, field_too_long, field_unknown, order_not_refused, payee_missing, payout_under_way, phone_malformed, phone_without_country, retried_already])
 
   """
   Begin anew with a parked payout, as if it had never been tried; one that pays a
@@ -3555,7 +3585,10 @@ type Question {
   required: Boolean!
   "The HTML autocomplete token, such as given-name; may be empty."
   autocomplete: String!
-  "The answer known so far, the wallet's prefill included."
+  "The first and the last day that a date may be; null where any may."
+  earliest: String
+  latest: String
+  "The answer known so far, the wallet's prefill included; null where it no longer will do."
   value: String
 }
 
@@ -4537,6 +4570,10 @@ func (ec *executionContext) childFields_Question(ctx context.Context, field grap
 		return ec.fieldContext_Question_required(ctx, field)
 	case "autocomplete":
 		return ec.fieldContext_Question_autocomplete(ctx, field)
+	case "earliest":
+		return ec.fieldContext_Question_earliest(ctx, field)
+	case "latest":
+		return ec.fieldContext_Question_latest(ctx, field)
 	case "value":
 		return ec.fieldContext_Question_value(ctx, field)
 	}
@@ -13772,6 +13809,52 @@ func (ec *executionContext) fieldContext_Question_autocomplete(_ context.Context
 	return graphql.NewScalarFieldContext("Question", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _Question_earliest(ctx context.Context, field graphql.CollectedField, obj *Question) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Question_earliest(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Earliest, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Question_earliest(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Question", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Question_latest(ctx context.Context, field graphql.CollectedField, obj *Question) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Question_latest(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Latest, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Question_latest(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Question", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _Question_value(ctx context.Context, field graphql.CollectedField, obj *Question) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -21671,6 +21754,16 @@ func (ec *executionContext) _Question(ctx context.Context, sel ast.SelectionSet,
 		case "autocomplete":
 			out.Values[i] = ec._Question_autocomplete(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "earliest":
+			out.Values[i] = ec._Question_earliest(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "latest":
+			out.Values[i] = ec._Question_latest(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "value":

@@ -323,7 +323,7 @@ func (r method) Questions(ctx context.Context, m *Method) ([]*Question, error) {
 
 // questions ask for fields, with the first value that is known of each.
 func questions(ctx context.Context, fields []anchor.Field, values ...map[string]string) []*Question {
-	all := make([]*Question, len(fields))
+	all, now := make([]*Question, len(fields)), time.Now()
 	for i, f := range fields {
 		known, _ := anchor.StandardOf(f.Name)
 		q := &Question{
@@ -333,9 +333,11 @@ func questions(ctx context.Context, fields []anchor.Field, values ...map[string]
 		for i, v := range f.Options {
 			q.Options[i] = Option{v, language.TextOr(langOf(ctx), "option."+f.Name+"."+v, v, nil)}
 		}
+		earliest, latest := f.Dates(now)
+		q.Earliest, q.Latest = filled(earliest), filled(latest)
 		for _, v := range values {
-			if q.Value == nil {
-				q.Value = filled(v[f.Name])
+			if kept, err := f.Check(v[f.Name], now); q.Value == nil && err == nil {
+				q.Value = filled(kept)
 			}
 		}
 		if q.Value != nil && role(ctx) == session.Viewer {

@@ -46,7 +46,9 @@ type Question struct {
 	Options      []Option
 	Required     bool
 	Autocomplete string
-	Value        *string
+	// Earliest and Latest are the days between which a date lies.
+	Earliest, Latest *string
+	Value            *string
 }
 
 // Option is an answer to choose.

@@ -32,7 +32,7 @@ var (
 func newTerms() *anchor.Terms {
 	who := []anchor.Field{
 		{Name: "first_name", Type: "text"}, {Name: "last_name", Type: "text"},
-		{Name: "email_address", Type: "email"}, {Name: "mobile_number", Type: "text", Optional: true},
+		{Name: "email_address", Type: "email"}, {Name: "mobile_number", Type: "phone", Optional: true},
 	}
 	bank := []anchor.Field{{Name: "bank_account_number", Type: "account_number"}, {Name: "bank_name", Type: "text", Optional: true}}
 	fee := anchor.Schedule{Fixed: anchor.One, Percent: anchor.MustAmount("0.5")}
@@ -302,7 +302,7 @@ const page = `{
 
 const fragments = `
 fragment a on Asset { id code issuer decimals onLedger }
-fragment q on Question { name label help type required autocomplete value }`
+fragment q on Question { name label help type options { value label } required autocomplete earliest latest value }`
 
 const look = `query($id: ID!) { transaction(id: $id) ` + page + `}` + fragments
 

@@ -1,12 +1,6 @@
 package anchor
 
-import (
-	"net/mail"
-	"strings"
-	"time"
-	"unicode"
-	"unicode/utf8"
-)
+import "unicode"
 
 // Field is one thing a customer is asked, named as SEP-9 names it.
 type Field struct {
@@ -110,9 +104,6 @@ func (s Standard) Field(optional bool, options []string) Field {
 	return f
 }
 
-// maxField bounds an answer, in characters.
-const maxField = 200
-
 // Hidden reports characters that nobody sees but that change what is read:
 // controls, zero-width spaces, and the marks that turn text around. The joiners
 // that Persian and Indian scripts need are not among them.
@@ -123,39 +114,4 @@ func Hidden(r rune) bool {
 		return true
 	}
 	return unicode.IsControl(r)
-}
-
-// Check judges one answer, already trimmed, and brings it to the form in which it
-// is kept.
-func (f Field) Check(v string, _ time.Time) (string, *Error) {
-	if v == "" {
-		if f.Optional {
-			return "", nil
-		}
-		return "", &Error{Kind: Invalid, Code: "field_required", Field: f.Name, Message: f.Name + " is required"}
-	}
-	if utf8.RuneCountInString(v) > maxField {
-		return "", &Error{Kind: Invalid, Code: "field_too_long", Field: f.Name, Message: f.Name + " must have at most 200 characters"}
-	}
-	if !utf8.ValidString(v) || strings.ContainsFunc(v, Hidden) {
-		return "", &Error{Kind: Invalid, Code: "field_malformed", Field: f.Name, Message: f.Name + " contains characters that cannot be used"}
-	}
-	switch f.Type {
-	case FieldText, FieldPhone, FieldDate, FieldCountry, FieldChoice:
-	case FieldEmail:
-		a, err := mail.ParseAddress(v)
-		if err != nil || a.Address != v || !strings.Contains(v[strings.LastIndex(v, "@"):], ".") {
-			return "", &Error{Kind: Invalid, Code: "email_malformed", Field: f.Name, Message: f.Name + " must be an e-mail address such as name@example.com"}
-		}
-	case FieldAccountNumber:
-		// People write IBANs in groups; the spaces do not count.
-		signs := strings.NewReplacer(" ", "", "-", "").Replace(v)
-		if strings.ContainsFunc(signs, func(r rune) bool {
-			return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r)
-		}) || len(signs) < 4 || len(signs) > 34 {
-			return "", &Error{Kind: Invalid, Code: "account_number_malformed", Field: f.Name,
-				Message: f.Name + " must be 4 to 34 letters and digits"}
-		}
-	}
-	return v, nil
 }

@@ -440,13 +440,20 @@ func TestEncodings(t *testing.T) {
 
 func TestPrefill(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newWorld(t, func(c *sep24.Config) {
+		for _, name := range []string{"address_country_code", "birth_date", "sex"} {
+			known, _ := anchor.StandardOf(name)
+			c.Terms[0].Deposit.Fields = append(slices.Clip(c.Terms[0].Deposit.Fields), known.Field(false, nil))
+		}
+	})
 	x := w.begin("deposit", newOwner(), map[string]any{
+		"address_country_code": "ar", "birth_date": "31/12/1990", "sex": "FEMALE",
 		"given_name": "Ana", "family_name": "Old", "last_name": "New", "email_address": "no e-mail", "bank_account_number": "12345678",
 		"tax_id": "not asked for", "first_name": "", "organization.name": "x",
 	})
 	d, err := w.books.Details(t.Context(), x.ID)
-	if err != nil || !cmp.Equal(d.Prefill, map[string]string{"first_name": "Ana", "last_name": "New", "bank_account_number": "12345678"}) {
+	if err != nil || !cmp.Equal(d.Prefill, map[string]string{"first_name": "Ana", "last_name": "New", "bank_account_number": "12345678",
+		"address_country_code": "ARG", "sex": "female"}) {
 		t.Errorf("%v, %v", d.Prefill, err)
 	}
 }

@@ -52,6 +52,9 @@ export interface Question {
   options: { value: string; label: string }[]
   required: boolean
   autocomplete: string
+  /** The first and the last day that a date may be. */
+  earliest: string | null
+  latest: string | null
   value: string | null
 }
 

@@ -2,7 +2,7 @@
 
 const asset = 'id code issuer decimals onLedger'
 const fee = `total asset { ${asset} } lines { name label amount }`
-const question = 'name label help type options { value label } required autocomplete value'
+const question = 'name label help type options { value label } required autocomplete earliest latest value'
 
 const fields = `{
   id kind status message

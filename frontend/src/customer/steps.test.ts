@@ -14,6 +14,8 @@ const question = (name: string, value: string | null, required = true): Question
   options: [],
   required,
   autocomplete: '',
+  earliest: null,
+  latest: null,
   value,
 })
 

@@ -24,7 +24,7 @@ const goFiles = (folder: string): string[] => files(folder, server).filter((name
 const statuses = all(machine, /\bStatus = "(\w+)"/g)
 const events = all(machine, /\bEvent = "(\w+)"/g)
 // Refunds are asked for by staff, who are told the server's own English.
-const errors = goFiles('anchor/').filter((name) => name !== 'anchor/refund.go').flatMap((name) => all(read(name, server), /\bKind: \w+,\s+Code: "(\w+)"/g))
+const errors = goFiles('anchor/').filter((name) => name !== 'anchor/refund.go').flatMap((name) => all(read(name, server), /(?:\bKind: \w+,\s+Code: |\brefuse\()"(\w+)"/g))
 const feeLines = all(read('anchor/fee.go', server), /\bFee\w+ += "(\w+)"/g)
 const notes = goFiles('./').flatMap((name) => all(read(name, server), /\bNote = "(\w+)"/g))
 const fields = all(read('anchor/field.go', server), /^\t\{Name: "(\w+)"/gm)
