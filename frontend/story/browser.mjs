@@ -2,18 +2,32 @@
 
 import axe from 'axe-core'
 import { accessSync, constants, mkdirSync } from 'node:fs'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { chromium } from 'playwright-core'
 
 const patience = 30_000
 
-export function launch() {
-  return chromium.launch({
+export const launch = () => chromium.launch(program())
+
+function program() {
+  return {
     executablePath: executable(process.env.CHROMIUM ?? '/usr/bin/chromium'),
     args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
     // Popups are blocked as for everyone: the wallet must open its window in time.
     ignoreDefaultArgs: ['--disable-popup-blocking'],
-  })
+  }
+}
+
+/** A browser that is set to keep nothing: no cookies, and no storage. */
+async function withoutCookies(manner) {
+  const profile = await mkdtemp(join(tmpdir(), 'windlass-visitor-'))
+  await mkdir(join(profile, 'Default'))
+  await writeFile(join(profile, 'Default', 'Preferences'), JSON.stringify({ profile: { default_content_setting_values: { cookies: 2 } } }))
+  const context = await chromium.launchPersistentContext(profile, { ...program(), ...manner })
+  context.on('close', () => rm(profile, { recursive: true, force: true, maxRetries: 5 }))
+  return context
 }
 
 /** A path as it is, a name from the PATH. */
@@ -33,6 +47,13 @@ function executable(name) {
 
 export const desktop = { viewport: { width: 1280, height: 900 } }
 export const phone = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true }
+
+/** Apps that show the page in a part of themselves. */
+const inApp = (width, height, userAgent) => ({ viewport: { width, height }, deviceScaleFactor: 2, hasTouch: true, isMobile: true, userAgent })
+export const webviews = {
+  Android: inApp(360, 800, 'Mozilla/5.0 (Linux; Android 15; Pixel 9; wv) AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0 Chrome/140.0.0.0 Mobile Safari/537.36'),
+  iOS: inApp(390, 844, 'Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148'),
+}
 
 /**
  * Makes a page that of a phone on a poor network, and measures how long its
@@ -73,8 +94,9 @@ export async function slowPhone(page) {
  * seen (an error in the console, a breach of the policy, a request to a third
  * party) is collected and reported by finish.
  */
-export async function visitor(browser, anchor, { name, shots, device = desktop, theme = 'light', lang = 'en' }) {
-  const context = await browser.newContext({ ...device, colorScheme: theme, locale: lang, timezoneId: 'UTC', reducedMotion: 'reduce' })
+export async function visitor(browser, anchor, { name, shots, device = desktop, theme = 'light', lang = 'en', cookies = true }) {
+  const manner = { ...device, colorScheme: theme, locale: lang, timezoneId: 'UTC', reducedMotion: 'reduce' }
+  const context = await (cookies ? browser.newContext(manner) : withoutCookies(manner))
   context.setDefaultTimeout(patience)
   return new Visitor(context, [anchor.public, anchor.admin, anchor.horizon], name, shots, theme)
 }
@@ -93,6 +115,9 @@ function oddities() {
   }
   return found
 }
+
+/** The window of a frame, which a window itself is too. */
+const windowOf = (place) => place.page?.() ?? place
 
 class Visitor {
   #wrong = []
@@ -152,30 +177,30 @@ class Visitor {
     return page
   }
 
-  async picture(page, screen) {
+  async picture(place, screen) {
     this.#count++
     if (!this.#shots) return
     const file = `${this.#name}-${String(this.#count).padStart(2, '0')}-${screen}.png`
-    await page.screenshot({ path: join(this.#shots, file), fullPage: true })
+    await windowOf(place).screenshot({ path: join(this.#shots, file), fullPage: true })
   }
 
-  /** Takes a picture of a screen and judges it in both themes: nothing may be found. */
-  async look(page, screen) {
-    await this.picture(page, screen)
+  /** Takes a picture of a screen, in a window or a frame, and judges it in both themes: nothing may be found. */
+  async look(place, screen) {
+    await this.picture(place, screen)
     for (const theme of [this.#theme === 'dark' ? 'light' : 'dark', this.#theme]) {
-      await page.emulateMedia({ colorScheme: theme })
+      await windowOf(place).emulateMedia({ colorScheme: theme })
       // The other theme has other colours, and is the same otherwise.
-      await this.#axe(page, `${screen}, ${theme}`, theme === this.#theme ? {} : { runOnly: ['color-contrast', 'link-in-text-block'] })
+      await this.#axe(place, `${screen}, ${theme}`, theme === this.#theme ? {} : { runOnly: ['color-contrast', 'link-in-text-block'] })
     }
-    for (const what of await page.evaluate(oddities)) this.#report(`${screen}: ${what}`)
+    for (const what of await place.evaluate(oddities)) this.#report(`${screen}: ${what}`)
   }
 
-  async #axe(page, screen, rules) {
+  async #axe(place, screen, rules) {
     // Axe's own package for this puts the whole of it into the page at each look.
-    if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(axe.source)
+    if (!(await place.evaluate(() => 'axe' in window))) await place.evaluate(axe.source)
     // Axe leaves WCAG 2.2's size of targets out unless it is asked.
     const options = { resultTypes: ['violations'], rules: { 'target-size': { enabled: true } }, ...rules }
-    const { violations } = await page.evaluate((options) => window.axe.run(options), options)
+    const { violations } = await place.evaluate((options) => window.axe.run(options), options)
     for (const v of violations) {
       this.#report(`axe on ${screen}: ${v.id}: ${v.nodes.map((n) => `${n.target.join(' ')}: ${n.failureSummary}`).join('; ')}`)
     }

@@ -92,7 +92,7 @@ export class Keyboard {
   }
 }
 
-/** The anchor's page, in a window of its own. */
+/** The anchor's page, in a window of its own or in a frame. */
 export class AnchorPage {
   constructor(page, t) {
     this.page = page
@@ -103,8 +103,12 @@ export class AnchorPage {
     return this.page.getByRole('heading', { level: 1, name: text })
   }
 
+  button(key, names) {
+    return this.page.getByRole('button', { name: this.t(key, names), exact: true })
+  }
+
   async press(key, names) {
-    await this.page.getByRole('button', { name: this.t(key, names), exact: true }).click()
+    await this.button(key, names).click()
   }
 
   /** Fills in every question on the screen, each under its name in the catalogue. */

@@ -1,30 +1,49 @@
 // What people do in many stories, each a stretch of the way.
 
 import assert from 'node:assert/strict'
+import { openBank } from '../demo/bank.mjs'
+import { openWallet } from '../demo/wallet.mjs'
 import { AnchorPage, BankPage } from './pages.mjs'
 
 /** From an empty browser to the deposit's payment details. */
 export async function depositUpToPaying(visitor, wallet, t, look) {
-  const popup = await visitor.popup(() => wallet.button('Deposit').click())
-  const page = new AnchorPage(popup, t)
-
-  await page.heading(t('page.who')).waitFor()
-  assert.ok(!popup.url().includes('token='), 'the token must leave the address bar')
-  await look(popup, 'who')
-  await page.who()
-  await page.press('page.continue')
-
-  await page.amount('deposit', '100', '98.50', 'USDW')
-  await look(popup, 'amount')
-  await page.press('page.continue')
-
-  await page.summary('deposit', () => look(popup, 'method'))
-  await look(popup, 'summary')
-  await page.press('page.agree.deposit')
-
-  await popup.getByRole('button', { name: t('page.sent'), exact: true }).waitFor()
-  await look(popup, 'pay')
+  const page = new AnchorPage(await visitor.popup(() => wallet.button('Deposit').click()), t)
+  await enterDeposit(page, { look })
   return page
+}
+
+/** A deposit from a bare page to its payment details. Who is known is not asked who they are. */
+export async function enterDeposit(page, { newcomer = true, look = async () => {} } = {}) {
+  const { t } = page
+  if (newcomer) {
+    await page.heading(t('page.who')).waitFor()
+    assert.ok(!page.page.url().includes('token='), 'the token must leave the address bar')
+    await look(page.page, 'who')
+    await page.who()
+    await page.press('page.continue')
+  }
+  await page.amount('deposit', '100', '98.50', 'USDW')
+  await look(page.page, 'amount')
+  await page.press('page.continue')
+  await page.summary('deposit', () => look(page.page, 'method'))
+  await look(page.page, 'summary')
+  await page.press('page.agree.deposit')
+  await page.button('page.sent').waitFor()
+  await look(page.page, 'pay')
+}
+
+/** A wallet without a page, whose customer has an account that is ready and signed in. */
+export async function readyWallet(anchor) {
+  const wallet = await openWallet({ anchorUrl: anchor.public, horizon: anchor.horizon })
+  await wallet.fund()
+  await wallet.trust()
+  await wallet.signIn()
+  return wallet
+}
+
+/** The bank transfer that a deposit's page asks for. */
+export async function transfer(anchor, page, amount = '100') {
+  await openBank(anchor.public).transfer({ amount, reference: await page.instruction('reference') })
 }
 
 /** Sends the money and waits until it has arrived, without touching the wallet. */

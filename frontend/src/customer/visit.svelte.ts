@@ -165,7 +165,7 @@ export class Visit {
       history.back()
       return
     }
-    history.replaceState({ screen: to }, '')
+    history.replaceState({ ...(history.state as object | null), screen: to }, '')
     this.wanted = to
   }
 
@@ -176,7 +176,7 @@ export class Visit {
 
   #go(screen: Screen): void {
     this.problems = []
-    history.pushState({ screen, back: true }, '')
+    history.pushState({ ...(history.state as object | null), screen, back: true }, '')
     this.wanted = screen
   }
 
