@@ -61,7 +61,7 @@ func actionsOf(t *anchor.Transaction, c *anchor.Customer) []Action {
 	if c != nil && c.Review != anchor.ReviewNone {
 		_, rejectable := anchor.Find(t, anchor.ReviewFailed)
 		_, correctable := anchor.Find(t, anchor.CorrectionDue)
-		may(AcceptCustomer, rejectable && c.Review != anchor.ReviewAccepted) // from the same statuses
+		may(AcceptCustomer, rejectable && (t.AwaitsReview() || !c.Decided(anchor.ReviewAccepted))) // from the same statuses
 		may(AskCorrection, correctable && c.Review != anchor.ReviewCorrection)
 		may(RejectCustomer, rejectable && c.Review != anchor.ReviewRejected)
 	}

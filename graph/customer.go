@@ -100,6 +100,9 @@ func (m mutation) change(ctx context.Context, id string, rule func(*store.Tx, *a
 		if err := rule(tx, t, now); err != nil {
 			return err
 		}
+		if err := m.recognise(tx, t, now); err != nil { // another amount may ask more, or less
+			return err
+		}
 		return tx.SaveTransaction(t)
 	})
 	if t != nil {
@@ -120,38 +123,23 @@ func (s *server) offered(t *anchor.Transaction) (*anchor.Terms, error) {
 	return terms, nil
 }
 
-// recognise accepts a customer whom we know: everybody is asked once. Where
-// nothing is asked, nobody needs to be known.
+// recognise holds the customer against the amount as it is now, for as long as it
+// can be changed: everybody is asked once, and nobody is good for an amount that
+// asks more than they said, or that a person has not accepted them for.
 func (s *server) recognise(tx *store.Tx, t *anchor.Transaction, now time.Time) error {
 	terms := s.terms[t.Asset]
-	if t.Reviewed || t.Status() != anchor.Incomplete || terms == nil {
+	if t.Status() != anchor.Incomplete || terms == nil {
 		return nil
 	}
 	c, err := tx.CustomerOf(t.Owner)
 	if err != nil && anchor.KindOf(err) != anchor.NotFound {
 		return err
 	}
-	if s.reviewOf(c, terms.Side(t.Kind).Fields, now) == anchor.ReviewAccepted {
-		t.Reviewed = true
-		if c != nil {
-			t.CustomerID = c.ID
-		}
+	t.Reviewed = terms.Side(t.Kind).ReviewOf(c, t.Foreseen(), now) == anchor.ReviewAccepted
+	if t.Reviewed && c != nil {
+		t.CustomerID = c.ID
 	}
 	return nil
-}
-
-// reviewOf is what the anchor thinks of a customer, nil if there is none yet,
-// as far as these questions go.
-func (s *server) reviewOf(c *anchor.Customer, fields []anchor.Field, now time.Time) anchor.Review {
-	switch {
-	case c == nil && len(fields) == 0 && s.AutoAccept:
-		return anchor.ReviewAccepted
-	case c == nil:
-		return anchor.ReviewNone
-	case c.Review == anchor.ReviewAccepted && len(c.Missing(fields, now)) > 0:
-		return anchor.ReviewNone // accepted by what other transactions ask
-	}
-	return c.Review
 }
 
 // given are answers by their names.
@@ -203,25 +191,23 @@ func (m mutation) Answer(ctx context.Context, id string, answers []*Answer) (*an
 		if c.Review == anchor.ReviewRejected {
 			return &anchor.Error{Kind: anchor.Forbidden, Code: "rejected", Message: language.Text(language.Match(t.Lang), "message.rejected", nil)}
 		}
-		if err := c.Answer(terms.Side(t.Kind).Fields, given(answers), now); err != nil {
+		side := terms.Side(t.Kind)
+		if err := c.Answer(side.FieldsFor(t.Foreseen()), given(answers), now); err != nil {
 			return err
 		}
 		c.Lang, c.Review = t.Lang, anchor.ReviewPending
-		if m.AutoAccept {
-			c.Review = anchor.ReviewAccepted
-		}
+		c.Review = side.ReviewOf(c, t.Foreseen(), now)
 		if err := tx.SaveCustomer(c); err != nil {
 			return err
 		}
 		t.CustomerID = c.ID
-		switch window := terms.Side(t.Kind).Window; {
-		case c.Review == anchor.ReviewAccepted && t.Status() == anchor.PendingUser:
-			return t.Accept(window, now)
-		case t.Status() == anchor.PendingUser:
-			return t.Corrected(window, now)
+		switch {
+		case t.Status() != anchor.PendingUser:
+			return nil // see recognise
+		case c.Review == anchor.ReviewAccepted:
+			return t.Accept(side.Window, now)
 		}
-		t.Reviewed = c.Review == anchor.ReviewAccepted
-		return nil
+		return t.Corrected(side.Window, now)
 	})
 }
 

@@ -344,7 +344,7 @@ func TestDecimals(t *testing.T) {
 // Where a person reviews, nobody pays before.
 func TestReviewByPerson(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(o *graph.Options) { o.AutoAccept = false })
+	w := newWorld(t, byHand)
 	tr := w.open(anchor.Deposit)
 	last := w.walk(w.customer(tr), []takes{
 		{name: "amount", query: setAmount, variables: map[string]any{"amountIn": "100"}},

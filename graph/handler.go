@@ -41,9 +41,6 @@ type Options struct {
 	// CallbackSchemes are those of wallets' apps that the page may open, in small
 	// letters.
 	CallbackSchemes []string
-	// AutoAccept accepts a customer as soon as every question is answered.
-	// Without it a person must.
-	AutoAccept bool
 	// Staff makes the handler of the admin listener: staff only, with
 	// introspection. Else customers and viewers, without.
 	Staff  bool

@@ -11,7 +11,12 @@ import (
 	"windlass/server/store"
 )
 
-func byHand(o *graph.Options) { o.AutoAccept = false }
+// byHand has a person look at everybody.
+func byHand(o *graph.Options) {
+	for _, t := range o.Terms {
+		t.Deposit.Review, t.Withdraw.Review = anchor.ByPerson, anchor.ByPerson
+	}
+}
 
 // somebody is another customer than that of the other transactions.
 func somebody(tr *anchor.Transaction) { tr.Owner.Memo = "7" }

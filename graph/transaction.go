@@ -119,7 +119,7 @@ func (r transaction) Terms(_ context.Context, t *anchor.Transaction) (*Terms, er
 // Questions are those about the customer, with what is known already: what
 // they said before, else what the wallet filled in.
 func (r transaction) Questions(ctx context.Context, t *anchor.Transaction) ([]*Question, error) {
-	fields := r.termsOf(t).Side(t.Kind).Fields
+	fields := r.termsOf(t).Side(t.Kind).FieldsFor(t.Foreseen())
 	if len(fields) == 0 {
 		return nil, nil
 	}
@@ -144,16 +144,20 @@ func (*server) customer(ctx context.Context, t *anchor.Transaction) (*anchor.Cus
 }
 
 // Review is what the anchor thinks of the customer, as far as this
-// transaction's questions go.
+// transaction's questions and amount go. Once everything is entered, it is what
+// was decided then.
 func (r transaction) Review(ctx context.Context, t *anchor.Transaction) (anchor.Review, error) {
-	if t.Reviewed {
+	switch {
+	case t.AwaitsReview():
+		return anchor.ReviewPending, nil
+	case t.Reviewed && t.Status() != anchor.Incomplete:
 		return anchor.ReviewAccepted, nil
 	}
 	c, err := r.customer(ctx, t)
 	if err != nil {
 		return "", err
 	}
-	return r.reviewOf(c, r.termsOf(t).Side(t.Kind).Fields, time.Now()), nil
+	return r.termsOf(t).Side(t.Kind).ReviewOf(c, t.Foreseen(), time.Now()), nil
 }
 
 func (transaction) Method(_ context.Context, t *anchor.Transaction) (*string, error) {

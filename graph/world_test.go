@@ -39,11 +39,11 @@ func newTerms() *anchor.Terms {
 	return &anchor.Terms{
 		Asset: usdw, OffChain: usd, Name: "US dollar", Decimals: 2, OffChainDecimals: 2, Account: account,
 		Deposit: anchor.Side{
-			Enabled: true, Min: 10 * anchor.One, Max: 1000 * anchor.One, Fee: fee, Fields: who,
+			Enabled: true, Min: 10 * anchor.One, Max: 1000 * anchor.One, Fee: fee, Fields: who, Review: anchor.ByNobody,
 			Methods: []anchor.Method{{ID: "bank_transfer"}}, Window: time.Hour,
 		},
 		Withdraw: anchor.Side{
-			Enabled: true, Min: 10 * anchor.One, Max: 1000 * anchor.One, Fee: fee, Fields: who,
+			Enabled: true, Min: 10 * anchor.One, Max: 1000 * anchor.One, Fee: fee, Fields: who, Review: anchor.ByNobody,
 			Methods: []anchor.Method{{ID: "bank_transfer", Fields: bank}}, Window: time.Hour,
 		},
 	}
@@ -76,7 +76,7 @@ func newWorld(t *testing.T, set ...func(*graph.Options)) *world {
 
 	w := &world{t: t, books: books, terms: newTerms(), log: &lockedBuffer{}}
 	o := graph.Options{
-		Store: books, Terms: []*anchor.Terms{w.terms}, Rail: bank, AutoAccept: true,
+		Store: books, Terms: []*anchor.Terms{w.terms}, Rail: bank,
 		Object:      func(t *anchor.Transaction, lang string) any { return map[string]any{"id": t.ID, "lang": lang} },
 		MoreInfoURL: func(t *anchor.Transaction) string { return "http://anchor.test/transaction/" + t.ID },
 		Explorer:    "http://explorer.test/tx/{hash}",

@@ -53,6 +53,7 @@ min = "5"
 max = "10000"
 fee_fixed = "1"
 fields = ["first_name", "last_name", "email_address"]
+review = "none"
 [[assets.deposit.methods]]
 id = "bank_transfer"
 
@@ -61,6 +62,7 @@ min = "5"
 max = "10000"
 fee_fixed = "2"
 fields = ["first_name", "last_name", "email_address"]
+review = "none"
 [[assets.withdraw.methods]]
 id = "bank_transfer"
 fields = ["bank_account_number"]
@@ -139,6 +141,7 @@ min = "1.5"
 max = "1000"
 fee_fixed = "1"
 fields = ["first_name", "last_name", "email_address"]
+review = "none"
 [[assets.deposit.methods]]
 id = "bank_transfer"
 
@@ -148,6 +151,7 @@ min = "5"
 max = "1000"
 fee_fixed = "2"
 fields = ["first_name", "last_name", "email_address"]
+review = "none"
 [[assets.withdraw.methods]]
 id = "bank_transfer"
 fields = ["bank_account_number"]

@@ -54,6 +54,7 @@ type Config struct {
 	Limits       LimitsConfig       `toml:"limits" envPrefix:"LIMITS_"`
 	Log          LogConfig          `toml:"log" envPrefix:"LOG_"`
 	Choices      ChoicesConfig      `toml:"choices" envPrefix:"CHOICES_"`
+	Review       ReviewConfig       `toml:"review" envPrefix:"REVIEW_"`
 	Assets       []AssetConfig      `toml:"assets" envPrefix:"ASSETS_"`
 	// What only stellar.toml tells, see config_toml.go.
 	StellarTOML StellarTOMLConfig `toml:"stellar_toml" envPrefix:"STELLAR_TOML_"`
@@ -232,6 +233,12 @@ type ChoicesConfig struct {
 	MobileMoneyProvider []string `toml:"mobile_money_provider" env:"MOBILE_MONEY_PROVIDER"`
 }
 
+// ReviewConfig says which customers a person looks at in any case.
+type ReviewConfig struct {
+	Countries  []string `toml:"countries" env:"COUNTRIES"`
+	MinimumAge int      `toml:"minimum_age" env:"MINIMUM_AGE"`
+}
+
 // AssetConfig is one [[assets]] table; the check makes anchor.Terms of it.
 type AssetConfig struct {
 	Code             string `toml:"code" env:"CODE"`
@@ -272,6 +279,8 @@ type SideConfig struct {
 	Window         Duration       `toml:"window" env:"WINDOW"`
 	Fields         []string       `toml:"fields" env:"FIELDS"` // SEP-9 names, asked of each customer once
 	OptionalFields []string       `toml:"optional_fields" env:"OPTIONAL_FIELDS"`
+	Review         string         `toml:"review" env:"REVIEW"` // person or none
+	Levels         []LevelConfig  `toml:"levels" envPrefix:"LEVELS_"`
 	Methods        []MethodConfig `toml:"methods" envPrefix:"METHODS_"`
 }
 
@@ -280,6 +289,14 @@ type TierConfig struct {
 	From       string `toml:"from" env:"FROM"`
 	FeeFixed   string `toml:"fee_fixed" env:"FEE_FIXED"`
 	FeePercent string `toml:"fee_percent" env:"FEE_PERCENT"`
+}
+
+// LevelConfig is what is asked in addition from an amount on, and who accepts.
+type LevelConfig struct {
+	From           string   `toml:"from" env:"FROM"`
+	Fields         []string `toml:"fields" env:"FIELDS"`
+	OptionalFields []string `toml:"optional_fields" env:"OPTIONAL_FIELDS"`
+	Review         string   `toml:"review" env:"REVIEW"`
 }
 
 // MethodConfig is one way the money can move off the ledger.
@@ -375,6 +392,10 @@ func (c *Config) defaults() {
 			fill(&s.FeeFixed, "0")
 			fill(&s.FeePercent, "0")
 			fill(&s.FeeMinimum, "0")
+			fill(&s.Review, string(anchor.ByPerson))
+			for j := range s.Levels {
+				fill(&s.Levels[j].Review, string(anchor.ByPerson))
+			}
 		}
 		fill(&a.Deposit.Window, Duration(72*time.Hour))
 		fill(&a.Withdraw.Window, Duration(24*time.Hour))

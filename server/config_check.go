@@ -30,6 +30,8 @@ type check struct {
 	dir string // relative file names start here
 	// options are the operator's answers to choose from, by the fields' names.
 	options map[string][]string
+	// screening is who is not accepted by itself.
+	screening anchor.Screening
 }
 
 func (k *check) config(c *Config) {
@@ -48,6 +50,7 @@ func (k *check) config(c *Config) {
 	k.channels(c)
 	k.payouts(c)
 	k.choices(&c.Choices)
+	k.review(&c.Review)
 	k.assets(c)
 	k.stellarTOML(c)
 	k.brand(c)

@@ -26,11 +26,18 @@ func (k *check) side(at string, s SideConfig, decimals int) anchor.Side {
 	made.Min, made.Max = limit("min", s.Min), limit("max", s.Max)
 	made.Fee = k.schedule(at, decimals, s.FeeFixed, s.FeePercent, s.FeeMinimum, s.FeeMaximum, s.Tiers)
 	made.Fields = k.fields(at, s.Fields, s.OptionalFields)
+	made.Review, made.Screening = k.reviewer(at, s.Review), k.screening
+	for i := range s.Levels {
+		k.level(fmt.Sprintf("%slevels[%d].", at, i), &s.Levels[i], &made, decimals)
+	}
 	for i := range s.Methods {
 		k.method(fmt.Sprintf("%smethods[%d].", at, i), &s.Methods[i], &made, decimals)
 	}
 	if !made.Enabled {
 		return made
+	}
+	if nobody := made.Review == anchor.ByNobody && !made.Screening.Any(); !nobody && len(made.Fields) == 0 {
+		k.wrong(at+"fields", `is missing: a person reviews customers, see [review] and review, and nobody says who they are; list what is asked, such as ["first_name", "last_name"]`)
 	}
 	if made.Min > made.Max {
 		k.wrong(at+"max", "%s is below min, %s", s.Max, s.Min)

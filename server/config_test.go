@@ -96,7 +96,7 @@ func TestExampleLoads(t *testing.T) {
 		Account: c.keys.Distribution.Address(),
 		Deposit: anchor.Side{
 			Enabled: true, RefundMinimum: anchor.One,
-			Min: anchor.MustAmount("10"), Max: anchor.MustAmount("10000"),
+			Review: anchor.ByPerson, Min: anchor.MustAmount("10"), Max: anchor.MustAmount("10000"),
 			Fee:     anchor.Schedule{Fixed: anchor.MustAmount("1"), Percent: anchor.MustAmount("0.5")},
 			Fields:  person,
 			Methods: []anchor.Method{{ID: "bank_transfer"}},
@@ -104,7 +104,7 @@ func TestExampleLoads(t *testing.T) {
 		},
 		Withdraw: anchor.Side{
 			Enabled: true, RefundMinimum: anchor.One,
-			Min: anchor.MustAmount("10"), Max: anchor.MustAmount("10000"),
+			Review: anchor.ByPerson, Min: anchor.MustAmount("10"), Max: anchor.MustAmount("10000"),
 			Fee:    anchor.Schedule{Fixed: anchor.MustAmount("2")},
 			Fields: person,
 			Methods: []anchor.Method{{ID: "bank_transfer", Fields: []anchor.Field{
@@ -127,6 +127,30 @@ func TestExampleLoads(t *testing.T) {
 	}
 	if !filepath.IsAbs(c.Database.Path) || !strings.HasSuffix(c.Database.Path, "/.windlass/windlass.db") {
 		t.Errorf("database path %q", c.Database.Path)
+	}
+}
+
+// TestLevelsLoad: what is asked of larger amounts, and who accepts; what says
+// nothing is looked at by a person.
+func TestLevelsLoad(t *testing.T) {
+	t.Parallel()
+	c, problems := loadExample(t, []string{"WINDLASS_REVIEW_MINIMUM_AGE=18", "WINDLASS_REVIEW_COUNTRIES=ARG,BRA", "WINDLASS_ASSETS_0_DEPOSIT_REVIEW=none",
+		"WINDLASS_ASSETS_0_DEPOSIT_LEVELS_0_FROM=1000", "WINDLASS_ASSETS_0_DEPOSIT_LEVELS_0_FIELDS=birth_date",
+		"WINDLASS_ASSETS_0_DEPOSIT_LEVELS_0_OPTIONAL_FIELDS=city", "WINDLASS_ASSETS_0_DEPOSIT_LEVELS_0_REVIEW=none",
+		"WINDLASS_ASSETS_0_DEPOSIT_LEVELS_1_FROM=5000"})
+	if problems != nil {
+		t.Fatal(problems)
+	}
+	s := c.terms[0].Deposit
+	want := []anchor.Level{
+		{From: 1000 * anchor.One, Review: anchor.ByNobody, Fields: []anchor.Field{{Name: "birth_date", Type: anchor.FieldDate}, {Name: "city", Type: anchor.FieldText, Optional: true}}},
+		{From: 5000 * anchor.One, Review: anchor.ByPerson},
+	}
+	if diff := cmp.Diff(want, s.Levels); diff != "" || s.Review != anchor.ByNobody || s.Screening.MinimumAge != 18 || len(s.Screening.Countries) != 2 {
+		t.Errorf("%s %+v", diff, s)
+	}
+	if other := c.terms[0].Withdraw; other.Review != anchor.ByPerson || len(other.Levels) != 0 || !other.Screening.Any() {
+		t.Errorf("%+v", other)
 	}
 }
 
@@ -649,6 +673,22 @@ func TestProblems(t *testing.T) {
 				`assets[0].deposit.fields: "fist_name" is none of the fields that can be asked; did you mean "first_name"?`,
 				`assets[0].deposit.optional_fields: "shoe_size" is none of the fields that can be asked (known: first_name,`,
 				`assets[0].deposit.window: 1s will not do`}},
+		{name: "levels and who looks",
+			oldnew: []string{`#countries = ["ARG", "BRA", "URY"]`, `countries = ["ARG", "arg", "BRA", "BRA"]`, `#minimum_age = 18`, `minimum_age = 180`,
+				`#review = "person"`, `review = "nobody"`},
+			environ: []string{"WINDLASS_ASSETS_0_WITHDRAW_LEVELS_0_FROM=10", "WINDLASS_ASSETS_0_WITHDRAW_LEVELS_0_FIELDS=shoe_size",
+				"WINDLASS_ASSETS_0_WITHDRAW_LEVELS_1_FROM=500", "WINDLASS_ASSETS_0_WITHDRAW_LEVELS_1_REVIEW=none",
+				"WINDLASS_ASSETS_0_WITHDRAW_LEVELS_2_FROM=500.001", "WINDLASS_ASSETS_0_WITHDRAW_LEVELS_3_FROM=10001"},
+			want: []string{`review.countries: entry 2, "arg", is no country`, `review.minimum_age: 180 will not do`,
+				`assets[0].deposit.review: "nobody" will not do; expected person`,
+				`assets[0].withdraw.levels[0].from: "10" will not do; expected an amount above min`,
+				`assets[0].withdraw.levels[0].fields: "shoe_size" is none of the fields`,
+				`assets[0].withdraw.levels[1].review: is none, and a person looks at smaller amounts already`,
+				`assets[0].withdraw.levels[2].from: 500.001 has more than the 2 decimals`,
+				`assets[0].withdraw.levels[3].from: "10001" will not do`}},
+		{name: "a person, and nothing to look at",
+			oldnew: []string{`fields = ["first_name", "last_name", "email_address"]`, `fields = []`},
+			want:   []string{`assets[0].deposit.fields: is missing: a person reviews customers`}},
 		{name: "a direction without a method",
 			oldnew: []string{"#enabled = true", "enabled = true", "[[assets.deposit.methods]]\nid = \"bank_transfer\"", ""},
 			want:   []string{`assets[0].deposit.methods: is missing`}},

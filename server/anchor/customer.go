@@ -17,7 +17,9 @@ type Customer struct {
 	// Fields are the answers by their SEP-9 names.
 	Fields map[string]string
 	// Review is what the anchor thinks of them.
-	Review    Review
+	Review Review
+	// Vetted says that a person accepted them with the answers they have now.
+	Vetted    bool
 	Lang      string
 	CreatedAt time.Time
 	UpdatedAt time.Time
@@ -35,8 +37,14 @@ const (
 	ReviewRejected   Review = "rejected"   // no
 )
 
+// Decided reports whether a person need not say so again.
+func (c *Customer) Decided(verdict Review) bool {
+	return c.Review == verdict && (verdict != ReviewAccepted || c.Vetted)
+}
+
 // Answer merges checked answers into the customer. Unknown names are refused,
-// empty values of optional fields erase. All faulty fields are reported at
+// empty values of optional fields erase. Whatever changes takes away that a person
+// accepted what was there. All faulty fields are reported at
 // once, as the errors of FieldErrors.
 func (c *Customer) Answer(fields []Field, answers map[string]string, now time.Time) error {
 	merged := maps.Clone(c.Fields)
@@ -70,6 +78,7 @@ func (c *Customer) Answer(fields []Field, answers map[string]string, now time.Ti
 	if len(bad) > 0 {
 		return bad
 	}
+	c.Vetted = c.Vetted && maps.Equal(merged, c.Fields)
 	c.Fields, c.UpdatedAt = merged, now.UTC().Truncate(time.Microsecond)
 	return nil
 }

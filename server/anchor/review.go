@@ -12,6 +12,9 @@ const (
 	NoteRejected   = "rejected"
 )
 
+// AwaitsReview reports whether a reviewer is to say what becomes of it.
+func (t *Transaction) AwaitsReview() bool { return t.status == PendingAnchor && !t.Funded() }
+
 // AskCorrection sends a customer back to their details.
 func (t *Transaction) AskCorrection(window time.Duration, now time.Time) error {
 	return t.reviewed(CorrectionDue, NoteCorrection, window, now)

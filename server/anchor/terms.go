@@ -57,8 +57,14 @@ type Side struct {
 	RefundFee Amount
 	// RefundMinimum is the least amount that goes back by itself.
 	RefundMinimum Amount
-	// Fields are asked of each customer once.
+	// Fields are asked of each customer once, whatever the amount; see FieldsFor.
 	Fields []Field
+	// Review says who accepts customers whose questions are all answered.
+	Review Reviewer
+	// Levels ask more of larger amounts, the smallest From first.
+	Levels []Level
+	// Screening says who is not accepted by itself.
+	Screening Screening
 	// Methods are the ways the money can move; at least one when Enabled.
 	Methods []Method
 	// Window is how long the customer has to pay after agreeing.

@@ -203,7 +203,7 @@ var aliases = map[string]string{"family_name": "last_name", "given_name": "first
 // prefill is what the wallet knows of the customer (SEP-9), as far as it will be
 // asked and looks right; the customer sees it and may change it.
 func prefill(side *anchor.Side, fields map[string]string, now time.Time) map[string]string {
-	asked := side.Fields
+	asked := side.AllFields()
 	for _, m := range side.Methods {
 		asked = append(slices.Clip(asked), m.Fields...)
 	}

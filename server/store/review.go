@@ -21,12 +21,12 @@ func (t *Tx) Review(a *anchor.Transaction, verdict anchor.Review, words string, 
 		return err
 	case c.Review == anchor.ReviewNone:
 		return customerMissing()
-	case c.Review == verdict:
+	case c.Decided(verdict) && !a.AwaitsReview():
 		return &anchor.Error{Kind: anchor.Conflict, Code: "reviewed_already", Message: "the review of this customer is " + string(verdict) + " already"}
-	case verdict == anchor.ReviewAccepted && len(c.Missing(sideOf(a).Fields, now)) > 0:
+	case verdict == anchor.ReviewAccepted && len(c.Missing(sideOf(a).FieldsFor(a.Foreseen()), now)) > 0:
 		return customerMissing()
 	}
-	c.Review, c.UpdatedAt = verdict, now
+	c.Review, c.Vetted, c.UpdatedAt = verdict, verdict == anchor.ReviewAccepted, now
 	if err := t.SaveCustomer(c); err != nil {
 		return err
 	}
@@ -57,7 +57,7 @@ func (t *Tx) Review(a *anchor.Transaction, verdict anchor.Review, words string, 
 		return err
 	}
 	for _, other := range others {
-		if verdict == anchor.ReviewAccepted && len(c.Missing(sideOf(other).Fields, now)) > 0 {
+		if verdict == anchor.ReviewAccepted && len(c.Missing(sideOf(other).FieldsFor(other.Foreseen()), now)) > 0 {
 			continue // it asks more than we know
 		}
 		t.remember(other)

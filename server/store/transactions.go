@@ -376,9 +376,9 @@ func (s *Store) Search(ctx context.Context, q Search) (all []*anchor.Transaction
 		w.add(`status IN (`+strings.TrimSuffix(strings.Repeat("?, ", len(args)), ", ")+`)`, args...)
 	}
 	if q.ToReview {
-		w.add(`status IN ('incomplete', 'pending_anchor') AND funded_at = 0 AND EXISTS (SELECT 1 FROM customers
+		w.add(`status IN ('incomplete', 'pending_anchor') AND funded_at = 0 AND (status = 'pending_anchor' OR reviewed = 0 AND EXISTS (SELECT 1 FROM customers
 			WHERE customers.owner_account = transactions.owner_account AND customers.owner_memo = transactions.owner_memo
-			AND customers.owner_muxed = transactions.owner_muxed AND review = 'pending')`)
+			AND customers.owner_muxed = transactions.owner_muxed AND review = 'pending'))`)
 	}
 	if text := strings.TrimSpace(q.Text); text != "" {
 		// The columns have an index each, which a list of ORs would not use. An
