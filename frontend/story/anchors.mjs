@@ -16,7 +16,7 @@ export const brand = {
 
 /** Lumens as the second asset, by the environment: their price is one dollar. */
 const side = (direction, settings) => Object.entries({
-  PRICE: '1', MIN: '5', MAX: '10000', FIELDS: 'first_name,last_name,email_address', METHODS_0_ID: 'bank_transfer', ...settings,
+  PRICE: '1', MIN: '5', MAX: '10000', FIELDS: 'first_name,last_name,email_address', REVIEW: 'none', METHODS_0_ID: 'bank_transfer', ...settings,
 }).map(([key, value]) => [`WINDLASS_ASSETS_1_${direction}_${key}`, value])
 export const lumens = {
   WINDLASS_ASSETS_1_CODE: 'native',
