@@ -18,8 +18,21 @@ func (q query) Transaction(ctx context.Context, id string) (*anchor.Transaction,
 	return q.own(ctx, id)
 }
 
+// entered is the amount_in of an amount that was entered as it or as what comes out.
+func entered(terms *anchor.Terms, t *anchor.Transaction, in, out *anchor.Amount) (anchor.Amount, error) {
+	switch {
+	case in != nil && out != nil:
+		return 0, &anchor.Error{Kind: anchor.Invalid, Code: "amount_twice", Field: "amount", Message: "name one amount: what goes in, or what comes out"}
+	case in != nil:
+		return *in, terms.CheckAmount(t.Kind, *in)
+	case out != nil:
+		return terms.AmountFor(t.Kind, t.Method, *out)
+	}
+	return 0, &anchor.Error{Kind: anchor.Invalid, Code: "amount_missing", Field: "amount", Message: "enter an amount first"}
+}
+
 // Price works an amount out by the transaction's terms.
-func (q query) Price(ctx context.Context, id string, in anchor.Amount) (*Price, error) {
+func (q query) Price(ctx context.Context, id string, wantIn, wantOut *anchor.Amount) (*Price, error) {
 	t, err := q.own(ctx, id)
 	if err != nil {
 		return nil, err
@@ -28,7 +41,8 @@ func (q query) Price(ctx context.Context, id string, in anchor.Amount) (*Price, 
 	if err != nil {
 		return nil, err
 	}
-	if err := terms.CheckAmount(t.Kind, in); err != nil {
+	in, err := entered(terms, t, wantIn, wantOut)
+	if err != nil {
 		return nil, err
 	}
 	p, err := terms.Price(t.Kind, t.Method, in)
@@ -211,10 +225,17 @@ func (m mutation) Answer(ctx context.Context, id string, answers []*Answer) (*an
 	})
 }
 
-// SetAmount enters the amount that goes in.
-func (m mutation) SetAmount(ctx context.Context, id string, in anchor.Amount) (*anchor.Transaction, error) {
+// SetAmount enters the amount by what goes in, or by what comes out.
+func (m mutation) SetAmount(ctx context.Context, id string, wantIn, wantOut *anchor.Amount) (*anchor.Transaction, error) {
 	return m.change(ctx, id, func(_ *store.Tx, t *anchor.Transaction, _ time.Time) error {
 		terms, err := m.offered(t)
+		if err != nil {
+			return err
+		}
+		if t.Status() != anchor.Incomplete {
+			return alreadyAgreed()
+		}
+		in, err := entered(terms, t, wantIn, wantOut)
 		if err != nil {
 			return err
 		}

@@ -291,6 +291,25 @@ func TestAgreeToRate(t *testing.T) {
 	shows(c.do(price, map[string]any{"id": deposit.ID, "amountIn": "100"}), map[string]string{
 		"price.rate": "0.1176", "price.amountOut": "837.585034", "price.fee.total": "1.5", "price.fee.asset.code": "USD",
 	})
+	// The same from the other end: as much as can come out, or a little more.
+	byOut := `query($id: ID!, $in: Amount, $out: Amount) { price(transaction: $id, amountIn: $in, amountOut: $out) { amountIn amountOut } }`
+	shows(c.do(byOut, map[string]any{"id": deposit.ID, "out": "837.585034"}), map[string]string{"price.amountIn": "100", "price.amountOut": "837.585034"})
+	shows(c.do(byOut, map[string]any{"id": deposit.ID, "out": "837.59"}), map[string]string{"price.amountIn": "100.02", "price.amountOut": "837.670068"})
+	for reason, both := range map[string]map[string]any{
+		"INVALID amount_missing amount":              {},
+		"INVALID amount_twice amount":                {"in": "100", "out": "837.59"},
+		"INVALID amount_out_above_maximum amountOut": {"out": "1000000"},
+		"INVALID amount_out_below_minimum amountOut": {"out": "1"},
+		"INVALID amount_too_precise amount":          {"in": "100.001"},
+		"INVALID amount_malformed amount":            {"out": "much"},
+	} {
+		both["id"] = deposit.ID
+		if _, problems := c.ask(byOut, both); told(problems) != reason {
+			t.Errorf("%v: %s, want %s", both, told(problems), reason)
+		}
+	}
+	c.do(`mutation($id: ID!) { setAmount(transaction: $id, amountOut: "837.585034") { id } }`, map[string]any{"id": deposit.ID})
+	shows(c.do(look, map[string]any{"id": deposit.ID}), map[string]string{"transaction.amountIn": "100", "transaction.amountOut": "837.585034"})
 	enter(c, "100")
 	shows(c.do(look, map[string]any{"id": deposit.ID}), map[string]string{
 		"transaction.rate": "0.1176", "transaction.amountIn": "100", "transaction.amountOut": "837.585034",

@@ -254,7 +254,7 @@ type ComplexityRoot struct {
 		RetryBankPayout        func(childComplexity int, order string, to []*Answer, key string, note *string) int
 		RetryCallback          func(childComplexity int, callback string, key string, note *string) int
 		RetryPayout            func(childComplexity int, payout string, key string, note *string) int
-		SetAmount              func(childComplexity int, transaction string, amountIn anchor.Amount) int
+		SetAmount              func(childComplexity int, transaction string, amountIn *anchor.Amount, amountOut *anchor.Amount) int
 		SetLanguage            func(childComplexity int, transaction string, lang string) int
 	}
 
@@ -363,7 +363,7 @@ type ComplexityRoot struct {
 		Pauses        func(childComplexity int) int
 		Payments      func(childComplexity int, unmatched *bool, first int, after *string, oldestFirst bool) int
 		Payouts       func(childComplexity int, state *anchor.PayoutState, first int, after *string, oldestFirst bool) int
-		Price         func(childComplexity int, transaction string, amountIn anchor.Amount) int
+		Price         func(childComplexity int, transaction string, amountIn *anchor.Amount, amountOut *anchor.Amount) int
 		SignIn        func(childComplexity int, account string) int
 		Transaction   func(childComplexity int, id string) int
 		Transactions  func(childComplexity int, filter *TransactionFilter, first int, after *string, oldestFirst bool) int
@@ -563,7 +563,7 @@ type MethodResolver interface {
 }
 type MutationResolver interface {
 	Answer(ctx context.Context, transaction string, answers []*Answer) (*anchor.Transaction, error)
-	SetAmount(ctx context.Context, transaction string, amountIn anchor.Amount) (*anchor.Transaction, error)
+	SetAmount(ctx context.Context, transaction string, amountIn *anchor.Amount, amountOut *anchor.Amount) (*anchor.Transaction, error)
 	ChooseMethod(ctx context.Context, transaction string, method string, answers []*Answer) (*anchor.Transaction, error)
 	Agree(ctx context.Context, transaction string, amountOut anchor.Amount, rate *string) (*anchor.Transaction, error)
 	MarkSent(ctx context.Context, transaction string) (*anchor.Transaction, error)
@@ -641,7 +641,7 @@ type PostingResolver interface {
 }
 type QueryResolver interface {
 	Transaction(ctx context.Context, id string) (*anchor.Transaction, error)
-	Price(ctx context.Context, transaction string, amountIn anchor.Amount) (*Price, error)
+	Price(ctx context.Context, transaction string, amountIn *anchor.Amount, amountOut *anchor.Amount) (*Price, error)
 	Transactions(ctx context.Context, filter *TransactionFilter, first int, after *string, oldestFirst bool) (*TransactionPage, error)
 	Payouts(ctx context.Context, state *anchor.PayoutState, first int, after *string, oldestFirst bool) (*PayoutPage, error)
 	BankPayouts(ctx context.Context, state *anchor.BankPayoutState, undecided *bool, first int, after *string, oldestFirst bool) (*BankPayoutPage, error)
@@ -1746,7 +1746,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.SetAmount(childComplexity, args["transaction"].(string), args["amountIn"].(anchor.Amount)), true
+		return e.ComplexityRoot.Mutation.SetAmount(childComplexity, args["transaction"].(string), args["amountIn"].(*anchor.Amount), args["amountOut"].(*anchor.Amount)), true
 	case "Mutation.setLanguage":
 		if e.ComplexityRoot.Mutation.SetLanguage == nil {
 			break
@@ -2264,7 +2264,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.Price(childComplexity, args["transaction"].(string), args["amountIn"].(anchor.Amount)), true
+		return e.ComplexityRoot.Query.Price(childComplexity, args["transaction"].(string), args["amountIn"].(*anchor.Amount), args["amountOut"].(*anchor.Amount)), true
 	case "Query.signIn":
 		if e.ComplexityRoot.Query.SignIn == nil {
 			break
@@ -2975,10 +2975,16 @@ enum Reason {
   amount_malformed
   "Enter an amount first."
   amount_missing
+  "More than the largest amount that goes in can give."
+  amount_out_above_maximum
+  "Less than the smallest amount that goes in gives."
+  amount_out_below_minimum
   "More than the ledger can hold."
   amount_too_large
   "More decimals than the asset has."
   amount_too_precise
+  "Name one amount: what goes in, or what comes out."
+  amount_twice
   "The operation could not be read, so nobody knows how much came."
   amount_unknown
   "It contains characters that nobody sees, or that turn others around."
@@ -3159,8 +3165,12 @@ type Query @refuses(reasons: [cursor_malformed, first_malformed, not_found]) {
   "One transaction. A customer or viewer may name only the session's own."
   transaction(id: ID!): Transaction! @allow(roles: [CUSTOMER, VIEWER, STAFF])
 
-  "What an amount would cost and leave, by the transaction's terms. Changes nothing."
-  price(transaction: ID!, amountIn: Amount!): Price! @allow(roles: [CUSTOMER]) @refuses(reasons: [amount_above_maximum, amount_below_fee, amount_below_minimum, amount_malformed, amount_too_large, amount_too_precise, not_offered])
+  """
+  What an amount would cost and leave, by the transaction's terms: one that goes in,
+  or the least one by which as much comes out. Not every amount can come out, because
+  of rounding and of tiered fees; then it is a little more. Changes nothing.
+  """
+  price(transaction: ID!, amountIn: Amount, amountOut: Amount): Price! @allow(roles: [CUSTOMER]) @refuses(reasons: [amount_above_maximum, amount_below_fee, amount_below_minimum, amount_malformed, amount_missing, amount_out_above_maximum, amount_out_below_minimum, amount_too_large, amount_too_precise, amount_twice, not_offered])
 
   "Transactions. For work, with the statuses that wait for a person, ask for the oldest first."
   transactions(filter: TransactionFilter, first: Int! = 20, after: String, oldestFirst: Boolean! = false): TransactionPage! @allow(roles: [STAFF])
@@ -3207,8 +3217,8 @@ type Mutation @refuses(reasons: [amount_malformed, amount_too_large, argument_ma
   "Answer questions about the customer. Faulty answers are reported one error a field; then nothing is stored."
   answer(transaction: ID!, answers: [Answer!]!): Transaction! @allow(roles: [CUSTOMER]) @refuses(reasons: [account_number_malformed, already_agreed, choice_unknown, country_unknown, date_future, date_malformed, date_too_early, document_expired, email_malformed, field_malformed, field_required, field_too_long, field_unknown, not_offered, phone_malformed, phone_without_country, rejected])
 
-  "Enter or change the amount that goes in."
-  setAmount(transaction: ID!, amountIn: Amount!): Transaction! @allow(roles: [CUSTOMER]) @refuses(reasons: [already_agreed, amount_above_maximum, amount_below_fee, amount_below_minimum, amount_too_precise, not_offered])
+  "Enter or change the amount: what goes in, or what is to come out, as in price."
+  setAmount(transaction: ID!, amountIn: Amount, amountOut: Amount): Transaction! @allow(roles: [CUSTOMER]) @refuses(reasons: [already_agreed, amount_above_maximum, amount_below_fee, amount_below_minimum, amount_missing, amount_out_above_maximum, amount_out_below_minimum, amount_too_precise, amount_twice, not_offered])
 
   "Choose how the bank side moves, with the answers that method asks for."
   chooseMethod(transaction: ID!, method: ID!, answers: [Answer!]! = []): Transaction! @allow(roles: [CUSTOMER]) @refuses(reasons: [account_number_malformed, already_agreed, choice_unknown, country_unknown, date_future, date_malformed, date_too_early, document_expired, email_malformed, field_malformed, field_required, field_too_long, field_unknown, method_unknown, not_offered, phone_malformed, phone_without_country])
@@ -5980,13 +5990,21 @@ func (ec *executionContext) field_Mutation_setAmount_args(ctx context.Context, r
 	}
 	args["transaction"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "amountIn",
-		func(ctx context.Context, v any) (anchor.Amount, error) {
-			return ec.unmarshalNAmount2windlassᚋserverᚋanchorᚐAmount(ctx, v)
+		func(ctx context.Context, v any) (*anchor.Amount, error) {
+			return ec.unmarshalOAmount2ᚖwindlassᚋserverᚋanchorᚐAmount(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
 	args["amountIn"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "amountOut",
+		func(ctx context.Context, v any) (*anchor.Amount, error) {
+			return ec.unmarshalOAmount2ᚖwindlassᚋserverᚋanchorᚐAmount(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["amountOut"] = arg2
 	return args, nil
 }
 
@@ -6358,13 +6376,21 @@ func (ec *executionContext) field_Query_price_args(ctx context.Context, rawArgs 
 	}
 	args["transaction"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "amountIn",
-		func(ctx context.Context, v any) (anchor.Amount, error) {
-			return ec.unmarshalNAmount2windlassᚋserverᚋanchorᚐAmount(ctx, v)
+		func(ctx context.Context, v any) (*anchor.Amount, error) {
+			return ec.unmarshalOAmount2ᚖwindlassᚋserverᚋanchorᚐAmount(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
 	args["amountIn"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "amountOut",
+		func(ctx context.Context, v any) (*anchor.Amount, error) {
+			return ec.unmarshalOAmount2ᚖwindlassᚋserverᚋanchorᚐAmount(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["amountOut"] = arg2
 	return args, nil
 }
 
@@ -9130,7 +9156,7 @@ func (ec *executionContext) _Mutation_setAmount(ctx context.Context, field graph
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().SetAmount(ctx, fc.Args["transaction"].(string), fc.Args["amountIn"].(anchor.Amount))
+			return ec.Resolvers.Mutation().SetAmount(ctx, fc.Args["transaction"].(string), fc.Args["amountIn"].(*anchor.Amount), fc.Args["amountOut"].(*anchor.Amount))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -12791,7 +12817,7 @@ func (ec *executionContext) _Query_price(ctx context.Context, field graphql.Coll
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().Price(ctx, fc.Args["transaction"].(string), fc.Args["amountIn"].(anchor.Amount))
+			return ec.Resolvers.Query().Price(ctx, fc.Args["transaction"].(string), fc.Args["amountIn"].(*anchor.Amount), fc.Args["amountOut"].(*anchor.Amount))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next

@@ -156,3 +156,28 @@ func (t *Terms) Asking(k Kind, method string, out Amount) Amount {
 	n := sort.Search(int((s.Max-s.Min)/unit)+1, func(i int) bool { return gives(s.Min+Amount(i)*unit) >= out })
 	return s.Min + Amount(n)*unit
 }
+
+// AmountFor is the amount_in that a customer enters by what is to come out: the least
+// by which that much does. What cannot be reached is refused with the limits of what
+// comes out.
+func (t *Terms) AmountFor(k Kind, method string, out Amount) (Amount, error) {
+	decimals, symbol := t.DecimalsOf(t.Out(k)), t.Out(k).Symbol()
+	if !out.IsWhole(decimals) {
+		return 0, &Error{Kind: Invalid, Code: "amount_too_precise", Field: "amountOut", Args: map[string]string{"asset": symbol},
+			Message: "the amount has more decimals than " + symbol + " has"}
+	}
+	s, in := t.Side(k), t.Asking(k, method, out)
+	// The configuration was refused if a limit has no price.
+	least, _ := t.Price(k, method, s.Min)
+	most, _ := t.Price(k, method, s.Max)
+	args := map[string]string{"minimum": least.Out.Shown(decimals), "maximum": most.Out.Shown(decimals), "asset": symbol}
+	switch {
+	case in < s.Min:
+		return 0, &Error{Kind: Invalid, Code: "amount_out_below_minimum", Field: "amountOut", Args: args,
+			Message: "what comes out must be at least " + args["minimum"] + " " + symbol}
+	case in > s.Max:
+		return 0, &Error{Kind: Invalid, Code: "amount_out_above_maximum", Field: "amountOut", Args: args,
+			Message: "what comes out must be at most " + args["maximum"] + " " + symbol}
+	}
+	return in, nil
+}
