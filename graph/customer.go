@@ -198,9 +198,7 @@ func (m mutation) Answer(ctx context.Context, id string, answers []*Answer) (*an
 			return err
 		}
 		if err != nil {
-			owner := t.Owner
-			owner.Client = "" // the same person in every wallet
-			c = &anchor.Customer{ID: store.NewID(), Owner: owner, CreatedAt: now}
+			c = newCustomer(t, now)
 		}
 		if c.Review == anchor.ReviewRejected {
 			return &anchor.Error{Kind: anchor.Forbidden, Code: "rejected", Message: language.Text(language.Match(t.Lang), "message.rejected", nil)}
@@ -209,7 +207,7 @@ func (m mutation) Answer(ctx context.Context, id string, answers []*Answer) (*an
 		if err := c.Answer(side.FieldsFor(t.Foreseen()), given(answers), now); err != nil {
 			return err
 		}
-		c.Lang, c.Review = t.Lang, anchor.ReviewPending
+		c.Review = anchor.ReviewPending // whatever it was: they have said something
 		c.Review = side.ReviewOf(c, t.Foreseen(), now)
 		if err := tx.SaveCustomer(c); err != nil {
 			return err
@@ -245,7 +243,7 @@ func (m mutation) SetAmount(ctx context.Context, id string, wantIn, wantOut *anc
 
 // ChooseMethod chooses how the bank side moves. Answers to a method are kept
 // with the transaction; those to another method are forgotten.
-func (m mutation) ChooseMethod(ctx context.Context, id, method string, answers []*Answer) (*anchor.Transaction, error) {
+func (m mutation) ChooseMethod(ctx context.Context, id, method string, answers []*Answer, saved *string) (*anchor.Transaction, error) {
 	if err := tooMany(answers); err != nil {
 		return nil, err
 	}
@@ -262,11 +260,9 @@ func (m mutation) ChooseMethod(ctx context.Context, id, method string, answers [
 		if err != nil {
 			return err
 		}
-		answered, err := answered(chosen, d, given(answers), now)
-		if err != nil {
+		if d, err = take(tx, t, chosen, d, given(answers), orNone(saved), now); err != nil {
 			return err
 		}
-		d.Answers = answered
 		return tx.SetDetails(id, d)
 	})
 }
@@ -361,16 +357,27 @@ func (m mutation) Cancel(ctx context.Context, id string) (*anchor.Transaction, e
 	})
 }
 
-// SetLanguage changes the language of page and messages.
+// newCustomer is the person behind a transaction, of whom nothing is known.
+func newCustomer(t *anchor.Transaction, now time.Time) *anchor.Customer {
+	owner := t.Owner
+	owner.Client = "" // the same person in every wallet
+	return &anchor.Customer{ID: store.NewID(), Owner: owner, CreatedAt: now, UpdatedAt: now}
+}
+
+// SetLanguage changes the language of page and messages, and is remembered.
 func (m mutation) SetLanguage(ctx context.Context, id, lang string) (*anchor.Transaction, error) {
 	if !slices.Contains(language.Languages, lang) {
 		return nil, &anchor.Error{Kind: anchor.Invalid, Code: "lang_unknown", Field: "lang", Message: "we do not speak this language yet"}
 	}
-	return m.change(ctx, id, func(_ *store.Tx, t *anchor.Transaction, _ time.Time) error {
-		if t.Lang == lang {
-			return errDone
+	return m.change(ctx, id, func(tx *store.Tx, t *anchor.Transaction, now time.Time) error {
+		c, err := tx.CustomerOf(t.Owner)
+		if anchor.KindOf(err) == anchor.NotFound {
+			c, err = newCustomer(t, now), nil
 		}
-		t.Lang = lang
-		return nil
+		if err != nil {
+			return err
+		}
+		t.Lang, c.Lang = lang, lang
+		return tx.SaveCustomer(c)
 	})
 }

@@ -394,6 +394,21 @@ func TestLanguages(t *testing.T) {
 	}); got.str("transaction.lang") != "en" || got.str("transaction.questions.0.label") != "First name" {
 		t.Error(got)
 	}
+	// It is remembered of the person, whom nothing else is known of yet, and is not
+	// what the next wallet happens to ask for.
+	chosen := func() string {
+		c, err := w.books.CustomerOf(t.Context(), tr.Owner)
+		must(t, err)
+		return c.Lang
+	}
+	if got := chosen(); got != "en" {
+		t.Errorf("remembered is %q", got)
+	}
+	french := w.open(anchor.Deposit, func(t *anchor.Transaction) { t.Lang = "fr" })
+	w.walk(w.customer(french), []takes{{name: "answers", query: answer, variables: map[string]any{"answers": ana}}})
+	if got := chosen(); got != "en" {
+		t.Errorf("remembered is %q, which nobody chose", got)
+	}
 	// Nobody knows the language of a stranger but the browser.
 	stranger := caller{w: w, lang: "es-MX,es;q=0.9"}
 	_, problems = stranger.ask(look, map[string]any{"id": tr.ID})
@@ -492,4 +507,20 @@ func TestAgreeWhileChanging(t *testing.T) {
 	if after, err := w.books.Details(t.Context(), tr.ID); err != nil || after.Answers["bank_account_number"] != before.Answers["bank_account_number"] {
 		t.Errorf("%v, then %v (%v)", before.Answers, after.Answers, err)
 	}
+}
+
+// Whoever has only chosen a language is as unknown as anybody: what asks nothing of
+// a stranger asks nothing of them.
+func TestLanguageIsNoReview(t *testing.T) {
+	t.Parallel()
+	terms := newTerms()
+	terms.Deposit.Fields = nil
+	w := newWorld(t, func(o *graph.Options) { o.Terms = []*anchor.Terms{terms} })
+	tr := w.open(anchor.Deposit)
+	w.walk(w.customer(tr), []takes{
+		{name: "Spanish", query: setLang, variables: map[string]any{"lang": "es"}},
+		{name: "amount", query: setAmount, variables: map[string]any{"amountIn": "100"}},
+		{name: "method", query: choose, variables: map[string]any{"method": "bank_transfer", "answers": answers()}},
+		{name: "agree", query: agree, variables: map[string]any{"amountOut": "98.5"}, status: anchor.PendingUserTransferStart},
+	})
 }

@@ -48,6 +48,7 @@ type ResolverRoot interface {
 	Payout() PayoutResolver
 	Posting() PostingResolver
 	Query() QueryResolver
+	SavedAccount() SavedAccountResolver
 	StaffView() StaffViewResolver
 	Step() StepResolver
 	Subscription() SubscriptionResolver
@@ -215,10 +216,18 @@ type ComplexityRoot struct {
 		Reference func(childComplexity int) int
 	}
 
+	LastTime struct {
+		Account  func(childComplexity int) int
+		AmountIn func(childComplexity int) int
+		At       func(childComplexity int) int
+		Method   func(childComplexity int) int
+	}
+
 	Method struct {
 		ID        func(childComplexity int) int
 		Label     func(childComplexity int) int
 		Questions func(childComplexity int) int
+		Saved     func(childComplexity int) int
 	}
 
 	Mutation struct {
@@ -233,11 +242,12 @@ type ComplexityRoot struct {
 		Cancel                 func(childComplexity int, transaction string) int
 		CancelBankPayout       func(childComplexity int, order string, key string, note *string) int
 		CancelPayout           func(childComplexity int, payout string, key string, note *string) int
-		ChooseMethod           func(childComplexity int, transaction string, method string, answers []*Answer) int
+		ChooseMethod           func(childComplexity int, transaction string, method string, answers []*Answer, saved *string) int
 		ConfirmBankFunds       func(childComplexity int, transaction string, bankID string, amount anchor.Amount, at time.Time, payerName *string, payerAccount *string, key string, note *string) int
 		DismissBankLine        func(childComplexity int, line string, key string, note string) int
 		Expire                 func(childComplexity int, transaction string, key string, note *string) int
 		ExplainOutgoing        func(childComplexity int, operation string, as anchor.Explanation, payout *string, key string, note *string) int
+		ForgetAccount          func(childComplexity int, transaction string, saved string) int
 		ForgetSignIn           func(childComplexity int, account string, key string, note *string) int
 		Hold                   func(childComplexity int, transaction string, key string, note *string) int
 		MarkBankPayoutReturned func(childComplexity int, order string, line *string, reason string, key string, note *string) int
@@ -375,6 +385,7 @@ type ComplexityRoot struct {
 		Help         func(childComplexity int) int
 		Label        func(childComplexity int) int
 		Latest       func(childComplexity int) int
+		Masked       func(childComplexity int) int
 		Name         func(childComplexity int) int
 		Options      func(childComplexity int) int
 		Required     func(childComplexity int) int
@@ -386,6 +397,13 @@ type ComplexityRoot struct {
 		Amount func(childComplexity int) int
 		Fee    func(childComplexity int) int
 		ID     func(childComplexity int) int
+	}
+
+	SavedAccount struct {
+		Chosen func(childComplexity int) int
+		ID     func(childComplexity int) int
+		Label  func(childComplexity int) int
+		UsedAt func(childComplexity int) int
 	}
 
 	SignIn struct {
@@ -452,6 +470,7 @@ type ComplexityRoot struct {
 		Instructions          func(childComplexity int) int
 		Kind                  func(childComplexity int) int
 		Lang                  func(childComplexity int) int
+		Last                  func(childComplexity int) int
 		Message               func(childComplexity int) int
 		Method                func(childComplexity int) int
 		MoreInfoURL           func(childComplexity int) int
@@ -560,14 +579,16 @@ type JournalEntryResolver interface {
 type MethodResolver interface {
 	Label(ctx context.Context, obj *Method) (string, error)
 	Questions(ctx context.Context, obj *Method) ([]*Question, error)
+	Saved(ctx context.Context, obj *Method) ([]*SavedAccount, error)
 }
 type MutationResolver interface {
 	Answer(ctx context.Context, transaction string, answers []*Answer) (*anchor.Transaction, error)
 	SetAmount(ctx context.Context, transaction string, amountIn *anchor.Amount, amountOut *anchor.Amount) (*anchor.Transaction, error)
-	ChooseMethod(ctx context.Context, transaction string, method string, answers []*Answer) (*anchor.Transaction, error)
+	ChooseMethod(ctx context.Context, transaction string, method string, answers []*Answer, saved *string) (*anchor.Transaction, error)
 	Agree(ctx context.Context, transaction string, amountOut anchor.Amount, rate *string) (*anchor.Transaction, error)
 	MarkSent(ctx context.Context, transaction string) (*anchor.Transaction, error)
 	Cancel(ctx context.Context, transaction string) (*anchor.Transaction, error)
+	ForgetAccount(ctx context.Context, transaction string, saved string) (*anchor.Transaction, error)
 	SetLanguage(ctx context.Context, transaction string, lang string) (*anchor.Transaction, error)
 	AssignPayment(ctx context.Context, payment string, transaction string, key string, note *string) (*anchor.Transaction, error)
 	AssignBankLine(ctx context.Context, line string, transaction string, key string, note *string) (*anchor.Transaction, error)
@@ -655,6 +676,9 @@ type QueryResolver interface {
 	SignIn(ctx context.Context, account string) (*store.SignIn, error)
 	Audit(ctx context.Context, transaction *string, subject *string, first int, after *string, oldestFirst bool) (*AuditPage, error)
 }
+type SavedAccountResolver interface {
+	Label(ctx context.Context, obj *SavedAccount) (string, error)
+}
 type StaffViewResolver interface {
 	Owner(ctx context.Context, obj *StaffView) (string, error)
 	ClientDomain(ctx context.Context, obj *StaffView) (*string, error)
@@ -697,6 +721,7 @@ type TransactionResolver interface {
 	Questions(ctx context.Context, obj *anchor.Transaction) ([]*Question, error)
 	Review(ctx context.Context, obj *anchor.Transaction) (anchor.Review, error)
 	Method(ctx context.Context, obj *anchor.Transaction) (*string, error)
+	Last(ctx context.Context, obj *anchor.Transaction) (*LastTime, error)
 	Instructions(ctx context.Context, obj *anchor.Transaction) ([]*Instruction, error)
 
 	Timeline(ctx context.Context, obj *anchor.Transaction) ([]*store.TimelineEntry, error)
@@ -1365,6 +1390,31 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.JournalEntry.Reference(childComplexity), true
 
+	case "LastTime.account":
+		if e.ComplexityRoot.LastTime.Account == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LastTime.Account(childComplexity), true
+	case "LastTime.amountIn":
+		if e.ComplexityRoot.LastTime.AmountIn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LastTime.AmountIn(childComplexity), true
+	case "LastTime.at":
+		if e.ComplexityRoot.LastTime.At == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LastTime.At(childComplexity), true
+	case "LastTime.method":
+		if e.ComplexityRoot.LastTime.Method == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LastTime.Method(childComplexity), true
+
 	case "Method.id":
 		if e.ComplexityRoot.Method.ID == nil {
 			break
@@ -1383,6 +1433,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Method.Questions(childComplexity), true
+	case "Method.saved":
+		if e.ComplexityRoot.Method.Saved == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Method.Saved(childComplexity), true
 
 	case "Mutation.acceptCustomer":
 		if e.ComplexityRoot.Mutation.AcceptCustomer == nil {
@@ -1515,7 +1571,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.ChooseMethod(childComplexity, args["transaction"].(string), args["method"].(string), args["answers"].([]*Answer)), true
+		return e.ComplexityRoot.Mutation.ChooseMethod(childComplexity, args["transaction"].(string), args["method"].(string), args["answers"].([]*Answer), args["saved"].(*string)), true
 	case "Mutation.confirmBankFunds":
 		if e.ComplexityRoot.Mutation.ConfirmBankFunds == nil {
 			break
@@ -1560,6 +1616,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ExplainOutgoing(childComplexity, args["operation"].(string), args["as"].(anchor.Explanation), args["payout"].(*string), args["key"].(string), args["note"].(*string)), true
+	case "Mutation.forgetAccount":
+		if e.ComplexityRoot.Mutation.ForgetAccount == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_forgetAccount_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ForgetAccount(childComplexity, args["transaction"].(string), args["saved"].(string)), true
 	case "Mutation.forgetSignIn":
 		if e.ComplexityRoot.Mutation.ForgetSignIn == nil {
 			break
@@ -2329,6 +2396,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Question.Latest(childComplexity), true
+	case "Question.masked":
+		if e.ComplexityRoot.Question.Masked == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Question.Masked(childComplexity), true
 	case "Question.name":
 		if e.ComplexityRoot.Question.Name == nil {
 			break
@@ -2378,6 +2451,31 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Refund.ID(childComplexity), true
+
+	case "SavedAccount.chosen":
+		if e.ComplexityRoot.SavedAccount.Chosen == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SavedAccount.Chosen(childComplexity), true
+	case "SavedAccount.id":
+		if e.ComplexityRoot.SavedAccount.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SavedAccount.ID(childComplexity), true
+	case "SavedAccount.label":
+		if e.ComplexityRoot.SavedAccount.Label == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SavedAccount.Label(childComplexity), true
+	case "SavedAccount.usedAt":
+		if e.ComplexityRoot.SavedAccount.UsedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SavedAccount.UsedAt(childComplexity), true
 
 	case "SignIn.account":
 		if e.ComplexityRoot.SignIn.Account == nil {
@@ -2677,6 +2775,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Transaction.Lang(childComplexity), true
+	case "Transaction.last":
+		if e.ComplexityRoot.Transaction.Last == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Transaction.Last(childComplexity), true
 	case "Transaction.message":
 		if e.ComplexityRoot.Transaction.Message == nil {
 			break
@@ -3220,8 +3324,13 @@ type Mutation @refuses(reasons: [amount_malformed, amount_too_large, argument_ma
   "Enter or change the amount: what goes in, or what is to come out, as in price."
   setAmount(transaction: ID!, amountIn: Amount, amountOut: Amount): Transaction! @allow(roles: [CUSTOMER]) @refuses(reasons: [already_agreed, amount_above_maximum, amount_below_fee, amount_below_minimum, amount_missing, amount_out_above_maximum, amount_out_below_minimum, amount_too_precise, amount_twice, not_offered])
 
-  "Choose how the bank side moves, with the answers that method asks for."
-  chooseMethod(transaction: ID!, method: ID!, answers: [Answer!]! = []): Transaction! @allow(roles: [CUSTOMER]) @refuses(reasons: [account_number_malformed, already_agreed, choice_unknown, country_unknown, date_future, date_malformed, date_too_early, document_expired, email_malformed, field_malformed, field_required, field_too_long, field_unknown, method_unknown, not_offered, phone_malformed, phone_without_country])
+  """
+  Choose how the bank side moves, with the answers that method asks for. A saved
+  account gives those that are not given here, judged by today's rules; who gives
+  another account takes none from it. What was taken from one before is taken again
+  only if it is named again.
+  """
+  chooseMethod(transaction: ID!, method: ID!, answers: [Answer!]! = [], saved: ID): Transaction! @allow(roles: [CUSTOMER]) @refuses(reasons: [account_number_malformed, already_agreed, choice_unknown, country_unknown, date_future, date_malformed, date_too_early, document_expired, email_malformed, field_malformed, field_required, field_too_long, field_unknown, method_unknown, not_offered, phone_malformed, phone_without_country])
 
   "Agree to the summary. amountOut, and rate if it is given, must be what was shown: another figure is a conflict. From here on the customer may pay."
   agree(transaction: ID!, amountOut: Amount!, rate: String): Transaction! @allow(roles: [CUSTOMER]) @refuses(reasons: [amount_above_maximum, amount_below_fee, amount_below_minimum, amount_missing, amount_too_precise, customer_missing, duplicate, method_missing, not_offered, price_changed])
@@ -3232,7 +3341,10 @@ type Mutation @refuses(reasons: [amount_malformed, amount_too_large, argument_ma
   "Cancel before any money moved."
   cancel(transaction: ID!): Transaction! @allow(roles: [CUSTOMER])
 
-  "Choose the language of the page and of the transaction's messages."
+  "Offer an account no more that was used before, until it is used again. The transactions that used it keep it."
+  forgetAccount(transaction: ID!, saved: ID!): Transaction! @allow(roles: [CUSTOMER])
+
+  "Choose the language of the page and of the transaction's messages. The customer's next transactions begin with it where the wallet names none."
   setLanguage(transaction: ID!, lang: String!): Transaction! @allow(roles: [CUSTOMER]) @refuses(reasons: [lang_unknown])
 
   """
@@ -3433,6 +3545,8 @@ type Transaction {
   review: Review!
   "The chosen method's id."
   method: ID
+  "What this customer agreed to last, of the same asset and kind, in whichever wallet. Null for viewers and staff, when everything is entered, and where the same is not possible today."
+  last: LastTime
   "How to pay: bank details for a deposit, the anchor's account and memo for a withdrawal. Empty until agreed."
   instructions: [Instruction!]!
   "When the waiting for the customer ends."
@@ -3581,6 +3695,30 @@ type Method {
   "The name in the customer's language."
   label: String!
   questions: [Question!]!
+  "Accounts that this customer used with this method before, in whichever wallet, newest first, five at most. Empty for viewers and staff, and when everything is entered."
+  saved: [SavedAccount!]!
+}
+
+"""
+An account that a customer used in a transaction they agreed to. The page is told
+enough to recognise it, and its number never again.
+"""
+type SavedAccount {
+  id: ID!
+  "Where it is and its last four: \"Harbour Bank ••••6789\"."
+  label: String!
+  usedAt: Time!
+  "Whether this transaction uses it."
+  chosen: Boolean!
+}
+
+"What a customer did last time: to be done again by setAmount and chooseMethod."
+type LastTime {
+  amountIn: Amount!
+  method: Method!
+  "Null where the method asks for none."
+  account: SavedAccount
+  at: Time!
 }
 
 "One thing to ask, named as SEP-9 names it."
@@ -3600,6 +3738,8 @@ type Question {
   latest: String
   "The answer known so far, the wallet's prefill included; null where it no longer will do."
   value: String
+  "The answer as its owner recognises it, where it was taken from a saved account: value is null then."
+  masked: String
 }
 
 "What kind of answer a question takes, and how it is written."
@@ -4364,6 +4504,20 @@ func (ec *executionContext) childFields_JournalEntry(ctx context.Context, field 
 	return nil, fmt.Errorf("no field named %q was found under type JournalEntry", field.Name)
 }
 
+func (ec *executionContext) childFields_LastTime(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "amountIn":
+		return ec.fieldContext_LastTime_amountIn(ctx, field)
+	case "method":
+		return ec.fieldContext_LastTime_method(ctx, field)
+	case "account":
+		return ec.fieldContext_LastTime_account(ctx, field)
+	case "at":
+		return ec.fieldContext_LastTime_at(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LastTime", field.Name)
+}
+
 func (ec *executionContext) childFields_Method(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -4372,6 +4526,8 @@ func (ec *executionContext) childFields_Method(ctx context.Context, field graphq
 		return ec.fieldContext_Method_label(ctx, field)
 	case "questions":
 		return ec.fieldContext_Method_questions(ctx, field)
+	case "saved":
+		return ec.fieldContext_Method_saved(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Method", field.Name)
 }
@@ -4586,6 +4742,8 @@ func (ec *executionContext) childFields_Question(ctx context.Context, field grap
 		return ec.fieldContext_Question_latest(ctx, field)
 	case "value":
 		return ec.fieldContext_Question_value(ctx, field)
+	case "masked":
+		return ec.fieldContext_Question_masked(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Question", field.Name)
 }
@@ -4600,6 +4758,20 @@ func (ec *executionContext) childFields_Refund(ctx context.Context, field graphq
 		return ec.fieldContext_Refund_fee(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Refund", field.Name)
+}
+
+func (ec *executionContext) childFields_SavedAccount(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_SavedAccount_id(ctx, field)
+	case "label":
+		return ec.fieldContext_SavedAccount_label(ctx, field)
+	case "usedAt":
+		return ec.fieldContext_SavedAccount_usedAt(ctx, field)
+	case "chosen":
+		return ec.fieldContext_SavedAccount_chosen(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SavedAccount", field.Name)
 }
 
 func (ec *executionContext) childFields_SignIn(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4722,6 +4894,8 @@ func (ec *executionContext) childFields_Transaction(ctx context.Context, field g
 		return ec.fieldContext_Transaction_review(ctx, field)
 	case "method":
 		return ec.fieldContext_Transaction_method(ctx, field)
+	case "last":
+		return ec.fieldContext_Transaction_last(ctx, field)
 	case "instructions":
 		return ec.fieldContext_Transaction_instructions(ctx, field)
 	case "deadline":
@@ -5263,6 +5437,14 @@ func (ec *executionContext) field_Mutation_chooseMethod_args(ctx context.Context
 		return nil, err
 	}
 	args["answers"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "saved",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOID2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["saved"] = arg3
 	return args, nil
 }
 
@@ -5439,6 +5621,28 @@ func (ec *executionContext) field_Mutation_explainOutgoing_args(ctx context.Cont
 		return nil, err
 	}
 	args["note"] = arg4
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_forgetAccount_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "transaction",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["transaction"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "saved",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["saved"] = arg1
 	return args, nil
 }
 
@@ -9006,6 +9210,116 @@ func (ec *executionContext) fieldContext_JournalEntry_postings(_ context.Context
 	return fc, nil
 }
 
+func (ec *executionContext) _LastTime_amountIn(ctx context.Context, field graphql.CollectedField, obj *LastTime) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LastTime_amountIn(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.AmountIn, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v anchor.Amount) graphql.Marshaler {
+			return ec.marshalNAmount2windlassᚋserverᚋanchorᚐAmount(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LastTime_amountIn(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LastTime", field, false, false, errors.New("field of type Amount does not have child fields"))
+}
+
+func (ec *executionContext) _LastTime_method(ctx context.Context, field graphql.CollectedField, obj *LastTime) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LastTime_method(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Method, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *Method) graphql.Marshaler {
+			return ec.marshalNMethod2ᚖwindlassᚋgraphᚐMethod(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LastTime_method(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "LastTime",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Method(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _LastTime_account(ctx context.Context, field graphql.CollectedField, obj *LastTime) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LastTime_account(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Account, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *SavedAccount) graphql.Marshaler {
+			return ec.marshalOSavedAccount2ᚖwindlassᚋgraphᚐSavedAccount(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_LastTime_account(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "LastTime",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SavedAccount(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _LastTime_at(ctx context.Context, field graphql.CollectedField, obj *LastTime) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LastTime_at(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.At, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LastTime_at(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LastTime", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
 func (ec *executionContext) _Method_id(ctx context.Context, field graphql.CollectedField, obj *Method) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -9079,6 +9393,38 @@ func (ec *executionContext) fieldContext_Method_questions(_ context.Context, fie
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Question(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Method_saved(ctx context.Context, field graphql.CollectedField, obj *Method) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Method_saved(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Method().Saved(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*SavedAccount) graphql.Marshaler {
+			return ec.marshalNSavedAccount2ᚕᚖwindlassᚋgraphᚐSavedAccountᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Method_saved(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Method",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SavedAccount(ctx, field)
 		},
 	}
 	return fc, nil
@@ -9218,7 +9564,7 @@ func (ec *executionContext) _Mutation_chooseMethod(ctx context.Context, field gr
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().ChooseMethod(ctx, fc.Args["transaction"].(string), fc.Args["method"].(string), fc.Args["answers"].([]*Answer))
+			return ec.Resolvers.Mutation().ChooseMethod(ctx, fc.Args["transaction"].(string), fc.Args["method"].(string), fc.Args["answers"].([]*Answer), fc.Args["saved"].(*string))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -9450,6 +9796,68 @@ func (ec *executionContext) fieldContext_Mutation_cancel(ctx context.Context, fi
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_cancel_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_forgetAccount(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_forgetAccount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ForgetAccount(ctx, fc.Args["transaction"].(string), fc.Args["saved"].(string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				roles, err := ec.unmarshalNRole2ᚕwindlassᚋserverᚋsessionᚐRoleᚄ(ctx, []any{"CUSTOMER"})
+				if err != nil {
+					var zeroVal *anchor.Transaction
+					return zeroVal, err
+				}
+				if ec.Directives.Allow == nil {
+					var zeroVal *anchor.Transaction
+					return zeroVal, errors.New("directive allow is not implemented")
+				}
+				return ec.Directives.Allow(ctx, nil, directive0, roles)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *anchor.Transaction) graphql.Marshaler {
+			return ec.marshalNTransaction2ᚖwindlassᚋserverᚋanchorᚐTransaction(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_forgetAccount(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Transaction(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_forgetAccount_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -13904,6 +14312,29 @@ func (ec *executionContext) fieldContext_Question_value(_ context.Context, field
 	return graphql.NewScalarFieldContext("Question", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _Question_masked(ctx context.Context, field graphql.CollectedField, obj *Question) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Question_masked(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Masked, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Question_masked(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Question", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _Refund_id(ctx context.Context, field graphql.CollectedField, obj *anchor.Refund) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -13971,6 +14402,98 @@ func (ec *executionContext) _Refund_fee(ctx context.Context, field graphql.Colle
 }
 func (ec *executionContext) fieldContext_Refund_fee(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Refund", field, false, false, errors.New("field of type Amount does not have child fields"))
+}
+
+func (ec *executionContext) _SavedAccount_id(ctx context.Context, field graphql.CollectedField, obj *SavedAccount) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SavedAccount_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SavedAccount_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SavedAccount", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _SavedAccount_label(ctx context.Context, field graphql.CollectedField, obj *SavedAccount) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SavedAccount_label(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.SavedAccount().Label(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SavedAccount_label(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SavedAccount", field, true, true, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _SavedAccount_usedAt(ctx context.Context, field graphql.CollectedField, obj *SavedAccount) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SavedAccount_usedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UsedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SavedAccount_usedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SavedAccount", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _SavedAccount_chosen(ctx context.Context, field graphql.CollectedField, obj *SavedAccount) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SavedAccount_chosen(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Chosen, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SavedAccount_chosen(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SavedAccount", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
 func (ec *executionContext) _SignIn_account(ctx context.Context, field graphql.CollectedField, obj *store.SignIn) (ret graphql.Marshaler) {
@@ -15249,6 +15772,38 @@ func (ec *executionContext) _Transaction_method(ctx context.Context, field graph
 }
 func (ec *executionContext) fieldContext_Transaction_method(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Transaction", field, true, true, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _Transaction_last(ctx context.Context, field graphql.CollectedField, obj *anchor.Transaction) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Transaction_last(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Transaction().Last(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *LastTime) graphql.Marshaler {
+			return ec.marshalOLastTime2ᚖwindlassᚋgraphᚐLastTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Transaction_last(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Transaction",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_LastTime(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Transaction_instructions(ctx context.Context, field graphql.CollectedField, obj *anchor.Transaction) (ret graphql.Marshaler) {
@@ -19471,6 +20026,59 @@ func (ec *executionContext) _JournalEntry(ctx context.Context, sel ast.Selection
 	return out
 }
 
+var lastTimeImplementors = []string{"LastTime"}
+
+func (ec *executionContext) _LastTime(ctx context.Context, sel ast.SelectionSet, obj *LastTime) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, lastTimeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("LastTime")
+		case "amountIn":
+			out.Values[i] = ec._LastTime_amountIn(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "method":
+			out.Values[i] = ec._LastTime_method(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "account":
+			out.Values[i] = ec._LastTime_account(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "at":
+			out.Values[i] = ec._LastTime_at(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var methodImplementors = []string{"Method"}
 
 func (ec *executionContext) _Method(ctx context.Context, sel ast.SelectionSet, obj *Method) graphql.Marshaler {
@@ -19536,6 +20144,44 @@ func (ec *executionContext) _Method(ctx context.Context, sel ast.SelectionSet, o
 					}
 				}()
 				res = ec._Method_questions(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "saved":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Method_saved(ctx, field, obj)
 				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -19643,6 +20289,13 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "cancel":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_cancel(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "forgetAccount":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_forgetAccount(ctx, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
@@ -21797,6 +22450,11 @@ func (ec *executionContext) _Question(ctx context.Context, sel ast.SelectionSet,
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
+		case "masked":
+			out.Values[i] = ec._Question_masked(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -21844,6 +22502,92 @@ func (ec *executionContext) _Refund(ctx context.Context, sel ast.SelectionSet, o
 			out.Values[i] = ec._Refund_fee(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var savedAccountImplementors = []string{"SavedAccount"}
+
+func (ec *executionContext) _SavedAccount(ctx context.Context, sel ast.SelectionSet, obj *SavedAccount) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, savedAccountImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SavedAccount")
+		case "id":
+			out.Values[i] = ec._SavedAccount_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "label":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._SavedAccount_label(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "usedAt":
+			out.Values[i] = ec._SavedAccount_usedAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "chosen":
+			out.Values[i] = ec._SavedAccount_chosen(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -23293,6 +24037,44 @@ func (ec *executionContext) _Transaction(ctx context.Context, sel ast.SelectionS
 					}
 				}()
 				res = ec._Transaction_method(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "last":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Transaction_last(ctx, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -25158,6 +25940,16 @@ func (ec *executionContext) marshalNMethod2ᚕwindlassᚋgraphᚐMethodᚄ(ctx c
 	return ret
 }
 
+func (ec *executionContext) marshalNMethod2ᚖwindlassᚋgraphᚐMethod(ctx context.Context, sel ast.SelectionSet, v *Method) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._Method(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNOption2windlassᚋgraphᚐOption(ctx context.Context, sel ast.SelectionSet, v Option) graphql.Marshaler {
 	return ec._Option(ctx, sel, &v)
 }
@@ -25608,6 +26400,32 @@ func (ec *executionContext) marshalNRole2ᚕwindlassᚋserverᚋsessionᚐRole�
 	}
 
 	return ret
+}
+
+func (ec *executionContext) marshalNSavedAccount2ᚕᚖwindlassᚋgraphᚐSavedAccountᚄ(ctx context.Context, sel ast.SelectionSet, v []*SavedAccount) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNSavedAccount2ᚖwindlassᚋgraphᚐSavedAccount(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNSavedAccount2ᚖwindlassᚋgraphᚐSavedAccount(ctx context.Context, sel ast.SelectionSet, v *SavedAccount) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._SavedAccount(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNStatus2windlassᚋserverᚋanchorᚐStatus(ctx context.Context, v any) (anchor.Status, error) {
@@ -26148,6 +26966,13 @@ var (
 	}
 )
 
+func (ec *executionContext) marshalOLastTime2ᚖwindlassᚋgraphᚐLastTime(ctx context.Context, sel ast.SelectionSet, v *LastTime) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._LastTime(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalOPayout2ᚖwindlassᚋserverᚋanchorᚐPayout(ctx context.Context, sel ast.SelectionSet, v *anchor.Payout) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -26194,6 +27019,13 @@ var (
 		anchor.PayoutCancelled:  "cancelled",
 	}
 )
+
+func (ec *executionContext) marshalOSavedAccount2ᚖwindlassᚋgraphᚐSavedAccount(ctx context.Context, sel ast.SelectionSet, v *SavedAccount) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._SavedAccount(ctx, sel, v)
+}
 
 func (ec *executionContext) marshalOSignIn2ᚖwindlassᚋserverᚋstoreᚐSignIn(ctx context.Context, sel ast.SelectionSet, v *store.SignIn) graphql.Marshaler {
 	if v == nil {

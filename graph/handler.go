@@ -287,6 +287,7 @@ type (
 	subscription struct{ *server }
 	transaction  struct{ *server }
 	method       struct{ *server }
+	savedAccount struct{ *server }
 	asset        struct{ *server }
 	feeLine      struct{ *server }
 	step         struct{ *server }
@@ -312,6 +313,7 @@ func (s *server) Mutation() MutationResolver         { return mutation{s} }
 func (s *server) Subscription() SubscriptionResolver { return subscription{s} }
 func (s *server) Transaction() TransactionResolver   { return transaction{s} }
 func (s *server) Method() MethodResolver             { return method{s} }
+func (s *server) SavedAccount() SavedAccountResolver { return savedAccount{s} }
 func (s *server) Asset() AssetResolver               { return asset{s} }
 func (s *server) FeeLine() FeeLineResolver           { return feeLine{s} }
 func (s *server) Step() StepResolver                 { return step{s} }

@@ -29,7 +29,8 @@ type loaders struct {
 
 	deliveries loader[int64, []*store.Delivery] // by message
 
-	customers loader[anchor.Identity, *anchor.Customer]
+	customers  loader[anchor.Identity, *anchor.Customer]
+	agreements loader[money, []store.Agreement]
 }
 
 // cause is what money leaves for.
@@ -71,6 +72,7 @@ func (s *server) newLoaders() *loaders {
 	l.messages.fetch = and(s.Store.MessagesOfEach, l.aboutMessages)
 	l.deliveries.fetch = s.Store.DeliveriesOfEach
 	l.customers.fetch = s.Store.CustomersOfEach
+	l.agreements.fetch = s.agreementsOfEach
 	return l
 }
 

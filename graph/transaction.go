@@ -322,7 +322,16 @@ func (r method) Questions(ctx context.Context, m *Method) ([]*Question, error) {
 		return nil, nil
 	}
 	d, err := loadersOf(ctx).details.Load(ctx, m.of.ID)
-	return questions(ctx, m.fields, d.Answers, d.Prefill), err
+	if d.Saved != "" && m.ID != m.of.Method {
+		d.Answers = nil // which are another method's
+	}
+	all := questions(ctx, m.fields, d.Answers, d.Prefill)
+	for _, q := range all {
+		if d.Saved != "" && q.Value != nil && anchor.SaysWhere(q.Name) && role(ctx) == session.Customer {
+			q.Value, q.Masked = nil, new(anchor.MaskAccount(*q.Value))
+		}
+	}
+	return all, err
 }
 
 // questions ask for fields, with the first value that is known of each.

@@ -3,6 +3,7 @@ package graph
 import (
 	"io"
 	"strconv"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 
@@ -38,6 +39,23 @@ type Method struct {
 	of     *anchor.Transaction
 }
 
+// SavedAccount is an account that the customer of a transaction used before.
+type SavedAccount struct {
+	ID     string // of the transaction that used it last
+	UsedAt time.Time
+	Chosen bool
+	// answers are those to what its method asks today.
+	answers map[string]string
+}
+
+// LastTime is what the customer of a transaction did last.
+type LastTime struct {
+	AmountIn anchor.Amount
+	Method   *Method
+	Account  *SavedAccount
+	At       time.Time
+}
+
 // Question is one thing to ask.
 type Question struct {
 	Name, Label  string
@@ -49,6 +67,8 @@ type Question struct {
 	// Earliest and Latest are the days between which a date lies.
 	Earliest, Latest *string
 	Value            *string
+	// Masked is Value where the page is not to have it.
+	Masked *string
 }
 
 // Option is an answer to choose.

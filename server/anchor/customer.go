@@ -19,7 +19,8 @@ type Customer struct {
 	// Review is what the anchor thinks of them.
 	Review Review
 	// Vetted says that a person accepted them with the answers they have now.
-	Vetted    bool
+	Vetted bool
+	// Lang is the language that they last chose by hand, "" if they never did.
 	Lang      string
 	CreatedAt time.Time
 	UpdatedAt time.Time

@@ -105,6 +105,9 @@ func (s *Side) ReviewFor(in Amount) Reviewer {
 // whose questions are answered; anybody else for those at which nobody looks.
 func (s *Side) ReviewOf(c *Customer, in Amount, now time.Time) Review {
 	fields := s.FieldsFor(in)
+	if c != nil && c.Review == ReviewNone {
+		c = nil // forgotten, or known by a language only
+	}
 	if c == nil && len(fields) == 0 && s.ReviewFor(in) == ByNobody {
 		c = &Customer{}
 	}

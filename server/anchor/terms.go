@@ -1,6 +1,9 @@
 package anchor
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Kind is a transaction's direction, spelled as SEP-24 spells it.
 type Kind string
@@ -84,6 +87,9 @@ type Method struct {
 
 // accounts are the fields that say where money goes, by their SEP-9 names.
 var accounts = []string{"bank_account_number", "clabe_number", "cbu_number", "cbu_alias", "mobile_money_number", "crypto_address"}
+
+// SaysWhere reports whether the answer to a field is an account that money goes to.
+func SaysWhere(field string) bool { return slices.Contains(accounts, field) }
 
 // BankSide is the account that the answers to a method name, masked; "" if they
 // name none.

@@ -10,6 +10,7 @@
 package language
 
 import (
+	"cmp"
 	"embed"
 	"encoding/json"
 	"fmt"
@@ -69,9 +70,13 @@ func languages() []string {
 const longest = 256
 
 // Match picks the first language we have among the wishes, the default one if
-// there is none. A wish is a tag such as "es" or "es-MX" (RFC 4646), the value
-// of an Accept-Language header, or anything else, which is passed over.
-func Match(want ...string) string {
+// there is none.
+func Match(want ...string) string { return cmp.Or(Known(want...), Default) }
+
+// Known picks the first language we have among the wishes, "" if there is none. A
+// wish is a tag such as "es" or "es-MX" (RFC 4646), the value of an
+// Accept-Language header, or anything else, which is passed over.
+func Known(want ...string) string {
 	for _, w := range want {
 		if _, ok := catalogue[w]; ok {
 			return w
@@ -90,7 +95,7 @@ func Match(want ...string) string {
 			}
 		}
 	}
-	return Default
+	return ""
 }
 
 // rightToLeft are the languages of ours that are written from right to left.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"windlass/server/anchor"
+	"windlass/server/language"
 	"windlass/server/sep"
 	"windlass/server/store"
 )
@@ -23,7 +24,6 @@ func (h *Handler) start(kind anchor.Kind) func(http.ResponseWriter, *http.Reques
 		fields, err := sep.Fields(w, r)
 		var begun *started
 		if err == nil {
-			fields["lang"] = sep.Lang(r, fields["lang"])
 			begun, err = h.begin(r.Context(), kind, who, fields, time.Now())
 		}
 		if err != nil {
@@ -47,6 +47,9 @@ func (h *Handler) begin(ctx context.Context, kind anchor.Kind, who anchor.Identi
 		return nil, err
 	}
 	err = h.books.Update(ctx, store.Wallet, func(tx *store.Tx) error {
+		if err := speakTheirs(tx, t, fields["lang"]); err != nil {
+			return err
+		}
 		if err := tx.CreateTransaction(t); err != nil || len(prefill) == 0 {
 			return err
 		}
@@ -60,8 +63,28 @@ func (h *Handler) begin(ctx context.Context, kind anchor.Kind, who anchor.Identi
 		return nil, fmt.Errorf("make a token: %w", err)
 	}
 	// Wallets append &callback=… without looking, so there must be a query.
-	address := h.cfg.BaseURL + "/interactive/" + t.ID + "?token=" + url.QueryEscape(token) + "&lang=" + t.Lang
+	address := h.cfg.BaseURL + "/interactive/" + t.ID + "?token=" + url.QueryEscape(token)
+	if t.Lang != "" {
+		address += "&lang=" + t.Lang
+	}
 	return &started{"interactive_customer_info_needed", address, t.ID}, nil
+}
+
+// speakTheirs sets a transaction's language: the one that the wallet asks for, else
+// the one that its customer last chose. Else the browser says, when the page opens
+// (package session): what the wallet's own request accepts may be its server's.
+func speakTheirs(tx *store.Tx, t *anchor.Transaction, wish string) error {
+	if t.Lang = language.Known(wish); t.Lang != "" {
+		return nil
+	}
+	c, err := tx.CustomerOf(t.Owner)
+	switch {
+	case err == nil:
+		t.Lang = c.Lang
+	case anchor.KindOf(err) != anchor.NotFound:
+		return err
+	}
+	return nil
 }
 
 // open makes a transaction of a request's parameters, and what of them prefills
@@ -80,7 +103,6 @@ func (h *Handler) open(kind anchor.Kind, who anchor.Identity, fields map[string]
 		return nil, nil, err
 	}
 	t := anchor.Start(store.NewID(), kind, terms, who, account, now.Add(h.cfg.EntryWindow), now)
-	t.Lang = fields["lang"]
 	if s := fields["amount"]; s != "" {
 		if t.Requested, err = amountIn(terms, kind, "", s); err != nil {
 			return nil, nil, at("amount", err)

@@ -347,7 +347,7 @@ func TestDeposit(t *testing.T) {
 		check  func(*anchor.Transaction) bool
 	}{
 		{"bare", who, map[string]any{}, func(x *anchor.Transaction) bool {
-			return x.Account == anchor.Address(who.Account) && x.Owner == who && x.Memo.IsZero() && x.Lang == "en" && x.Requested == 0 &&
+			return x.Account == anchor.Address(who.Account) && x.Owner == who && x.Memo.IsZero() && x.Lang == "" && x.Requested == 0 &&
 				x.Deadline.Sub(x.StartedAt) == 24*time.Hour && x.Status() == anchor.Incomplete
 		}},
 		{"all", who, map[string]any{"asset_issuer": issuer, "source_asset": "iso4217:USD", "amount": 100.5, "account": other, "memo": "hello", "memo_type": "text",
@@ -365,7 +365,7 @@ func TestDeposit(t *testing.T) {
 		}},
 		{"shared owner with a memo", anchor.Identity{Account: other, Memo: "77"}, map[string]any{"memo": "r", "memo_type": "text"}, func(x *anchor.Transaction) bool { return x.Memo.Value == "r" }},
 		{"shared owner, another account", anchor.Identity{Account: other, Memo: "77"}, map[string]any{"account": who.Account}, func(x *anchor.Transaction) bool { return x.Memo.IsZero() }},
-		{"unknown language", who, map[string]any{"lang": "tlh"}, func(x *anchor.Transaction) bool { return x.Lang == "en" }},
+		{"unknown language", who, map[string]any{"lang": "tlh"}, func(x *anchor.Transaction) bool { return x.Lang == "" }},
 		{"native", who, map[string]any{"asset_code": "native"}, func(x *anchor.Transaction) bool { return x.Asset == anchor.Native }},
 		{"limits", who, map[string]any{"amount": "10000.00"}, func(x *anchor.Transaction) bool { return x.Requested == anchor.MustAmount("10000") }},
 		{"empty strings", who, map[string]any{"amount": "", "account": "", "memo": "", "memo_type": "", "quote_id": "", "asset_issuer": nil}, func(x *anchor.Transaction) bool { return x.Account == anchor.Address(who.Account) }},
@@ -539,6 +539,38 @@ func TestStartRefusals(t *testing.T) {
 	}
 }
 
+// TestBegunInTheirLanguage: the one that the wallet asks for, else the one that the
+// customer last chose by hand, in whichever wallet; else the page's browser is asked.
+func TestBegunInTheirLanguage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.header = http.Header{"Accept-Language": {"fr"}} // the wallet's server, wherever that is
+	for _, c := range []struct{ chosen, wish, want string }{
+		{"", "", ""},
+		{"", "fr", "fr"},
+		{"es", "", "es"},
+		{"es", "tlh", "es"},
+		{"es", "fr", "fr"},
+		{"es", "en", "en"}, // even if it says so of everybody: the wallet is asked first
+	} {
+		who := newOwner()
+		if c.chosen != "" {
+			owner := who
+			owner.Client = ""
+			err := w.books.Update(t.Context(), store.Customer, func(tx *store.Tx) error {
+				return tx.SaveCustomer(&anchor.Customer{ID: store.NewID(), Owner: owner, Lang: c.chosen, CreatedAt: time.Now()})
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		who.Client = "another.test"
+		if x := w.begin("deposit", who, map[string]any{"lang": c.wish}); x.Lang != c.want {
+			t.Errorf("who chose %q and comes with %q is spoken to in %q, want %q", c.chosen, c.wish, x.Lang, c.want)
+		}
+	}
+}
+
 // TestErrorsSpeak answers in the language asked for.
 func TestErrorsSpeak(t *testing.T) {
 	t.Parallel()
@@ -556,11 +588,10 @@ func TestErrorsSpeak(t *testing.T) {
 	if given, browser := ask("en"), ask(""); given == browser || browser != ask("es") {
 		t.Errorf("the browser's language gives %q", browser)
 	}
-	if x := w.begin("deposit", newOwner(), map[string]any{}); x.Lang != "es" {
-		t.Errorf("begun in %s", x.Lang)
-	}
-	if x := w.begin("deposit", newOwner(), map[string]any{"lang": "en\r\nSet-Cookie: a=b"}); x.Lang != "es" {
-		t.Errorf("begun in %s", x.Lang)
+	for _, wish := range []string{"", "tlh", "en\r\nSet-Cookie: a=b"} {
+		if x := w.begin("deposit", newOwner(), map[string]any{"lang": wish}); x.Lang != "" {
+			t.Errorf("begun in %s: what a wallet's own request accepts is nobody's choice", x.Lang)
+		}
 	}
 	w.header = nil
 	_, en := w.api("GET", "/sep24/transaction?id=x", token, "", "")

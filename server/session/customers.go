@@ -141,7 +141,7 @@ func (c *Customers) exchange(w http.ResponseWriter, r *http.Request) {
 			}
 			return err
 		}
-		if err := c.remember(tx, id, in.Callback, in.OnChange, in.Lang); err != nil {
+		if err := c.remember(tx, id, in.Callback, in.OnChange, in.Lang, r.Header.Get("Accept-Language")); err != nil {
 			return err
 		}
 		return tx.SaveSession(&store.Session{
@@ -213,8 +213,9 @@ func (c *Customers) addressToken(transaction, token string, now time.Time) (*cla
 }
 
 // remember keeps what the wallet added to the page's address. The first
-// callback wins: who reloads the page with another address changes nothing.
-func (c *Customers) remember(tx *store.Tx, id, callback, onChange, lang string) error {
+// callback wins: who reloads the page with another address changes nothing. Where
+// neither the wallet nor the customer ever named a language, the browser does.
+func (c *Customers) remember(tx *store.Tx, id, callback, onChange, lang, browser string) error {
 	t, err := tx.Transaction(id)
 	if err != nil {
 		return err
@@ -226,8 +227,8 @@ func (c *Customers) remember(tx *store.Tx, id, callback, onChange, lang string) 
 	if t.OnChange == "" {
 		t.OnChange = onChange
 	}
-	if lang != "" {
-		t.Lang = c.cfg.Match(lang, t.Lang)
+	if lang != "" || t.Lang == "" {
+		t.Lang = c.cfg.Match(lang, t.Lang, browser)
 	}
 	if before == [3]string{t.Callback, t.OnChange, t.Lang} {
 		return nil

@@ -359,6 +359,38 @@ func TestExchangeAnswersFirst(t *testing.T) {
 	}
 }
 
+// TestSpokenTo: the address that the wallet opens names the language, else the
+// transaction has one by what its customer chose before, else the browser says.
+func TestSpokenTo(t *testing.T) {
+	t.Parallel()
+	x := newHouse(t)
+	for _, c := range []struct{ address, before, browser, want string }{
+		{"", "", "", "en"},
+		{"", "", "es-MX,es;q=0.9,en;q=0.8", "es"},
+		{"", "en", "es", "en"},
+		{"es-MX", "en", "en", "es"},
+		{"tlh", "es", "en", "es"},
+		{"tlh", "", "es", "es"},
+	} {
+		id := x.transaction()
+		err := x.books.Update(t.Context(), store.Wallet, func(tx *store.Tx) error {
+			tr, err := tx.Transaction(id)
+			if err != nil {
+				return err
+			}
+			tr.Lang = c.before
+			return tx.SaveTransaction(tr)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, _ := x.exchange(id, map[string]any{"token": x.token(id, time.Now()), "nonce": nonce, "lang": c.address}, "Accept-Language", c.browser)
+		if tr, err := x.books.Transaction(t.Context(), id); res.Code != 200 || err != nil || tr.Lang != c.want {
+			t.Errorf("%+v: %d, %q, %v", c, res.Code, tr.Lang, err)
+		}
+	}
+}
+
 func TestExchange(t *testing.T) {
 	t.Parallel()
 	x := newHouse(t)

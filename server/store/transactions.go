@@ -476,6 +476,11 @@ type Details struct {
 	Prefill map[string]string
 	// Answers are those the method asked for.
 	Answers map[string]string
+	// Saved is the earlier transaction that the account in Answers was taken from; ""
+	// if it was entered for this one.
+	Saved string `json:",omitempty"`
+	// Unsaved says that the account in Answers is offered no more.
+	Unsaved bool `json:",omitempty"`
 	// Words are a reviewer's to the customer.
 	Words string `json:",omitempty"`
 }
