@@ -20,8 +20,8 @@ export const transaction = `query Transaction($id: ID!) { transaction(id: $id) $
 
 export const changes = `subscription Changes($id: ID!) { transaction(id: $id) ${fields} }`
 
-export const price = `query Price($id: ID!, $amountIn: Amount!) {
-  price(transaction: $id, amountIn: $amountIn) { amountIn amountOut fee { ${fee} } rate }
+export const price = `query Price($id: ID!, $amountIn: Amount, $amountOut: Amount) {
+  price(transaction: $id, amountIn: $amountIn, amountOut: $amountOut) { amountIn amountOut fee { ${fee} } rate }
 }`
 
 /** Every mutation answers with the transaction as it is afterwards. */
@@ -32,7 +32,7 @@ function mutation(name: string, inputs: Record<string, string> = {}): string {
 }
 
 export const answer = mutation('answer', { answers: '[Answer!]!' })
-export const setAmount = mutation('setAmount', { amountIn: 'Amount!' })
+export const setAmount = mutation('setAmount', { amountIn: 'Amount', amountOut: 'Amount' })
 export const chooseMethod = mutation('chooseMethod', { method: 'ID!', answers: '[Answer!]!' })
 export const agree = mutation('agree', { amountOut: 'Amount!', rate: 'String' })
 export const markSent = mutation('markSent')

@@ -85,7 +85,8 @@ export class Visit {
     }
   }
 
-  price = async (amountIn: string) => this.#ask<{ price: Price }>(queries.price, { amountIn })
+  /** The price of an amount that goes in, or of one that comes out. */
+  price = async (amount: { amountIn?: string; amountOut?: string }) => this.#ask<{ price: Price }>(queries.price, amount)
 
   /**
    * Changes the transaction. Objections are left in problems, for the screen to

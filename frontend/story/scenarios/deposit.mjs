@@ -166,6 +166,19 @@ export const scenarios = {
     await look(popup, 'amount-mistake')
     await page.press('page.continue')
     await page.heading(t('page.amount.deposit')).waitFor()
+
+    // What is to arrive leads as well, and its own limits are told beside it.
+    const arrives = popup.getByRole('textbox', { name: t('page.you_receive') })
+    await arrives.fill('1000000')
+    await popup.getByText(t.like('error.amount_out_above_maximum')).waitFor()
+    await look(popup, 'amount-out-mistake')
+    await arrives.fill('98.5')
+    await popup.getByText(figure('100.00', 'USD')).waitFor()
+    assert.equal(await popup.getByRole('textbox', { name: t('page.you_send') }).inputValue(), '100.00')
+    await look(popup, 'amount-by-what-arrives')
+    await page.press('page.continue')
+    await page.summary('deposit')
+    await popup.getByText(figure('100.00', 'USD')).first().waitFor()
   },
 }
 
