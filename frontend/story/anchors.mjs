@@ -21,9 +21,17 @@ const side = (direction, settings) => Object.entries({
 export const lumens = {
   WINDLASS_ASSETS_1_CODE: 'native',
   WINDLASS_ASSETS_1_OFF_CHAIN: 'iso4217:USD',
+  WINDLASS_CHOICES_MOBILE_MONEY_PROVIDER: 'Bay Money,Port Pay',
   ...Object.fromEntries([
     ...side('DEPOSIT', { FEE_FIXED: '1' }),
-    ...side('WITHDRAW', { FEE_FIXED: '2', METHODS_0_FIELDS: 'bank_account_number,bank_name' }),
+    // It asks for an answer of every kind.
+    ...side('WITHDRAW', {
+      FEE_FIXED: '2',
+      FIELDS: 'first_name,last_name,email_address,mobile_number,birth_date,address_country_code,id_type',
+      OPTIONAL_FIELDS: 'id_expiration_date,sex',
+      METHODS_0_FIELDS: 'bank_account_number,bank_name',
+      METHODS_0_OPTIONAL_FIELDS: 'bank_account_type,mobile_money_provider',
+    }),
   ]),
 }
 

@@ -57,6 +57,14 @@ export const person = {
   bank_account_number: '000123456789',
   bank_name: 'Harbour Sample Bank',
   bank_number: '021000021',
+  mobile_number: '+1 202 555 0143',
+  birth_date: '1990-05-17',
+  address_country_code: 'URY',
+  id_type: 'passport',
+  id_expiration_date: '2099-12-31',
+  sex: 'other',
+  bank_account_type: 'savings',
+  mobile_money_provider: 'Port Pay',
 }
 
 /** Hands on the keyboard only, as somebody who has no mouse. */
@@ -90,6 +98,16 @@ export class Keyboard {
     await this.to(locator)
     await this.page.keyboard.press('Enter')
   }
+
+  /** Goes down a list from its top. */
+  async choose(locator, value) {
+    await this.to(locator)
+    await this.page.keyboard.press('Home')
+    for (let steps = 0; (await locator.inputValue()) !== value; steps++) {
+      if (steps > 260) throw new Error(`${locator} does not offer ${value}`)
+      await this.page.keyboard.press('ArrowDown')
+    }
+  }
 }
 
 /** The anchor's page, in a window of its own or in a frame. */
@@ -113,11 +131,21 @@ export class AnchorPage {
 
   /** Fills in every question on the screen, each under its name in the catalogue. */
   async answer() {
-    for (const field of await this.page.getByRole('main').getByRole('textbox').all()) {
-      const name = await field.getAttribute('name')
-      const labelled = this.page.getByRole('textbox', { name: this.t(`field.${name}`) })
-      await labelled.fill(person[name])
+    for (const label of await this.page.getByRole('main').locator('.field > label').all()) {
+      const name = await label.getAttribute('for')
+      const named = { name: this.t(`field.${name}`) }
+      if (name.endsWith('_date')) await this.date(this.page.getByRole('group', named), person[name])
+      else if ((await this.page.locator(`#${name}`).evaluate((field) => field.tagName)) === 'SELECT') await this.page.getByRole('combobox', named).selectOption(person[name])
+      else await this.page.getByRole('textbox', named).fill(person[name])
     }
+  }
+
+  /** Enters a date, part by part. */
+  async date(group, text) {
+    const [year, month, day] = text.split('-')
+    await group.locator('.day input').fill(day)
+    await group.getByRole('combobox').selectOption(month)
+    await group.locator('.year input').fill(year)
   }
 
   async who() {

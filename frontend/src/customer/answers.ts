@@ -1,3 +1,4 @@
+import { written } from './checks'
 import type { Answer, Question } from './model'
 
 /**
@@ -7,4 +8,4 @@ import type { Answer, Question } from './model'
 export const answerTo = (question: Question, typed: Record<string, string>): string => typed[question.name] ?? question.value ?? ''
 
 export const answersTo = (questions: Question[], typed: Record<string, string>): Answer[] =>
-  questions.map((question) => ({ name: question.name, value: answerTo(question, typed) }))
+  questions.map((question) => ({ name: question.name, value: written(question, answerTo(question, typed)) }))

@@ -44,12 +44,17 @@ export interface Price {
   rate: Rate
 }
 
+export interface Option {
+  value: string
+  label: string
+}
+
 export interface Question {
   name: string
   label: string
   help: string | null
   type: 'text' | 'email' | 'phone' | 'date' | 'country' | 'choice' | 'account_number'
-  options: { value: string; label: string }[]
+  options: Option[]
   required: boolean
   autocomplete: string
   /** The first and the last day that a date may be. */

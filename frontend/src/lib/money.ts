@@ -12,12 +12,11 @@ export function figuresLocale(lang: string, preferred: readonly string[]): strin
   return new Intl.NumberFormat(tag).resolvedOptions().numberingSystem === 'latn' ? tag : new Intl.Locale(tag, { numberingSystem: 'latn' }).toString()
 }
 
-/** The digits of Arabic and Persian keyboards, and their separators. */
-const latin = (text: string): string =>
-  text
-    .replace(/[\u0660-\u0669\u06f0-\u06f9]/g, (digit) => String(digit.charCodeAt(0) & 0xf))
-    .replaceAll('\u066b', '.')
-    .replaceAll('\u066c', ',')
+/** Puts the digits that banks take in the place of those of Arabic and Persian keyboards. */
+export const latinDigits = (text: string): string => text.replace(/[\u0660-\u0669\u06f0-\u06f9]/g, (digit) => String(digit.charCodeAt(0) & 0xf))
+
+/** The same of their separators. */
+const latin = (text: string): string => latinDigits(text).replaceAll('\u066b', '.').replaceAll('\u066c', ',')
 
 function decimalSeparator(locale: string): string {
   return new Intl.NumberFormat(locale).formatToParts(1.5).find((part) => part.type === 'decimal')?.value ?? '.'

@@ -1,8 +1,9 @@
 // Assets beside the first: lumens, and what is not worth the same.
 
+import assert from 'node:assert/strict'
 import { unlike } from '../anchors.mjs'
 import { phone } from '../browser.mjs'
-import { AnchorPage, BankPage, WalletPage } from '../pages.mjs'
+import { AnchorPage, BankPage, person, WalletPage } from '../pages.mjs'
 import { withdraw } from '../walks.mjs'
 import { figure, words } from '../words.mjs'
 
@@ -94,9 +95,17 @@ export const scenarios = {
     await wallet.transaction('Deposit', 'completed').filter({ hasText: '100.00 USD → 99.00 XLM' }).waitFor()
 
     const out = new AnchorPage(await visitor.popup(() => wallet.button('Withdraw').click()), t)
+    // It asks for more than the deposit did, and knows what was said there.
+    await out.heading(t('page.who')).waitFor()
+    assert.equal(await out.page.getByRole('textbox', { name: t('field.last_name') }).inputValue(), person.last_name)
+    await out.answer()
+    await look(out.page, 'who-again')
+    await out.press('page.continue')
     await out.amount('withdrawal', '50', '48.00', 'USD')
     await out.press('page.continue')
     await out.summary('withdrawal')
+    await out.page.getByText('Savings account').waitFor()
+    await look(out.page, 'withdrawal-summary')
     await out.press('page.agree.withdrawal')
     await bank.line('−48.00 USD', 'Alex Rivera').waitFor()
     await wallet.transaction('Withdrawal', 'completed').filter({ hasText: '50.00 XLM → 48.00 USD' }).waitFor()

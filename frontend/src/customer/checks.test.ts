@@ -1,0 +1,138 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { answersTo } from './answers'
+import { fault, joinDate, splitDate, written } from './checks'
+import { codes, countries, countryName, likely } from './countries'
+import type { Question } from './model'
+import { shown } from './shown'
+import { testAnswer } from './testdata'
+
+const anchor = (file: string): string => readFileSync(new URL(`../../../server/anchor/${file}`, import.meta.url), 'utf8')
+
+const days: Record<string, [string | null, string | null]> = {
+  birth_date: ['1896-03-02', '2026-03-02'],
+  id_issue_date: ['1896-03-02', '2026-03-02'],
+  id_expiration_date: ['2026-03-01', null],
+}
+
+function ask(type: Question['type'], more: Partial<Question> = {}): Question {
+  const name = more.name ?? 'x'
+  const [earliest, latest] = days[name] ?? [null, null]
+  return { name, label: '', help: null, type, options: [], required: true, autocomplete: '', earliest, latest, value: null, ...more }
+}
+
+const offered = ['Harbour Bank', 'Quay Bank'].map((value) => ({ value, label: value }))
+const birth = ask('date', { name: 'birth_date' })
+const expiry = ask('date', { name: 'id_expiration_date' })
+
+describe('an answer', () => {
+  it.each<[Question, string, string]>([
+    [ask('text'), '', 'field_required'],
+    [ask('text'), '  ', 'field_required'],
+    [ask('text', { required: false }), '', ''],
+    [ask('text'), 'O’Brien-Núñez', ''],
+    [ask('text'), 'é'.repeat(200), ''],
+    [ask('text'), 'é'.repeat(201), 'field_too_long'],
+    [ask('text'), 'Ada\u202eecalevoL', 'field_malformed'],
+    [ask('text'), 'می\u200cخواهم', ''],
+    [ask('email'), 'ada@example.com', ''],
+    [ask('email'), 'ada+bank@mail.example.co', ''],
+    [ask('email'), 'ada', 'email_malformed'],
+    [ask('email'), 'ada@localhost', 'email_malformed'],
+    [ask('email'), 'a b@example.com', 'email_malformed'],
+    [ask('email'), 'ada@@example.com', 'email_malformed'],
+    [ask('email'), 'Ada <ada@example.com>', 'email_malformed'],
+    [ask('account_number'), 'DE89 3704 0044 0532 0130 00', ''],
+    [ask('account_number'), '123', 'account_number_malformed'],
+    [ask('account_number'), '12_34', 'account_number_malformed'],
+    [ask('phone'), '+1 (202) 555-0143', ''],
+    [ask('phone'), '+44 (0)20 7946 0958', ''],
+    [ask('phone'), '+٢٠ ١٠٠ ١٢٣ ٤٥٦٧', ''],
+    [ask('phone'), '\u202a+62\u00a0812‑3456‑7890\u202c', ''],
+    [ask('phone'), '0044 20 7946 0958', ''],
+    [ask('phone'), '202 555 0143', 'phone_without_country'],
+    [ask('phone'), '+1 202 555 CALL', 'phone_malformed'],
+    [ask('phone'), '+683400', 'phone_malformed'],
+    [ask('phone', { required: false }), '', ''],
+    [ask('phone'), '- -', 'field_required'],
+    [birth, '1990-12-31', ''],
+    [birth, '1990-2-5', ''],
+    [birth, '2024-02-29', ''],
+    [birth, '2023-02-29', 'date_malformed'],
+    [birth, '1990--5', 'date_malformed'],
+    [birth, '90-12-05', 'date_malformed'],
+    [birth, '0090-12-05', 'date_malformed'],
+    [birth, '1990-00-05', 'date_malformed'],
+    [birth, '2026-03-02', ''],
+    [birth, '2026-03-03', 'date_future'],
+    [birth, '1896-03-01', 'date_too_early'],
+    [expiry, '2026-03-01', ''],
+    [expiry, '2026-02-28', 'document_expired'],
+    [expiry, '9999-12-31', ''],
+    [ask('choice', { options: offered }), 'Quay Bank', ''],
+    [ask('choice', { options: offered }), 'Quay', 'choice_unknown'],
+    [ask('choice', { options: offered, required: false }), '', ''],
+    [ask('country'), 'ARG', ''],
+    [ask('country', { options: [{ value: 'BRA', label: '' }] }), 'ARG', 'choice_unknown'],
+  ])('%#: %j is judged as the server will', (question, answer, reason) => {
+    expect(fault(question, answer)).toBe(reason)
+  })
+
+  it('is sent in one form', () => {
+    expect(written(ask('phone'), '+44 (0)20 7946 0958')).toBe('+442079460958')
+    expect(written(birth, '1990-2-5')).toBe('1990-02-05')
+    expect(written(birth, '')).toBe('')
+    expect(answersTo([birth], { birth_date: '1990-2-5' })).toEqual([{ name: 'birth_date', value: '1990-02-05' }])
+  })
+
+  it('keeps each part of a date apart until all are there', () => {
+    for (const text of ['1990--5', '-12-', '1990-12-31', '--5']) expect(joinDate(splitDate(text))).toBe(text)
+    expect(joinDate(splitDate(''))).toBe('')
+  })
+
+  it('is shown as people read it', () => {
+    expect(shown(ask('choice', { options: [{ value: 'savings', label: 'Savings account' }], value: 'savings' }), 'en')).toBe('Savings account')
+    expect(shown(ask('country', { value: 'BRA' }), 'es')).toBe('Brasil')
+    expect(shown(ask('date', { value: '1990-12-31' }), 'en-GB')).toBe('31 December 1990')
+    expect(shown(ask('text', { value: 'Ana' }), 'en')).toBe('Ana')
+    expect(shown(ask('country'), 'en')).toBe('')
+  })
+})
+
+describe('the countries', () => {
+  it('are those that the server takes', () => {
+    expect(codes.map((pair) => pair.join(':'))).toEqual(anchor('country.go').match(/\b[A-Z]{2}:[A-Z]{3}\b/g))
+  })
+
+  it.each(['en', 'es', 'pt', 'fr', 'id', 'ar'])('have names in %s, in their order', (language) => {
+    const all = countries(language, [])
+    expect(all).toHaveLength(249)
+    expect(all.filter(({ value, label }) => label === value || /^[A-Z]{2}$/.test(label))).toEqual([])
+    expect(all.map(({ label }) => label)).toEqual(all.map(({ label }) => label).sort(new Intl.Collator(language).compare))
+  })
+
+  it('are those offered, and the likely ones are known', () => {
+    expect(countries('en', [{ value: 'URY', label: 'URY' }, { value: 'ARG', label: 'ARG' }]).map(({ label }) => label)).toEqual(['Argentina', 'Uruguay'])
+    expect(likely(['es-AR', 'en', 'pt-BR'])).toEqual(['ARG', 'BRA'])
+    expect(countryName('ZZZ', 'en')).toBe('ZZZ')
+  })
+})
+
+describe('the test data', () => {
+  const types = { FieldEmail: 'email', FieldPhone: 'phone', FieldDate: 'date', FieldCountry: 'country', FieldChoice: 'choice', FieldAccountNumber: 'account_number' } as const
+  const fields = [...anchor('field.go').matchAll(/^\t\{Name: "(\w+)"(?:, Type: (\w+))?.*\},$/gm)].map(([line, name, type]) => {
+    const options = [...(/Options: .*/.exec(line)?.[0] ?? '').matchAll(/"(\w+)"/g)].map(([, value]) => ({ value: value!, label: '' }))
+    return ask(types[type as keyof typeof types] ?? 'text', { name: name!, options })
+  })
+
+  it('answers every question that can be asked', () => {
+    expect(fields.length).toBeGreaterThan(30)
+    expect(fields.map((question) => [question.name, fault(question, testAnswer(question))]).filter(([, reason]) => reason)).toEqual([])
+    expect(fields.filter((question) => testAnswer(question) === 'Test').map(({ name }) => name)).toEqual([])
+  })
+
+  it('keeps to what is offered', () => {
+    expect(testAnswer(ask('choice', { name: 'bank_name', options: offered }))).toBe('Harbour Bank')
+    expect(testAnswer(ask('country', { options: [{ value: 'BRA', label: '' }] }))).toBe('BRA')
+  })
+})
