@@ -73,7 +73,7 @@ export class Keyboard {
     this.page = page
   }
 
-  /** Goes on with Tab until this has the focus, which must be seen. */
+  /** Goes on with Tab until this has the focus, which must be seen, with nothing in front of it. */
   async to(locator) {
     const wanted = await locator.elementHandle()
     for (let steps = 0; steps < 40; steps++) {
@@ -81,7 +81,10 @@ export class Keyboard {
       if (!(await wanted.evaluate((element) => element === document.activeElement))) continue
       const seen = await wanted.evaluate((element) => {
         const ring = (at) => getComputedStyle(at).outlineStyle !== 'none' || getComputedStyle(at).boxShadow !== 'none'
-        return element.matches(':focus-visible') && (ring(element) || ring(element.closest('.amount, label') ?? element))
+        const { left, top, width, height } = element.getBoundingClientRect()
+        const front = [0.1, 0.5, 0.9].map((part) => document.elementFromPoint(left + width / 2, top + height * part))
+        if (!front.every((found) => found && (element.contains(found) || found.contains(element)))) return false
+        return element.matches(':focus-visible') && (ring(element) || ring(element.closest('.box, label') ?? element))
       })
       if (!seen) throw new Error(`${locator} has the focus, and nobody sees it`)
       return
