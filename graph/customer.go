@@ -179,6 +179,26 @@ func alreadyAgreed() error {
 	return &anchor.Error{Kind: anchor.Conflict, Code: "already_agreed", Message: "this can no longer be changed"}
 }
 
+// asked are the customer, who may be new, and the terms by which they are asked,
+// while they still are.
+func (s *server) asked(tx *store.Tx, t *anchor.Transaction, now time.Time) (*anchor.Customer, *anchor.Terms, error) {
+	if t.Status() != anchor.Incomplete && t.Status() != anchor.PendingUser {
+		return nil, nil, alreadyAgreed()
+	}
+	terms, err := s.offered(t)
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err := tx.CustomerOf(t.Owner)
+	switch {
+	case err == nil && c.Review == anchor.ReviewRejected:
+		return nil, nil, &anchor.Error{Kind: anchor.Forbidden, Code: "rejected", Message: language.Text(language.Match(t.Lang), "message.rejected", nil)}
+	case err != nil && anchor.KindOf(err) == anchor.NotFound:
+		return newCustomer(t, now), terms, nil
+	}
+	return c, terms, err
+}
+
 // Answer keeps what the customer says about themselves, for this transaction
 // and all to come.
 func (m mutation) Answer(ctx context.Context, id string, answers []*Answer) (*anchor.Transaction, error) {
@@ -186,22 +206,9 @@ func (m mutation) Answer(ctx context.Context, id string, answers []*Answer) (*an
 		return nil, err
 	}
 	return m.change(ctx, id, func(tx *store.Tx, t *anchor.Transaction, now time.Time) error {
-		if t.Status() != anchor.Incomplete && t.Status() != anchor.PendingUser {
-			return alreadyAgreed()
-		}
-		terms, err := m.offered(t)
+		c, terms, err := m.asked(tx, t, now)
 		if err != nil {
 			return err
-		}
-		c, err := tx.CustomerOf(t.Owner)
-		if err != nil && anchor.KindOf(err) != anchor.NotFound {
-			return err
-		}
-		if err != nil {
-			c = newCustomer(t, now)
-		}
-		if c.Review == anchor.ReviewRejected {
-			return &anchor.Error{Kind: anchor.Forbidden, Code: "rejected", Message: language.Text(language.Match(t.Lang), "message.rejected", nil)}
 		}
 		side := terms.Side(t.Kind)
 		if err := c.Answer(side.FieldsFor(t.Foreseen()), given(answers), now); err != nil {

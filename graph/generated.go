@@ -201,6 +201,14 @@ type ComplexityRoot struct {
 		Name   func(childComplexity int) int
 	}
 
+	File struct {
+		CreatedAt func(childComplexity int) int
+		ID        func(childComplexity int) int
+		MediaType func(childComplexity int) int
+		Size      func(childComplexity int) int
+		URL       func(childComplexity int) int
+	}
+
 	Instruction struct {
 		Help      func(childComplexity int) int
 		Important func(childComplexity int) int
@@ -239,6 +247,7 @@ type ComplexityRoot struct {
 		AskCorrection          func(childComplexity int, transaction string, message string, key string, note *string) int
 		AssignBankLine         func(childComplexity int, line string, transaction string, key string, note *string) int
 		AssignPayment          func(childComplexity int, payment string, transaction string, key string, note *string) int
+		Attach                 func(childComplexity int, transaction string, name string, file Upload) int
 		Cancel                 func(childComplexity int, transaction string) int
 		CancelBankPayout       func(childComplexity int, order string, key string, note *string) int
 		CancelPayout           func(childComplexity int, payout string, key string, note *string) int
@@ -382,6 +391,7 @@ type ComplexityRoot struct {
 	Question struct {
 		Autocomplete func(childComplexity int) int
 		Earliest     func(childComplexity int) int
+		File         func(childComplexity int) int
 		Help         func(childComplexity int) int
 		Label        func(childComplexity int) int
 		Latest       func(childComplexity int) int
@@ -583,6 +593,7 @@ type MethodResolver interface {
 }
 type MutationResolver interface {
 	Answer(ctx context.Context, transaction string, answers []*Answer) (*anchor.Transaction, error)
+	Attach(ctx context.Context, transaction string, name string, file Upload) (*anchor.Transaction, error)
 	SetAmount(ctx context.Context, transaction string, amountIn *anchor.Amount, amountOut *anchor.Amount) (*anchor.Transaction, error)
 	ChooseMethod(ctx context.Context, transaction string, method string, answers []*Answer, saved *string) (*anchor.Transaction, error)
 	Agree(ctx context.Context, transaction string, amountOut anchor.Amount, rate *string) (*anchor.Transaction, error)
@@ -1334,6 +1345,37 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.FeeLine.Name(childComplexity), true
 
+	case "File.createdAt":
+		if e.ComplexityRoot.File.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.File.CreatedAt(childComplexity), true
+	case "File.id":
+		if e.ComplexityRoot.File.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.File.ID(childComplexity), true
+	case "File.mediaType":
+		if e.ComplexityRoot.File.MediaType == nil {
+			break
+		}
+
+		return e.ComplexityRoot.File.MediaType(childComplexity), true
+	case "File.size":
+		if e.ComplexityRoot.File.Size == nil {
+			break
+		}
+
+		return e.ComplexityRoot.File.Size(childComplexity), true
+	case "File.url":
+		if e.ComplexityRoot.File.URL == nil {
+			break
+		}
+
+		return e.ComplexityRoot.File.URL(childComplexity), true
+
 	case "Instruction.help":
 		if e.ComplexityRoot.Instruction.Help == nil {
 			break
@@ -1528,6 +1570,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.AssignPayment(childComplexity, args["payment"].(string), args["transaction"].(string), args["key"].(string), args["note"].(*string)), true
+	case "Mutation.attach":
+		if e.ComplexityRoot.Mutation.Attach == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_attach_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.Attach(childComplexity, args["transaction"].(string), args["name"].(string), args["file"].(Upload)), true
 	case "Mutation.cancel":
 		if e.ComplexityRoot.Mutation.Cancel == nil {
 			break
@@ -2378,6 +2431,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Question.Earliest(childComplexity), true
+	case "Question.file":
+		if e.ComplexityRoot.Question.File == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Question.File(childComplexity), true
 	case "Question.help":
 		if e.ComplexityRoot.Question.Help == nil {
 			break
@@ -3143,6 +3202,16 @@ enum Reason {
   field_too_long
   "This is not asked for."
   field_unknown
+  "An iPhone's HEIC photo; JPEG, PNG, WebP and PDF are taken."
+  file_heic
+  "Neither a JPEG, PNG or WebP picture nor a PDF, by its content."
+  file_kind_unknown
+  "A document of more than 8 MiB."
+  file_too_large
+  "No document of the customer's for this question: attach sends one."
+  file_unknown
+  "All documents of a customer together have more than 24 MiB."
+  files_too_large
   "A page has 1 to 100 rows."
   first_malformed
   "Whoever asked for it cannot approve it."
@@ -3228,6 +3297,8 @@ enum Reason {
   time_malformed
   "An operation that took money waits for explainOutgoing."
   unexplained
+  "Too many documents are being received; try again in a moment."
+  uploads_busy
 }
 
 "An exact decimal with at most seven decimals, written as a string: \"98.5\"."
@@ -3238,6 +3309,14 @@ scalar Time
 
 "Any JSON value."
 scalar JSON
+
+"""
+A file's content. It comes as multipart/form-data (GraphQL multipart request
+specification): the parts operations, map and one file, in this order, with the file
+as the variable of this type. The header X-Windlass-Transaction must be there, so
+that no form of a foreign page can send one.
+"""
+scalar Upload
 
 "A direction of money, spelled as SEP-24 spells it."
 enum Kind {
@@ -3319,7 +3398,15 @@ type Query @refuses(reasons: [cursor_malformed, first_malformed, not_found]) {
 
 type Mutation @refuses(reasons: [amount_malformed, amount_too_large, argument_malformed, argument_too_long, changed_meanwhile, key_malformed, key_reused, not_found, note_malformed, state_refused]) {
   "Answer questions about the customer. Faulty answers are reported one error a field; then nothing is stored."
-  answer(transaction: ID!, answers: [Answer!]!): Transaction! @allow(roles: [CUSTOMER]) @refuses(reasons: [account_number_malformed, already_agreed, choice_unknown, country_unknown, date_future, date_malformed, date_too_early, document_expired, email_malformed, field_malformed, field_required, field_too_long, field_unknown, not_offered, phone_malformed, phone_without_country, rejected])
+  answer(transaction: ID!, answers: [Answer!]!): Transaction! @allow(roles: [CUSTOMER]) @refuses(reasons: [account_number_malformed, already_agreed, choice_unknown, country_unknown, date_future, date_malformed, date_too_early, document_expired, email_malformed, field_malformed, field_required, field_too_long, field_unknown, file_unknown, not_offered, phone_malformed, phone_without_country, rejected])
+
+  """
+  Send a document: the answer to a question of type file, in the place of an earlier
+  one. It may be a JPEG, PNG or WebP picture or a PDF of at most 8 MiB, by its
+  content; all of a customer's together have at most 24 MiB. The other questions may
+  still be open: answer ends them. One document goes into a request.
+  """
+  attach(transaction: ID!, name: ID!, file: Upload!): Transaction! @allow(roles: [CUSTOMER]) @refuses(reasons: [already_agreed, field_unknown, file_heic, file_kind_unknown, file_too_large, files_too_large, not_offered, rejected, uploads_busy])
 
   "Enter or change the amount: what goes in, or what is to come out, as in price."
   setAmount(transaction: ID!, amountIn: Amount, amountOut: Amount): Transaction! @allow(roles: [CUSTOMER]) @refuses(reasons: [already_agreed, amount_above_maximum, amount_below_fee, amount_below_minimum, amount_missing, amount_out_above_maximum, amount_out_below_minimum, amount_too_precise, amount_twice, not_offered])
@@ -3740,6 +3827,20 @@ type Question {
   value: String
   "The answer as its owner recognises it, where it was taken from a saved account: value is null then."
   masked: String
+  "The document that answers a question of type file; null for viewers."
+  file: File
+}
+
+"A document of the customer's, kept encrypted."
+type File {
+  id: ID!
+  "What its content is: image/jpeg, image/png, image/webp or application/pdf."
+  mediaType: String!
+  "In bytes."
+  size: Int!
+  "Where staff see it: a path on the admin listener. Each look is in the audit trail. Null for customers."
+  url: String
+  createdAt: Time!
 }
 
 "What kind of answer a question takes, and how it is written."
@@ -3755,6 +3856,8 @@ enum QuestionType {
   "The value of one of the options."
   choice
   account_number
+  "The id of a document: attach sends it, and no other answer is taken."
+  file
 }
 
 "One answer to choose."
@@ -4160,10 +4263,10 @@ type AuditEntry {
   at: Time!
   "customer, wallet, ledger, bank, payout, clock, operator, or \"staff:NAME\"."
   actor: String!
-  "The state machine's event (docs/state-machine.md), the name of one of staff's mutations, started (the transaction was begun), paused and resumed (a pause that the program began or ended), or statementDiffers (the bank's statement has a credit otherwise than a person confirmed it; the note says how)."
+  "The state machine's event (docs/state-machine.md), the name of one of staff's mutations, started (the transaction was begun), paused and resumed (a pause that the program began or ended), or statementDiffers (the bank's statement has a credit otherwise than a person confirmed it; the note says how), or fileSeen (somebody looked at a document; the note says which question it answers)."
   event: String!
   transaction: ID
-  "What it was about besides: \"payment:ID\", \"line:ID\", \"payout:ID\", \"order:ID\", \"operation:ID\", \"callback:ID\", \"pause:KEY\" or \"account:G…\"."
+  "What it was about besides: \"payment:ID\", \"line:ID\", \"payout:ID\", \"order:ID\", \"operation:ID\", \"callback:ID\", \"file:ID\", \"pause:KEY\" or \"account:G…\"."
   subject: String
   "Null for what is no step."
   from: Status
@@ -4474,6 +4577,22 @@ func (ec *executionContext) childFields_FeeLine(ctx context.Context, field graph
 	return nil, fmt.Errorf("no field named %q was found under type FeeLine", field.Name)
 }
 
+func (ec *executionContext) childFields_File(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_File_id(ctx, field)
+	case "mediaType":
+		return ec.fieldContext_File_mediaType(ctx, field)
+	case "size":
+		return ec.fieldContext_File_size(ctx, field)
+	case "url":
+		return ec.fieldContext_File_url(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_File_createdAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type File", field.Name)
+}
+
 func (ec *executionContext) childFields_Instruction(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "name":
@@ -4744,6 +4863,8 @@ func (ec *executionContext) childFields_Question(ctx context.Context, field grap
 		return ec.fieldContext_Question_value(ctx, field)
 	case "masked":
 		return ec.fieldContext_Question_masked(ctx, field)
+	case "file":
+		return ec.fieldContext_Question_file(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Question", field.Name)
 }
@@ -5333,6 +5454,36 @@ func (ec *executionContext) field_Mutation_assignPayment_args(ctx context.Contex
 		return nil, err
 	}
 	args["note"] = arg3
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_attach_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "transaction",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["transaction"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "name",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["name"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "file",
+		func(ctx context.Context, v any) (Upload, error) {
+			return ec.unmarshalNUpload2windlassᚋgraphᚐUpload(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["file"] = arg2
 	return args, nil
 }
 
@@ -8994,6 +9145,121 @@ func (ec *executionContext) fieldContext_FeeLine_amount(_ context.Context, field
 	return graphql.NewScalarFieldContext("FeeLine", field, false, false, errors.New("field of type Amount does not have child fields"))
 }
 
+func (ec *executionContext) _File_id(ctx context.Context, field graphql.CollectedField, obj *File) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_File_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_File_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("File", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _File_mediaType(ctx context.Context, field graphql.CollectedField, obj *File) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_File_mediaType(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MediaType, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_File_mediaType(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("File", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _File_size(ctx context.Context, field graphql.CollectedField, obj *File) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_File_size(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Size, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_File_size(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("File", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _File_url(ctx context.Context, field graphql.CollectedField, obj *File) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_File_url(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.URL, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_File_url(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("File", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _File_createdAt(ctx context.Context, field graphql.CollectedField, obj *File) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_File_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_File_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("File", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
 func (ec *executionContext) _Instruction_name(ctx context.Context, field graphql.CollectedField, obj *Instruction) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -9486,6 +9752,68 @@ func (ec *executionContext) fieldContext_Mutation_answer(ctx context.Context, fi
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_answer_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_attach(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_attach(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().Attach(ctx, fc.Args["transaction"].(string), fc.Args["name"].(string), fc.Args["file"].(Upload))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				roles, err := ec.unmarshalNRole2ᚕwindlassᚋserverᚋsessionᚐRoleᚄ(ctx, []any{"CUSTOMER"})
+				if err != nil {
+					var zeroVal *anchor.Transaction
+					return zeroVal, err
+				}
+				if ec.Directives.Allow == nil {
+					var zeroVal *anchor.Transaction
+					return zeroVal, errors.New("directive allow is not implemented")
+				}
+				return ec.Directives.Allow(ctx, nil, directive0, roles)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *anchor.Transaction) graphql.Marshaler {
+			return ec.marshalNTransaction2ᚖwindlassᚋserverᚋanchorᚐTransaction(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_attach(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Transaction(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_attach_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -14333,6 +14661,38 @@ func (ec *executionContext) _Question_masked(ctx context.Context, field graphql.
 }
 func (ec *executionContext) fieldContext_Question_masked(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Question", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Question_file(ctx context.Context, field graphql.CollectedField, obj *Question) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Question_file(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.File, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *File) graphql.Marshaler {
+			return ec.marshalOFile2ᚖwindlassᚋgraphᚐFile(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Question_file(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Question",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_File(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Refund_id(ctx context.Context, field graphql.CollectedField, obj *anchor.Refund) (ret graphql.Marshaler) {
@@ -19882,6 +20242,64 @@ func (ec *executionContext) _FeeLine(ctx context.Context, sel ast.SelectionSet, 
 	return out
 }
 
+var fileImplementors = []string{"File"}
+
+func (ec *executionContext) _File(ctx context.Context, sel ast.SelectionSet, obj *File) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, fileImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("File")
+		case "id":
+			out.Values[i] = ec._File_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "mediaType":
+			out.Values[i] = ec._File_mediaType(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "size":
+			out.Values[i] = ec._File_size(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "url":
+			out.Values[i] = ec._File_url(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "createdAt":
+			out.Values[i] = ec._File_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var instructionImplementors = []string{"Instruction"}
 
 func (ec *executionContext) _Instruction(ctx context.Context, sel ast.SelectionSet, obj *Instruction) graphql.Marshaler {
@@ -20254,6 +20672,13 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "answer":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_answer(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "attach":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_attach(ctx, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
@@ -22452,6 +22877,11 @@ func (ec *executionContext) _Question(ctx context.Context, sel ast.SelectionSet,
 			}
 		case "masked":
 			out.Values[i] = ec._Question_masked(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "file":
+			out.Values[i] = ec._Question_file(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
@@ -26224,6 +26654,7 @@ var (
 		"country":        anchor.FieldCountry,
 		"choice":         anchor.FieldChoice,
 		"account_number": anchor.FieldAccountNumber,
+		"file":           anchor.FieldFile,
 	}
 	marshalNQuestionType2windlassᚋserverᚋanchorᚐFieldType = map[anchor.FieldType]string{
 		anchor.FieldText:          "text",
@@ -26233,6 +26664,7 @@ var (
 		anchor.FieldCountry:       "country",
 		anchor.FieldChoice:        "choice",
 		anchor.FieldAccountNumber: "account_number",
+		anchor.FieldFile:          "file",
 	}
 )
 
@@ -26588,6 +27020,22 @@ func (ec *executionContext) marshalNTransactionPage2ᚖwindlassᚋgraphᚐTransa
 	return ec._TransactionPage(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNUpload2windlassᚋgraphᚐUpload(ctx context.Context, v any) (Upload, error) {
+	res, err := UnmarshalUpload(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNUpload2windlassᚋgraphᚐUpload(ctx context.Context, sel ast.SelectionSet, v Upload) graphql.Marshaler {
+	_ = sel
+	res := MarshalUpload(v)
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
 func (ec *executionContext) marshalN__Directive2githubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐDirective(ctx context.Context, sel ast.SelectionSet, v introspection.Directive) graphql.Marshaler {
 	return ec.___Directive(ctx, sel, &v)
 }
@@ -26916,6 +27364,13 @@ func (ec *executionContext) marshalOFee2ᚖwindlassᚋgraphᚐFee(ctx context.Co
 		return graphql.Null
 	}
 	return ec._Fee(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOFile2ᚖwindlassᚋgraphᚐFile(ctx context.Context, sel ast.SelectionSet, v *File) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._File(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalOID2ᚖstring(ctx context.Context, v any) (*string, error) {

@@ -95,7 +95,7 @@ func New(o Options) http.Handler {
 	})
 	describe(schema.Schema())
 	h := handler.New(schema)
-	h.AddTransport(exchange{s.limits})
+	h.AddTransport(exchange{s.limits, &uploads{of: map[string]int{}}})
 	h.SetQueryCache(lru.New[*ast.QueryDocument](cachedQueries))
 	h.SetParserTokenLimit(s.limits.tokens)
 	h.SetErrorPresenter(s.present)
@@ -178,6 +178,8 @@ func (writtenOut) MutateOperationContext(_ context.Context, op *graphql.Operatio
 func costs() ComplexityRoot {
 	rows := func(row, first int) int { return 1 + row*min(max(first, 1), maxPage) }
 	var c ComplexityRoot
+	// A document goes in once, however often a request names it.
+	c.Mutation.Attach = func(row int, _, _ string, _ Upload) int { return publicLimits.complexity/2 + row }
 	c.Query.Transactions = func(row int, _ *TransactionFilter, first int, _ *string, _ bool) int { return rows(row, first) }
 	c.Query.Payouts = func(row int, _ *anchor.PayoutState, first int, _ *string, _ bool) int { return rows(row, first) }
 	c.Query.BankPayouts = func(row int, _ *anchor.BankPayoutState, _ *bool, first int, _ *string, _ bool) int {

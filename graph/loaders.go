@@ -30,6 +30,7 @@ type loaders struct {
 	deliveries loader[int64, []*store.Delivery] // by message
 
 	customers  loader[anchor.Identity, *anchor.Customer]
+	files      loader[string, []*anchor.File] // by customer
 	agreements loader[money, []store.Agreement]
 }
 
@@ -71,7 +72,14 @@ func (s *server) newLoaders() *loaders {
 	l.audit.fetch = s.Store.AuditOfEach
 	l.messages.fetch = and(s.Store.MessagesOfEach, l.aboutMessages)
 	l.deliveries.fetch = s.Store.DeliveriesOfEach
-	l.customers.fetch = s.Store.CustomersOfEach
+	l.customers.fetch = func(ctx context.Context, owners []anchor.Identity) (map[anchor.Identity]*anchor.Customer, error) {
+		found, err := s.Store.CustomersOfEach(ctx, owners)
+		for _, c := range found {
+			l.files.expect(c.ID)
+		}
+		return found, err
+	}
+	l.files.fetch = s.Store.FilesOfEach
 	l.agreements.fetch = s.agreementsOfEach
 	return l
 }

@@ -135,8 +135,33 @@ func (r transaction) Questions(ctx context.Context, t *anchor.Transaction) ([]*Q
 	if c != nil {
 		values = []map[string]string{c.Fields, d.Prefill}
 	}
-	return questions(ctx, fields, values...), nil
+	all := questions(ctx, fields, values...)
+	return all, withFiles(ctx, c, all)
 }
+
+// withFiles tells of the documents that answer questions: to staff, where to see
+// them, and to a viewer nothing.
+func withFiles(ctx context.Context, c *anchor.Customer, questions []*Question) error {
+	if c == nil || role(ctx) == session.Viewer || !slices.ContainsFunc(questions, func(q *Question) bool { return q.Type == anchor.FieldFile }) {
+		return nil
+	}
+	files, err := loadersOf(ctx).files.Load(ctx, c.ID)
+	for _, f := range files {
+		shown := &File{File: f}
+		if role(ctx) == session.Staff {
+			shown.URL = new(FilesPath + f.ID)
+		}
+		for _, q := range questions {
+			if q.Type == anchor.FieldFile && q.Value != nil && *q.Value == f.ID {
+				q.File = shown
+			}
+		}
+	}
+	return err
+}
+
+// FilesPath is where staff see documents, on the admin listener: add the id.
+const FilesPath = "/files/"
 
 // customer is the person behind a transaction, nil if there is none yet.
 func (*server) customer(ctx context.Context, t *anchor.Transaction) (*anchor.Customer, error) {
@@ -371,7 +396,7 @@ func masked(value string, kind anchor.FieldType) string {
 	switch kind {
 	case anchor.FieldAccountNumber:
 		return anchor.MaskAccount(value)
-	case anchor.FieldDate, anchor.FieldCountry, anchor.FieldChoice, anchor.FieldPhone:
+	case anchor.FieldDate, anchor.FieldCountry, anchor.FieldChoice, anchor.FieldPhone, anchor.FieldFile:
 		return "****" // one sign may tell all
 	default:
 		return string([]rune(value)[:1]) + "****"

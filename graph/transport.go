@@ -18,6 +18,7 @@ import (
 
 	"windlass/server/anchor"
 	"windlass/server/language"
+	"windlass/server/session"
 )
 
 const (
@@ -32,7 +33,8 @@ const (
 
 // checked lets nothing through but a POST with JSON of at most a MiB, by
 // somebody we know: no GET and no form, which a foreign page could send along
-// with our cookie.
+// with our cookie. A customer's document comes as a form with a header that no form
+// of a page has; its size is for receive to bound.
 func (s *server) checked(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		v := &visit{request: w.Header().Get("X-Request-Id")}
@@ -40,19 +42,24 @@ func (s *server) checked(next http.Handler) http.Handler {
 		v.lang.Store(&lang)
 		w.Header().Set("Cache-Control", "no-store")
 		kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+		form := kind == formData && !s.Staff
 		stranger := s.admit(role(r.Context()))
 		switch {
 		case r.Method != http.MethodPost:
 			w.Header().Set("Allow", http.MethodPost)
 			refuse(w, v, http.StatusMethodNotAllowed, invalid("use POST"))
-		case err != nil || kind != "application/json":
+		case err != nil || kind != "application/json" && !form:
 			refuse(w, v, http.StatusUnsupportedMediaType, invalid("Content-Type must be application/json"))
 		case stranger != nil && stranger.Kind == anchor.Unauthenticated:
 			refuse(w, v, http.StatusUnauthorized, stranger)
 		case stranger != nil:
 			refuse(w, v, http.StatusForbidden, stranger)
+		case form && r.Header.Get(session.TransactionHeader) == "":
+			refuse(w, v, http.StatusForbidden, &anchor.Error{Kind: anchor.Forbidden, Message: "a form needs the header " + session.TransactionHeader})
 		default:
-			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+			if !form {
+				r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+			}
 			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), visitKey{}, v)))
 		}
 	})
@@ -85,14 +92,27 @@ func reply(w http.ResponseWriter, status int, response *graphql.Response) {
 // Why not gqlgen's own transports: they repeat bodies that they cannot read,
 // personal data included, in answers and in the log, and write pings from a
 // goroutine that may outlive the request.
-type exchange struct{ limits limits }
+type exchange struct {
+	limits  limits
+	uploads *uploads
+}
 
 func (exchange) Supports(*http.Request) bool { return true } // checked has looked
 
 func (x exchange) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor) {
 	v := visitOf(r.Context())
 	start := graphql.Now()
-	params, status, err := x.read(r)
+	read := x.read
+	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind == formData {
+		leave, ok := x.uploads.enter(session.FromContext(r.Context()).Transaction)
+		if !ok {
+			refuse(w, v, http.StatusServiceUnavailable, errBusy)
+			return
+		}
+		defer leave() // its content is held until it is answered
+		read = func(r *http.Request) (*graphql.RawParams, int, *anchor.Error) { return x.receive(w, r) }
+	}
+	params, status, err := read(r)
 	if err != nil {
 		refuse(w, v, status, err)
 		return
@@ -122,10 +142,15 @@ func (x exchange) read(r *http.Request) (*graphql.RawParams, int, *anchor.Error)
 	} else if err != nil {
 		return nil, http.StatusBadRequest, invalid("the body broke off")
 	}
+	return x.parse(b)
+}
+
+// parse reads an operation.
+func (x exchange) parse(b []byte) (*graphql.RawParams, int, *anchor.Error) {
 	var params graphql.RawParams
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.UseNumber()
-	err = d.Decode(&params)
+	err := d.Decode(&params)
 	if err == nil {
 		if _, end := d.Token(); !errors.Is(end, io.EOF) {
 			err = errors.New("more than one value")

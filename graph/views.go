@@ -69,6 +69,14 @@ type Question struct {
 	Value            *string
 	// Masked is Value where the page is not to have it.
 	Masked *string
+	File   *File
+}
+
+// File is a document that answers a question.
+type File struct {
+	*anchor.File
+
+	URL *string // for staff
 }
 
 // Option is an answer to choose.

@@ -57,6 +57,11 @@ func (k *check) method(at string, m *MethodConfig, side *anchor.Side, decimals i
 		k.wrong(at+"id", "%q is listed twice", m.ID)
 	}
 	made := anchor.Method{ID: m.ID, Fields: k.fields(at, m.Fields, m.OptionalFields), Takes: time.Duration(m.Takes)}
+	for _, f := range made.Fields {
+		if f.Type == anchor.FieldFile {
+			k.wrong(at+"fields", "%q is a document, which is asked of the customer once and not for each transaction; move it to the direction's own fields", f.Name)
+		}
+	}
 	if m.Takes != 0 {
 		k.between(at+"takes", m.Takes, time.Second, 90*24*time.Hour)
 	}

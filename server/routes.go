@@ -12,6 +12,7 @@ import (
 	"github.com/stellar/go-stellar-sdk/network"
 
 	"windlass/frontend"
+	"windlass/graph"
 	"windlass/server/language"
 	"windlass/server/payout"
 	"windlass/server/sep24"
@@ -47,6 +48,7 @@ func (a *app) adminRoutes() *mux.Router {
 	r := mux.NewRouter()
 	a.staff.Register(r)
 	r.Handle("/graphql", a.staff.Middleware(a.graphHandler(true)))
+	r.Handle(graph.FilesPath+"{id}", a.staff.Middleware(http.HandlerFunc(a.file))).Methods(http.MethodGet)
 	r.Handle("/playground", a.staff.Middleware(signedIn(a.page("playground", "Playground"))))
 	r.Handle("/", http.RedirectHandler("/playground", http.StatusFound))
 	r.PathPrefix("/assets/").Handler(frontend.Assets())

@@ -58,7 +58,7 @@ func (f Field) read(v string, now time.Time) (string, *fault) {
 		return f.choice(v)
 	case FieldAccountNumber:
 		return accountNumber(v)
-	case FieldText:
+	case FieldText, FieldFile: // that it is there, Answer sees
 	}
 	return v, nil
 }

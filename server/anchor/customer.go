@@ -43,9 +43,9 @@ func (c *Customer) Decided(verdict Review) bool {
 	return c.Review == verdict && (verdict != ReviewAccepted || c.Vetted)
 }
 
-// Answer merges checked answers into the customer. Unknown names are refused,
-// empty values of optional fields erase. Whatever changes takes away that a person
-// accepted what was there. All faulty fields are reported at
+// Answer merges checked answers into the customer. Unknown names are refused, as
+// are documents that are not there; empty values of optional fields erase. Whatever
+// changes takes away that a person accepted what was there. All faulty fields are reported at
 // once, as the errors of FieldErrors.
 func (c *Customer) Answer(fields []Field, answers map[string]string, now time.Time) error {
 	merged := maps.Clone(c.Fields)
@@ -61,6 +61,9 @@ func (c *Customer) Answer(fields []Field, answers map[string]string, now time.Ti
 			v = merged[f.Name]
 		}
 		v, err := f.Check(strings.TrimSpace(v), now)
+		if err == nil && f.Type == FieldFile && v != "" && v != c.Fields[f.Name] {
+			err = &Error{Kind: Invalid, Code: "file_unknown", Field: f.Name, Message: f.Name + " is not among the documents that were sent; send it first"}
+		}
 		if err != nil {
 			bad = append(bad, err)
 			continue

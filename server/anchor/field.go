@@ -24,9 +24,10 @@ const (
 	FieldCountry       FieldType = "country"        // ISO 3166-1 alpha-3: "ARG"
 	FieldChoice        FieldType = "choice"         // one of the options
 	FieldAccountNumber FieldType = "account_number" // of a bank account
+	FieldFile          FieldType = "file"           // the id of a File: see [Customer.Attach]
 )
 
-// SEP9 lists the texts that SEP-9 lets one ask of a person, and of their account
+// SEP9 lists what SEP-9 lets one ask of a person, and of their account
 // at a bank or a mobile money provider, in its order.
 var SEP9 = []Standard{
 	{Name: "first_name", Autocomplete: "given-name"},
@@ -54,6 +55,12 @@ var SEP9 = []Standard{
 	{Name: "id_issue_date", Type: FieldDate},
 	{Name: "id_expiration_date", Type: FieldDate},
 	{Name: "id_number"},
+	{Name: "photo_id_front", Type: FieldFile},
+	{Name: "photo_id_back", Type: FieldFile},
+	{Name: "notary_approval_of_photo_id", Type: FieldFile},
+	{Name: "photo_proof_residence", Type: FieldFile},
+	{Name: "proof_of_income", Type: FieldFile},
+	{Name: "proof_of_liveness", Type: FieldFile},
 	{Name: "bank_name"},
 	{Name: "bank_account_type", Type: FieldChoice, Options: []string{"checking", "savings"}},
 	{Name: "bank_account_number", Type: FieldAccountNumber},

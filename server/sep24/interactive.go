@@ -231,6 +231,9 @@ func prefill(side *anchor.Side, fields map[string]string, now time.Time) map[str
 	}
 	out := map[string]string{}
 	take := func(field anchor.Field, value string) {
+		if field.Type == anchor.FieldFile {
+			return // the customer sends it themselves
+		}
 		if known, err := field.Check(strings.TrimSpace(value), now); err == nil && known != "" {
 			out[field.Name] = known
 		}

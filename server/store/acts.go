@@ -20,8 +20,8 @@ type Act struct {
 	// Transaction is the one it was about, "" if none.
 	Transaction string
 	// Subject is what it was about besides: "payment:ID", "line:ID", "payout:ID",
-	// "order:ID", "operation:ID", "callback:ID", "pause:KEY" or "account:G…"; "" if the
-	// transaction says it all.
+	// "order:ID", "operation:ID", "callback:ID", "file:ID", "pause:KEY" or "account:G…";
+	// "" if the transaction says it all.
 	Subject string
 	// Answer names what is answered to a repeat of the same wish.
 	Answer string

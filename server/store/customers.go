@@ -56,7 +56,8 @@ func (s *Store) CustomersOfEach(ctx context.Context, owners []anchor.Identity) (
 	return each, err
 }
 
-// SaveCustomer stores a new or changed customer.
+// SaveCustomer stores a new or changed customer, and erases the documents that are
+// no longer their answers.
 func (t *Tx) SaveCustomer(c *anchor.Customer) error {
 	box, err := t.box().seal("customers:"+c.ID, c.Fields)
 	if err != nil {
@@ -66,7 +67,10 @@ func (t *Tx) SaveCustomer(c *anchor.Customer) error {
 		ON CONFLICT (id) DO UPDATE SET review = excluded.review, vetted = excluded.vetted, lang = excluded.lang,
 		fields_box = excluded.fields_box, updated_at = excluded.updated_at`,
 		c.ID, c.Owner.Account, c.Owner.Memo, c.Owner.Muxed, c.Review, flag(c.Vetted), c.Lang, box, micros(c.CreatedAt), micros(c.UpdatedAt))
-	return err
+	if err != nil {
+		return err
+	}
+	return t.dropFiles(c)
 }
 
 // forget erases what was entered for a transaction that was given up before
