@@ -55,16 +55,21 @@ export const webviews = {
   iOS: inApp(390, 844, 'Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148'),
 }
 
+/** Gives a page a network of so many bits a second and milliseconds there and back. */
+export async function throttle(page, bits, latency) {
+  const browser = await page.context().newCDPSession(page)
+  await browser.send('Network.enable')
+  await browser.send('Network.emulateNetworkConditions', { offline: false, latency, downloadThroughput: bits / 8, uploadThroughput: bits / 8 })
+  return browser
+}
+
 /**
  * Makes a page that of a phone on a poor network, and measures how long its
  * first screen takes: until there is a form that answers, from the moment that
  * its address is opened. Call what it returns once the screen is there.
  */
 export async function slowPhone(page) {
-  const browser = await page.context().newCDPSession(page)
-  await browser.send('Network.enable')
-  const bytes = 1_600_000 / 8
-  await browser.send('Network.emulateNetworkConditions', { offline: false, latency: 150, downloadThroughput: bytes, uploadThroughput: bytes })
+  const browser = await throttle(page, 1_600_000, 150)
   await browser.send('Emulation.setCPUThrottlingRate', { rate: 4 })
   await page.addInitScript(() => {
     window.measured = new Promise((tell) => {

@@ -94,3 +94,13 @@ export async function wishes(page) {
 export async function until(page, holds, what) {
   for (const end = Date.now() + 30_000; !holds(); await page.waitForTimeout(50)) assert.ok(Date.now() < end, what())
 }
+
+/** The changes that pages ask the server for, by name. */
+export function changes(visitor) {
+  const names = []
+  visitor.context.on('request', (request) => {
+    const name = /^mutation (\w+)/.exec(request.postDataJSON()?.query ?? '')?.[1]
+    if (name) names.push(name)
+  })
+  return names
+}

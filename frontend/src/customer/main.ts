@@ -23,5 +23,15 @@ async function start(): Promise<void> {
   mount(App, { target, props: { visit } })
 }
 
+// One press is one press: the second click of a double click, and what a key held
+// down repeats, would hit the button of the next screen.
+addEventListener('click', (event) => event.detail > 1 && (event.target as Element).closest('button, a, summary') && stop(event), true)
+addEventListener('keydown', (event) => event.key === 'Enter' && event.repeat && stop(event), true)
+
+function stop(event: Event): void {
+  event.preventDefault()
+  event.stopPropagation()
+}
+
 // Without its words the page can't even say that it is offline.
 start().catch(startOver)

@@ -113,7 +113,8 @@ export class Visit {
       this.problems = [{ message: t('page.error.unreachable'), code: 'UNAVAILABLE', reason: '', field: '', requestId: '' }]
       return
     }
-    if (error.signedOut) return this.#end()
+    // Whoever only has the link left may look on, but acted as somebody who had more.
+    if (error.signedOut || this.viewer) return this.#end()
     this.problems = error.problems
     // The transaction is not what the page took it for: show it as it is.
     if (error.problems.some((problem) => problem.code === 'CONFLICT')) {
