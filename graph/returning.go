@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"windlass/server/anchor"
@@ -96,7 +97,7 @@ func (r method) Saved(ctx context.Context, m *Method) ([]*SavedAccount, error) {
 // Label is what the owner of an account knows it by: no more of its number than
 // [anchor.MaskAccount] leaves.
 func (savedAccount) Label(ctx context.Context, s *SavedAccount) (string, error) {
-	label := anchor.BankSide(s.answers)
+	label := dotted(anchor.BankSide(s.answers))
 	for _, name := range []string{"bank_name", "mobile_money_provider"} {
 		if v := s.answers[name]; v != "" {
 			return language.TextOr(langOf(ctx), "option."+name+"."+v, v, nil) + " " + label, nil
@@ -104,6 +105,9 @@ func (savedAccount) Label(ctx context.Context, s *SavedAccount) (string, error) 
 	}
 	return label, nil
 }
+
+// dotted is a masked number as people write it.
+func dotted(masked string) string { return strings.ReplaceAll(masked, "*", "•") }
 
 // Last is what the customer did last, if it is possible today.
 func (r transaction) Last(ctx context.Context, t *anchor.Transaction) (*LastTime, error) {

@@ -67,7 +67,7 @@ func TestSavedAccounts(t *testing.T) {
 
 	tr := w.open(anchor.Withdrawal, owner("1", "two.test"))
 	c := w.customer(tr)
-	if got := strings.Join(w.labels(c), ", "); got != "Harbour ****7890, Hill ****3210" {
+	if got := strings.Join(w.labels(c), ", "); got != "Harbour ••••7890, Hill ••••3210" {
 		t.Errorf("offered are %s", got)
 	}
 	for name, other := range map[string]caller{"a viewer": w.viewer(tr), "staff": w.staff()} {
@@ -117,7 +117,7 @@ func TestSavedAccounts(t *testing.T) {
 	}
 	shown(map[string]string{
 		"method": "bank_transfer", "terms.methods.0.saved.0.id": again.ID, "terms.methods.0.saved.0.chosen": "true", "terms.methods.0.saved.1.chosen": "false",
-		"terms.methods.0.questions.0.value": "", "terms.methods.0.questions.0.masked": "****7890", "terms.methods.0.questions.1.value": "Harbour",
+		"terms.methods.0.questions.0.value": "", "terms.methods.0.questions.0.masked": "••••7890", "terms.methods.0.questions.1.value": "Harbour",
 	})
 	w.walk(c, []takes{{name: "one answer wins", query: take, variables: saved(hill.ID, "bank_name", "Hill Bank")}})
 	if got := number(); got != "9876543210 Hill Bank" {
@@ -160,7 +160,7 @@ func TestForgetAccount(t *testing.T) {
 		{name: "take it all the same", query: take, variables: it, want: "NOT_FOUND not_found saved"},
 		{name: "or its twin", query: take, variables: map[string]any{"saved": first.ID}, want: "NOT_FOUND not_found saved"},
 	})
-	if got := strings.Join(w.labels(c), ", "); got != "Hill ****3210" {
+	if got := strings.Join(w.labels(c), ", "); got != "Hill ••••3210" {
 		t.Errorf("offered are %s", got)
 	}
 	if last := c.do(offers, map[string]any{"id": tr.ID}).at("transaction.last"); last != nil {
@@ -170,7 +170,7 @@ func TestForgetAccount(t *testing.T) {
 		t.Errorf("the transaction has lost its account: %v, %v", d, err)
 	}
 	w.withdrawn("100", "1234567890", "Harbour")
-	if got := strings.Join(w.labels(c), ", "); got != "Harbour ****7890, Hill ****3210" {
+	if got := strings.Join(w.labels(c), ", "); got != "Harbour ••••7890, Hill ••••3210" {
 		t.Errorf("offered are %s", got)
 	}
 }
@@ -187,7 +187,7 @@ func TestSavedByTodaysRules(t *testing.T) {
 	terms.Withdraw.Methods[0].Fields = append(fields, anchor.Field{Name: "bank_number", Type: anchor.FieldText})
 	tr := w.open(anchor.Withdrawal)
 	c := w.customer(tr)
-	if got := strings.Join(w.labels(c), " "); got != "****0007 ****0006 ****0005 ****0004 ****0003" {
+	if got := strings.Join(w.labels(c), " "); got != "••••0007 ••••0006 ••••0005 ••••0004 ••••0003" {
 		t.Errorf("offered are %s", got)
 	}
 	page := c.do(offers, map[string]any{"id": tr.ID})
@@ -227,7 +227,7 @@ func TestLastTime(t *testing.T) {
 		t.Errorf("a withdrawal is not the same as a deposit: %v", got)
 	}
 	got := last(anchor.Withdrawal)
-	for path, want := range map[string]string{"amountIn": "100", "method.id": "bank_transfer", "method.label": "Bank transfer", "account.label": "Harbour ****7890"} {
+	for path, want := range map[string]string{"amountIn": "100", "method.id": "bank_transfer", "method.label": "Bank transfer", "account.label": "Harbour ••••7890"} {
 		if got := got.str("transaction.last." + path); got != want {
 			t.Errorf("%s is %q, want %q", path, got, want)
 		}

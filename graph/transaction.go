@@ -353,7 +353,7 @@ func (r method) Questions(ctx context.Context, m *Method) ([]*Question, error) {
 	all := questions(ctx, m.fields, d.Answers, d.Prefill)
 	for _, q := range all {
 		if d.Saved != "" && q.Value != nil && anchor.SaysWhere(q.Name) && role(ctx) == session.Customer {
-			q.Value, q.Masked = nil, new(anchor.MaskAccount(*q.Value))
+			q.Value, q.Masked = nil, new(dotted(anchor.MaskAccount(*q.Value)))
 		}
 	}
 	return all, err

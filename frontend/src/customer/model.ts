@@ -61,12 +61,31 @@ export interface Question {
   earliest: string | null
   latest: string | null
   value: string | null
+  /** Enough of the answer to recognize it, where it is a saved account's and no value. */
+  masked: string | null
+}
+
+/** An account that the customer used before. */
+export interface SavedAccount {
+  id: string
+  label: string
+  usedAt: string
+  /** Whether this transaction uses it. */
+  chosen: boolean
 }
 
 export interface Method {
   id: string
   label: string
   questions: Question[]
+  saved: SavedAccount[]
+}
+
+/** What the customer did last, where it can be done again. */
+export interface LastTime {
+  amountIn: string
+  method: Pick<Method, 'id' | 'label'>
+  account: SavedAccount | null
 }
 
 export interface Terms {
@@ -112,6 +131,7 @@ export interface Transaction {
   questions: Question[]
   review: 'none' | 'pending' | 'accepted' | 'correction' | 'rejected'
   method: string | null
+  last: LastTime | null
   instructions: Instruction[]
   deadline: string | null
   timeline: Step[]

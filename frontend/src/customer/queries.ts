@@ -2,14 +2,15 @@
 
 const asset = 'id code issuer decimals onLedger'
 const fee = `total asset { ${asset} } lines { name label amount }`
-const question = 'name label help type options { value label } required autocomplete earliest latest value'
+const question = 'name label help type options { value label } required autocomplete earliest latest value masked'
+const saved = 'id label usedAt chosen'
 
 const fields = `{
   id kind status message
   asset { ${asset} name } assetIn { ${asset} } assetOut { ${asset} }
   amountIn amountOut fee { ${fee} } amountRefunded refundFee rate requestedAmount
-  terms { minimum maximum feeFixed feePercent methods { id label questions { ${question} } } }
-  questions { ${question} } review method
+  terms { minimum maximum feeFixed feePercent methods { id label questions { ${question} } saved { ${saved} } } }
+  questions { ${question} } review method last { amountIn method { id label } account { ${saved} } }
   instructions { name label value important help } deadline
   timeline { at event from to label }
   account wallet stellarTransactionId explorerUrl externalTransactionId supportReference
@@ -33,7 +34,8 @@ function mutation(name: string, inputs: Record<string, string> = {}): string {
 
 export const answer = mutation('answer', { answers: '[Answer!]!' })
 export const setAmount = mutation('setAmount', { amountIn: 'Amount', amountOut: 'Amount' })
-export const chooseMethod = mutation('chooseMethod', { method: 'ID!', answers: '[Answer!]!' })
+export const chooseMethod = mutation('chooseMethod', { method: 'ID!', answers: '[Answer!]!', saved: 'ID' })
+export const forgetAccount = mutation('forgetAccount', { saved: 'ID!' })
 export const agree = mutation('agree', { amountOut: 'Amount!', rate: 'String' })
 export const markSent = mutation('markSent')
 export const cancel = mutation('cancel')

@@ -18,7 +18,7 @@ function answering(...answers: { status: number; body: unknown }[]) {
 describe('arrive', () => {
   it('keeps nothing secret in the address', () => {
     const { arrival, clean } = arrive('interactive', '1', at('/interactive/1?token=T&lang=es&callback=postMessage&on_change_callback=https://w.example/c'))
-    expect(clean).toBe('/interactive/1?lang=es')
+    expect(clean).toBe('/interactive/1')
     expect(arrival).toEqual({
       id: '1',
       token: 'T',
@@ -27,6 +27,10 @@ describe('arrive', () => {
       lang: 'es',
       capability: null,
     })
+  })
+
+  it('leaves the language of who comes without a token', () => {
+    expect(arrive('transaction', '1', at('/transaction/1?c=CAP&lang=es')).clean).toBe('/transaction/1?c=CAP&lang=es')
   })
 
   it('leaves the capability of a more-info page', () => {

@@ -23,7 +23,10 @@ export function arrive(page: 'interactive' | 'transaction', id: string, address:
     lang: query.get('lang'),
     capability: query.get('c'),
   }
-  for (const name of ['token', 'resume', 'callback', 'on_change_callback']) query.delete(name)
+  const taken = ['token', 'resume', 'callback', 'on_change_callback']
+  // The language that the wallet wanted holds for the start: a reload speaks the one that was chosen since.
+  if (arrival.token !== null) taken.push('lang')
+  for (const name of taken) query.delete(name)
   return { arrival, clean: address.pathname + address.search }
 }
 

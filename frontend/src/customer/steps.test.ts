@@ -17,13 +17,15 @@ const question = (name: string, value: string | null, required = true): Question
   earliest: null,
   latest: null,
   value,
+  masked: null,
 })
 
 const asked = [question('first_name', 'Ada'), question('last_name', null)]
 const answered = [question('first_name', 'Ada'), question('last_name', 'L')]
-const transfer = { id: 'bank_transfer', label: '', questions: [] }
-const cash = { id: 'cash', label: '', questions: [] }
-const toBank = { id: 'bank_transfer', label: '', questions: [question('bank_account_number', null), question('bank_name', null, false)] }
+const transfer = { id: 'bank_transfer', label: '', questions: [], saved: [] }
+const cash = { id: 'cash', label: '', questions: [], saved: [] }
+const toBank = { id: 'bank_transfer', label: '', questions: [question('bank_account_number', null), question('bank_name', null, false)], saved: [] }
+const masked = { ...toBank, questions: toBank.questions.map((question) => ({ ...question, masked: '••••6789' })) }
 const withMethods = (...methods: Transaction['terms']['methods']) => ({ ...sample().terms, methods })
 const step = (event: string, minute = 1): Step => ({
   at: `2026-11-22T10:0${minute}:00Z`,
@@ -47,6 +49,7 @@ describe('the first open decision', () => {
     ['several methods are offered', { amountIn: '100', terms: withMethods(transfer, cash) }, 'method'],
     ['the only method asks something', { amountIn: '100', terms: withMethods(toBank) }, 'method'],
     ['the chosen method lacks an answer', { amountIn: '100', method: 'bank_transfer', terms: withMethods(toBank) }, 'method'],
+    ['an answer is known only masked', { amountIn: '100', method: 'bank_transfer', terms: withMethods(masked) }, 'summary'],
     ['all is entered', { amountIn: '100', method: 'bank_transfer' }, 'summary'],
   ])('when %s', (_, more, want) => {
     expect(openDecision(sample(more))).toBe(want)

@@ -6,7 +6,7 @@ export type Decision = 'who' | 'amount' | 'method' | 'summary'
 /** The screens. */
 export type Screen = Decision | 'pay' | 'send' | 'progress'
 
-const unanswered = (questions: Question[]): boolean => questions.some((question) => question.required && !question.value)
+const unanswered = (questions: Question[]): boolean => questions.some(({ required, value, masked }) => required && !value && !masked)
 
 export const chosenMethod = (tx: Transaction): Method | undefined => tx.terms.methods.find((method) => method.id === tx.method)
 
