@@ -123,6 +123,7 @@ func TestPaidElsewhere(t *testing.T) {
 		{"retryBankPayout", to("bank_acount_number", "1"), "INVALID field_unknown bank_acount_number"},
 		{"retryBankPayout", to("bank_account_number", "§"), "INVALID account_number_malformed bank_account_number"},
 		{"retryBankPayout", to("bank_account_number", "", "bank_name", strings.Repeat("x", 201)), "INVALID field_required bank_account_number, INVALID field_too_long bank_name"},
+		{"retryBankPayout", to("bank_account_number", "0001", "bank_phone_number", "555 0143"), "INVALID phone_without_country bank_phone_number"},
 		{"retryBankPayout", map[string]any{"order": "x"}, "NOT_FOUND not_found order"},
 		{"markBankPayoutReturned", map[string]any{"order": p.ID, "reason": "Because of Bob"}, "INVALID reason_malformed reason"},
 		{"markBankPayoutSettled", map[string]any{"order": "x"}, "NOT_FOUND not_found order"},

@@ -34,7 +34,7 @@ func newTerms() *anchor.Terms {
 		{Name: "first_name", Type: "text"}, {Name: "last_name", Type: "text"},
 		{Name: "email_address", Type: "email"}, {Name: "mobile_number", Type: "phone", Optional: true},
 	}
-	bank := []anchor.Field{{Name: "bank_account_number", Type: "account_number"}, {Name: "bank_name", Type: "text", Optional: true}}
+	bank := []anchor.Field{{Name: "bank_account_number", Type: "account_number"}, {Name: "bank_name", Type: "text", Optional: true}, {Name: "bank_phone_number", Type: "phone", Optional: true}}
 	fee := anchor.Schedule{Fixed: anchor.One, Percent: anchor.MustAmount("0.5")}
 	return &anchor.Terms{
 		Asset: usdw, OffChain: usd, Name: "US dollar", Decimals: 2, OffChainDecimals: 2, Account: account,

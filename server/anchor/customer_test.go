@@ -3,7 +3,6 @@ package anchor_test
 import (
 	"errors"
 	"maps"
-	"strings"
 	"testing"
 	"time"
 
@@ -14,62 +13,11 @@ import (
 
 var someday = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
+// TestFieldCheck is about any kind of answer; each kind's own are in answers.json.
 func TestFieldCheck(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct {
-		kind  string
-		value string
-		code  string
-	}{
-		{"text", "Ada", ""},
-		{"text", "O’Brien-Núñez", ""},
-		{"text", strings.Repeat("é", 200), ""},
-		{"text", strings.Repeat("é", 201), "field_too_long"},
-		{"text", "", "field_required"},
-		{"text", "two\nlines", "field_malformed"},
-		{"text", "nul\x00", "field_malformed"},
-		{"text", "esc\x1b[31m", "field_malformed"},
-		{"text", "\xff\xfe", "field_malformed"},
-		{"text", "\u200b", "field_malformed"},
-		{"text", "Ada\u202eecalevoL", "field_malformed"},
-		{"text", "می\u200cخواهم", ""},
-
-		{"email", "ada@example.com", ""},
-		{"email", "ada+bank@mail.example.co", ""},
-		{"email", "ada", "email_malformed"},
-		{"email", "ada@", "email_malformed"},
-		{"email", "@mail.example.org", "email_malformed"},
-		{"email", "ada@localhost", "email_malformed"},
-		{"email", "ada@example.com, bob@example.com", "email_malformed"},
-		{"email", "Ada <ada@example.com>", "email_malformed"},
-		{"email", "ada@@example.com", "email_malformed"},
-		{"email", "a b@example.com", "email_malformed"},
-		{"email", "ada@example.com\r\nBcc: all", "field_malformed"},
-
-		{"account_number", "1234", ""},
-		{"account_number", "DE89370400440532013000", ""},
-		{"account_number", "DE89 3704 0044 0532 0130 00", ""},
-		{"account_number", "12-34-56 78", ""},
-		{"account_number", strings.Repeat("A", 34), ""},
-		// As people write Malta's: 31 signs, 38 with the spaces.
-		{"account_number", "MT84 MALT 0110 0001 2345 MTLC AST0 01S", ""},
-		{"account_number", "123", "account_number_malformed"},
-		{"account_number", strings.Repeat("A", 35), "account_number_malformed"},
-		{"account_number", "- - - -", "account_number_malformed"},
-		{"account_number", "1 2 3", "account_number_malformed"},
-		{"account_number", "12_34", "account_number_malformed"},
-		{"account_number", "12'; --", "account_number_malformed"},
-		{"account_number", "١٢٣٤", "account_number_malformed"},
-	} {
-		_, err := anchor.Field{Name: "f", Type: anchor.FieldType(c.kind)}.Check(c.value, someday)
-		switch {
-		case c.code == "" && err != nil:
-			t.Errorf("%s %q: %v", c.kind, c.value, err)
-		case c.code != "" && (err == nil || err.Code != c.code || err.Kind != anchor.Invalid || err.Field != "f" || err.Message == ""):
-			t.Errorf("%s %q: %+v, want %s", c.kind, c.value, err, c.code)
-		case err != nil && c.value != "" && strings.Contains(err.Error(), c.value):
-			t.Errorf("%s %q: the error repeats what was entered: %v", c.kind, c.value, err)
-		}
+	if _, err := (anchor.Field{Name: "f", Type: "text"}).Check("\xff\xfe", someday); err == nil || err.Code != "field_malformed" {
+		t.Errorf("no UTF-8: %v", err)
 	}
 	if _, err := (anchor.Field{Name: "f", Type: "email", Optional: true}).Check("", someday); err != nil {
 		t.Errorf("nothing in an optional field: %v", err)

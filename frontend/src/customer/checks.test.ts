@@ -21,61 +21,43 @@ function ask(type: Question['type'], more: Partial<Question> = {}): Question {
   return { name, label: '', help: null, type, options: [], required: true, autocomplete: '', earliest, latest, value: null, masked: null, ...more }
 }
 
+const types = { FieldEmail: 'email', FieldPhone: 'phone', FieldDate: 'date', FieldCountry: 'country', FieldChoice: 'choice', FieldAccountNumber: 'account_number' } as const
+const fields = [...anchor('field.go').matchAll(/^\t\{Name: "(\w+)"(?!, Type: FieldFile)(?:, Type: (\w+))?.*\},$/gm)].map(([line, name, type]) => {
+  const options = [...(/Options: .*/.exec(line)?.[0] ?? '').matchAll(/"(\w+)"/g)].map(([, value]) => ({ value: value!, label: '' }))
+  return ask(types[type as keyof typeof types] ?? 'text', { name: name!, options })
+})
+const typeOf = (name: string): Question['type'] => fields.find((field) => field.name === name)!.type
+
 const offered = ['Harbour Bank', 'Quay Bank'].map((value) => ({ value, label: value }))
 const birth = ask('date', { name: 'birth_date' })
-const expiry = ask('date', { name: 'id_expiration_date' })
 
 describe('an answer', () => {
   it.each<[Question, string, string]>([
-    [ask('text'), '', 'field_required'],
-    [ask('text'), '  ', 'field_required'],
     [ask('text', { required: false }), '', ''],
-    [ask('text'), 'O’Brien-Núñez', ''],
-    [ask('text'), 'é'.repeat(200), ''],
-    [ask('text'), 'é'.repeat(201), 'field_too_long'],
-    [ask('text'), 'Ada\u202eecalevoL', 'field_malformed'],
-    [ask('text'), 'می\u200cخواهم', ''],
-    [ask('email'), 'ada@example.com', ''],
-    [ask('email'), 'ada+bank@mail.example.co', ''],
-    [ask('email'), 'ada', 'email_malformed'],
-    [ask('email'), 'ada@localhost', 'email_malformed'],
-    [ask('email'), 'a b@example.com', 'email_malformed'],
-    [ask('email'), 'ada@@example.com', 'email_malformed'],
-    [ask('email'), 'Ada <ada@example.com>', 'email_malformed'],
-    [ask('account_number'), 'DE89 3704 0044 0532 0130 00', ''],
-    [ask('account_number'), '123', 'account_number_malformed'],
-    [ask('account_number'), '12_34', 'account_number_malformed'],
-    [ask('phone'), '+1 (202) 555-0143', ''],
-    [ask('phone'), '+44 (0)20 7946 0958', ''],
-    [ask('phone'), '+٢٠ ١٠٠ ١٢٣ ٤٥٦٧', ''],
-    [ask('phone'), '\u202a+62\u00a0812‑3456‑7890\u202c', ''],
-    [ask('phone'), '0044 20 7946 0958', ''],
-    [ask('phone'), '202 555 0143', 'phone_without_country'],
-    [ask('phone'), '+1 202 555 CALL', 'phone_malformed'],
-    [ask('phone'), '+683400', 'phone_malformed'],
     [ask('phone', { required: false }), '', ''],
-    [ask('phone'), '- -', 'field_required'],
-    [birth, '1990-12-31', ''],
     [birth, '1990-2-5', ''],
-    [birth, '2024-02-29', ''],
-    [birth, '2023-02-29', 'date_malformed'],
     [birth, '1990--5', 'date_malformed'],
-    [birth, '90-12-05', 'date_malformed'],
-    [birth, '0090-12-05', 'date_malformed'],
-    [birth, '1990-00-05', 'date_malformed'],
-    [birth, '2026-03-02', ''],
-    [birth, '2026-03-03', 'date_future'],
-    [birth, '1896-03-01', 'date_too_early'],
-    [expiry, '2026-03-01', ''],
-    [expiry, '2026-02-28', 'document_expired'],
-    [expiry, '9999-12-31', ''],
     [ask('choice', { options: offered }), 'Quay Bank', ''],
     [ask('choice', { options: offered }), 'Quay', 'choice_unknown'],
     [ask('choice', { options: offered, required: false }), '', ''],
     [ask('country'), 'ARG', ''],
     [ask('country', { options: [{ value: 'BRA', label: '' }] }), 'ARG', 'choice_unknown'],
-  ])('%#: %j is judged as the server will', (question, answer, reason) => {
+  ])('%#: %j is judged', (question, answer, reason) => {
     expect(fault(question, answer)).toBe(reason)
+  })
+
+  /** The server's own examples, but for what the page has a list of. */
+  const examples = (JSON.parse(anchor('testdata/answers.json')) as { name: string; value: string; kept?: string; code?: string }[])
+    .map((example) => ({ ...example, question: ask(typeOf(example.name), { name: example.name }) }))
+    .filter(({ name, question, value }) => name !== 'bank_name' && !['choice', 'country'].includes(question.type) && (question.type !== 'date' || written(question, value) === value))
+
+  it('is judged as the server will, in all of its examples', () => {
+    expect(examples.length).toBeGreaterThan(70)
+    for (const { question, value, code = '' } of examples) expect([question.name, value, fault(question, value)]).toEqual([question.name, value, code])
+  })
+
+  it('is sent as the server keeps it', () => {
+    for (const { question, value, kept } of examples) if (kept) expect(written(question, value)).toBe(kept)
   })
 
   it('is sent in one form', () => {
@@ -119,12 +101,6 @@ describe('the countries', () => {
 })
 
 describe('the test data', () => {
-  const types = { FieldEmail: 'email', FieldPhone: 'phone', FieldDate: 'date', FieldCountry: 'country', FieldChoice: 'choice', FieldAccountNumber: 'account_number' } as const
-  const fields = [...anchor('field.go').matchAll(/^\t\{Name: "(\w+)"(?:, Type: (\w+))?.*\},$/gm)].map(([line, name, type]) => {
-    const options = [...(/Options: .*/.exec(line)?.[0] ?? '').matchAll(/"(\w+)"/g)].map(([, value]) => ({ value: value!, label: '' }))
-    return ask(types[type as keyof typeof types] ?? 'text', { name: name!, options })
-  })
-
   it('answers every question that can be asked', () => {
     expect(fields.length).toBeGreaterThan(30)
     expect(fields.map((question) => [question.name, fault(question, testAnswer(question))]).filter(([, reason]) => reason)).toEqual([])

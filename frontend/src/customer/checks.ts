@@ -8,7 +8,7 @@ import type { Question } from './model'
 
 const hidden = /[\p{Cc}\u200b\u2060\ufeff\u200e\u200f\u202a-\u202e\u2066-\u2069]/u
 /** What people write between the digits of a phone number, and what their address book copies around it. */
-const undialled = /\(0\)|[\s().\-/\u2010\u2011\u2013\u200e\u200f\u202a-\u202e\u2066-\u2069]/g
+const undialled = /\(0\)|[ \u00a0\u202f().\-/\u2010\u2011\u2013\u200b\u2060\ufeff\u200e\u200f\u202a-\u202e\u2066-\u2069]/g
 
 export interface DateParts {
   year: string
@@ -41,7 +41,8 @@ export function written({ type }: Question, text: string): string {
 function exists(date: string): boolean {
   if (!/^\d{4}-\d\d-\d\d$/.test(date)) return false
   const { year, month, day } = splitDate(date)
-  const at = new Date(Date.UTC(Number(year), Number(month) - 1, Number(day)))
+  const at = new Date(0)
+  at.setUTCFullYear(Number(year), Number(month) - 1, Number(day))
   return at.toISOString().startsWith(date)
 }
 
