@@ -29,12 +29,13 @@ import (
 	"windlass/server/store"
 )
 
-// devMode is what `windlass dev` adds: the demo wallet, and a way of its own to
-// the network. The zero value is an anchor as `windlass serve` runs it.
+// devMode is what `windlass dev` adds: the demo wallet, a way of its own to the
+// network, and a place for e-mails. The zero value is an anchor as `windlass serve` runs it.
 type devMode struct {
 	wallet  bool
 	horizon string       // "" is the configured one, which wallets use
 	http    *http.Client // to ask Horizon through; nil is the usual one
+	mail    string       // the folder that e-mails are kept in where there is no mail server; "" is none
 }
 
 // An app is one anchor: the rooms, wired.
@@ -78,7 +79,7 @@ func newApp(ctx context.Context, cfg *Config, dev devMode, logger *slog.Logger) 
 		return nil, fmt.Errorf("open the books: %w", err)
 	}
 	a.books.Limit(cfg.terms)
-	if cfg.Mail.Host != "" {
+	if a.writesMails() {
 		a.books.WriteMails()
 	}
 	if a.bank, err = openBank(cfg); err != nil {

@@ -163,6 +163,9 @@ func (c *devCommand) anchor(ctx context.Context, p process, cfg *Config, issuer 
 		return fmt.Errorf("make the anchor's accounts: %w", err)
 	}
 	mode := devMode{wallet: true}
+	if cfg.Mail.Host == "" && !cfg.Public() {
+		mode.mail = filepath.Join(c.Dir, mailFolder)
+	}
 	if ports.stormy != nil {
 		mode.horizon = localURL(ports.stormy)
 	}
@@ -179,7 +182,7 @@ func (c *devCommand) anchor(ctx context.Context, p process, cfg *Config, issuer 
 		Public: cfg.PublicURL, Admin: cfg.AdminURL, Horizon: cfg.Network.Horizon[0],
 		Wallet: cfg.PublicURL + "/wallet", Bank: cfg.PublicURL + "/bank",
 		Playground: cfg.AdminURL + "/playground", SignIn: cfg.AdminURL + link,
-		Toml: cfg.PublicURL + "/.well-known/stellar.toml",
+		Toml: cfg.PublicURL + "/.well-known/stellar.toml", Mail: mode.mail,
 	}
 	if ports.control != nil {
 		where.Control = localURL(ports.control)
@@ -200,6 +203,7 @@ const (
 	addressesFile = "addresses.json"
 	issuerFile    = "issuer_seed"
 	lockFile      = "lock"
+	mailFolder    = "mail"
 	networkFolder = "network"
 )
 
@@ -208,7 +212,7 @@ const (
 // begin again: another process may be running on them.
 func startOver(dir string) error {
 	for _, name := range []string{
-		"secrets", configFile, addressesFile,
+		"secrets", configFile, addressesFile, mailFolder,
 		"books.db", "books.db-wal", "books.db-shm", "bank.db", "bank.db-wal", "bank.db-shm",
 	} {
 		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
@@ -272,6 +276,7 @@ type addresses struct {
 	Admin      string `json:"admin"`
 	Horizon    string `json:"horizon"`
 	Control    string `json:"control,omitempty"` // of the offline network, if it is ours
+	Mail       string `json:"mail,omitempty"`    // the folder, if there is no mail server
 }
 
 // write leaves the addresses in the folder. The file appears whole, once
@@ -293,6 +298,10 @@ func (a addresses) print(w io.Writer, dir string) error {
 	if a.Control != "" {
 		control = "\n  faults on demand " + a.Control
 	}
+	mail := ""
+	if a.Mail != "" {
+		mail = "\n  e-mails          " + a.Mail + ": kept as files, and sent to nobody"
+	}
 	_, err := fmt.Fprintf(w, `
 Windlass is running on a Stellar network of its own. Nothing here is real money.
 
@@ -301,11 +310,11 @@ Windlass is running on a Stellar network of its own. Nothing here is real money.
   playground       %s
                    sign in, once within ten minutes: %s
   stellar.toml     %s
-  Horizon          %s%s
+  Horizon          %s%s%s
 
 Everything is kept in %s: Ctrl-C stops, and the next start goes on from here.
 
-`, a.Wallet, a.Bank, a.Playground, a.SignIn, a.Toml, a.Horizon, control, dir)
+`, a.Wallet, a.Bank, a.Playground, a.SignIn, a.Toml, a.Horizon, control, mail, dir)
 	return err
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"time"
 
 	"windlass/server/anchor"
@@ -9,15 +10,22 @@ import (
 	"windlass/server/sep24"
 )
 
-// mails is what hands e-mails to the mail server; nil if there is none.
+// writesMails reports whether customers are written to.
+func (a *app) writesMails() bool { return a.cfg.Mail.Host != "" || a.dev.mail != "" }
+
+// mails is what hands e-mails to the mail server, or keeps them where there is none
+// but somebody develops; nil if nobody is written to.
 func (a *app) mails() *mail.Sender {
-	m := a.cfg.Mail
-	if m.Host == "" {
+	if !a.writesMails() {
 		return nil
 	}
+	m := a.cfg.Mail
 	c := mail.Config{
 		Host: m.Host, Port: m.Port, TLS: mail.TLS(m.TLS), Username: m.Username, Password: m.Password.Reveal(),
-		From: m.From, Name: a.cfg.Brand.Name, Support: a.cfg.Organization.SupportEmail, Timeout: time.Duration(m.Timeout),
+		From: cmp.Or(m.From, a.cfg.Organization.SupportEmail), Name: a.cfg.Brand.Name, Support: a.cfg.Organization.SupportEmail, Timeout: time.Duration(m.Timeout),
+	}
+	if m.Host == "" {
+		c.Folder = a.dev.mail
 	}
 	if !a.cfg.Public() {
 		c.TestNetwork = a.networkName()

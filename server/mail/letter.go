@@ -61,6 +61,9 @@ func (s *Sender) page(l Letter) page {
 	text := func(key string, args map[string]string) string { return language.Text(l.Lang, key, args) }
 	p := page{Letter: l, Dir: language.Direction(l.Lang), Name: s.Name, Open: text("mail.open", nil), Careful: text("mail.careful", nil),
 		Why: text("mail.why", map[string]string{"name": s.Name}), Ask: text("mail.ask", map[string]string{"support": s.Support})}
+	if len(l.Text) > 0 && strings.TrimSuffix(l.Text[0], ".") == l.Subject {
+		p.Text = l.Text[1:] // nothing is said twice
+	}
 	if s.TestNetwork != "" {
 		p.Test = text("page.test", nil) + " · " + text("page.test_banner", map[string]string{"network": s.TestNetwork})
 	}

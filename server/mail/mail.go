@@ -21,6 +21,8 @@ import (
 	"net"
 	"net/mail"
 	"net/textproto"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -49,6 +51,9 @@ type Config struct {
 	// From is the address that e-mails come from, Name who that is, and Support
 	// where an answer goes.
 	From, Name, Support string
+	// Folder takes e-mails as files in place of a server, for who develops and has
+	// none; "" otherwise.
+	Folder string
 	// TestNetwork is the network's name where money is play money, else "".
 	TestNetwork string
 	// Timeout bounds all that one e-mail takes at the server; 30 s by default.
@@ -91,6 +96,9 @@ func (f *Fault) Error() string {
 
 // Check signs in at the server and leaves again.
 func (s *Sender) Check(ctx context.Context) error {
+	if s.Folder != "" {
+		return os.MkdirAll(s.Folder, 0o700)
+	}
 	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
 	defer cancel()
 	talk, err := s.dial(ctx)
@@ -112,6 +120,12 @@ func (s *Sender) Send(ctx context.Context, l Letter) *Fault {
 	if err != nil {
 		return &Fault{Step: err.Error(), Letter: true, Never: true}
 	}
+	if s.Folder != "" {
+		if err := s.keep(l.ID, m); err != nil {
+			return &Fault{Step: "the e-mail could not be kept: " + err.Error()}
+		}
+		return nil
+	}
 	talk, err := s.dial(ctx)
 	if err != nil {
 		return &Fault{Step: err.Error()}
@@ -122,6 +136,22 @@ func (s *Sender) Send(ctx context.Context, l Letter) *Fault {
 		return nil // whatever went wrong after that
 	}
 	return fault(err)
+}
+
+// keep writes an e-mail into the folder: one that is sent again, over itself.
+func (s *Sender) keep(id string, m *gomail.Msg) error {
+	if err := os.MkdirAll(s.Folder, 0o700); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(s.Folder, ".new-*")
+	if err != nil {
+		return err
+	}
+	_, err = m.WriteTo(f)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return os.Rename(f.Name(), filepath.Join(s.Folder, id+".eml"))
 }
 
 // fault is what an error means.

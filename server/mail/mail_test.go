@@ -8,6 +8,9 @@ import (
 	"mime/multipart"
 	"mime/quotedprintable"
 	"net"
+	netmail "net/mail"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -290,5 +293,49 @@ func TestHangs(t *testing.T) {
 	defer stop()
 	if f := mail.New(c).Send(ctx, letter("en")); f == nil || f.Letter {
 		t.Errorf("%v", f)
+	}
+}
+
+// TestSaidOnce: a letter whose subject says it all does not say it again.
+func TestSaidOnce(t *testing.T) {
+	t.Parallel()
+	sink := rig.NewSink(t, false)
+	l := letter("en")
+	l.Text = []string{l.Subject + ".", "More."}
+	if f := mail.New(config(sink, mail.NoTLS)).Send(t.Context(), l); f != nil {
+		t.Fatal(f)
+	}
+	for kind, text := range parts(t, sink.Got()[0]) {
+		if strings.Contains(text, l.Text[0]) || !strings.Contains(text, "More.") {
+			t.Errorf("%s: %s", kind, text)
+		}
+	}
+}
+
+// TestKept: where somebody develops without a mail server, an e-mail is a file, and
+// one that is sent again no second one.
+func TestKept(t *testing.T) {
+	t.Parallel()
+	folder := filepath.Join(t.TempDir(), "mail")
+	s := mail.New(mail.Config{Folder: folder, From: "money@anchor.example", Name: "Ñandú “Anchor”, Ltd", Support: "help@anchor.example", TestNetwork: "Testnet"})
+	rig.Must(t, s.Check(t.Context()))
+	for range 2 {
+		if f := s.Send(t.Context(), letter("es")); f != nil {
+			t.Fatal(f)
+		}
+	}
+	files, err := os.ReadDir(folder)
+	rig.Must(t, err)
+	if len(files) != 1 || files[0].Name() != "tx-1.7.1.eml" {
+		t.Fatal(files)
+	}
+	path := filepath.Join(folder, files[0].Name())
+	b, err := os.ReadFile(path)
+	rig.Must(t, err)
+	m, err := netmail.ReadMessage(strings.NewReader(strings.ReplaceAll(string(b), "\r\n", "\n")))
+	rig.Must(t, err)
+	looks(t, letter("es"), parts(t, &rig.Mail{Message: m}))
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("others may read it: %v, %v", info.Mode(), err)
 	}
 }

@@ -88,11 +88,10 @@ func subject(notice anchor.Notice, t *anchor.Transaction, lang string, words map
 }
 
 // addressOf is where a transaction's customer can be written to: "" for one who gave
-// no address, is forgotten, or has not agreed to anything yet.
+// no address on the page, or is forgotten. What a wallet sent along does not count,
+// since it may be another person's. Every notice comes after its customer has agreed,
+// or a person has looked at them: see [anchor.Notices].
 func (n *Notifier) addressOf(ctx context.Context, t *anchor.Transaction) (string, error) {
-	if agreed, err := n.Store.EverAgreed(ctx, t.Owner); err != nil || !agreed {
-		return "", err
-	}
 	c, err := n.Store.CustomerOf(ctx, t.Owner)
 	if anchor.KindOf(err) == anchor.NotFound {
 		return "", nil

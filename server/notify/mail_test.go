@@ -229,7 +229,7 @@ func TestOvertaken(t *testing.T) {
 }
 
 // TestNobodyToTell: nothing is sent, and nothing is kept, where there is no address,
-// where it may be another person's, and once a customer is forgotten.
+// and once a customer is forgotten.
 func TestNobodyToTell(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
@@ -239,7 +239,7 @@ func TestNobodyToTell(t *testing.T) {
 	ids := []string{
 		o.start(nobody, "en", o.agree),
 		o.start(o.customer(""), "en", o.agree),
-		o.start(ana, "en", correction), // she never agreed to anything
+		o.start(nobody, "en", correction),
 	}
 	bea := o.customer("bea@customer.example")
 	ids = append(ids, o.start(bea, "en", o.agree))
@@ -259,8 +259,7 @@ func TestNobodyToTell(t *testing.T) {
 		}
 	}
 	stop()
-	// Who agreed once may be written to about what comes before the next yes.
-	o.start(ana, "en", o.agree, cancel)
+	// Who gave one, and was looked at by a person, is written to before any yes.
 	o.start(ana, "en", correction)
 	stop = o.run()
 	o.settled()

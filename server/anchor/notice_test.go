@@ -1,0 +1,27 @@
+package anchor
+
+import (
+	"slices"
+	"testing"
+)
+
+// TestNoticesAreWanted: nobody is written to before they have agreed to something, or
+// a reviewer has looked at them: until then the address could be anybody's.
+func TestNoticesAreWanted(t *testing.T) {
+	t.Parallel()
+	byReviewers := []Event{CorrectionDue, ReviewPassed}
+	before := []Status{Incomplete, PendingUser, PendingAnchor}
+	for _, line := range Table {
+		step := Step{Event: line.Event, To: line.To}
+		if slices.ContainsFunc(line.From, func(s Status) bool { return slices.Contains(before, s) }) && !slices.Contains(byReviewers, line.Event) &&
+			!slices.Contains([]string{agreed.Name, arrived.Name, funded.Name, paidOut.Name, refunded.Name}, line.Guard.Name) {
+			for _, kind := range []Kind{Deposit, Withdrawal} {
+				for _, step.From = range line.From {
+					if n, ok := NoticeAfter(kind, step); ok && slices.Contains(before, step.From) {
+						t.Errorf("%s of a %s that is %s may come before any yes, and is told: %s", line.Event, kind, step.From, n.Name)
+					}
+				}
+			}
+		}
+	}
+}
