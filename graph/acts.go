@@ -306,8 +306,18 @@ func (m mutation) RejectCustomer(ctx context.Context, id string, message *string
 }
 
 func (m mutation) review(ctx context.Context, id string, verdict anchor.Review, words string) (*anchor.Transaction, error) {
-	return m.move(ctx, id, func(tx *store.Tx, t *anchor.Transaction, _ string, now time.Time) (string, error) {
-		side := func(t *anchor.Transaction) *anchor.Side { return m.termsOf(t).Side(t.Kind) }
-		return "", tx.Review(t, verdict, strings.TrimSpace(words), side, now)
-	})
+	how := store.Reviewing{Terms: m.termsOf, Draw: func(t *anchor.Transaction) anchor.Instructions {
+		how := draw()
+		how.AnchorAccount = m.termsOf(t).Account
+		return how
+	}}
+	for try := 1; ; try++ {
+		t, err := m.move(ctx, id, func(tx *store.Tx, t *anchor.Transaction, _ string, now time.Time) (string, error) {
+			return "", tx.Review(t, verdict, strings.TrimSpace(words), how, now)
+		})
+		if drawnBefore(err) && try < agreeTries {
+			continue
+		}
+		return t, err
+	}
 }

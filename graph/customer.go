@@ -211,20 +211,25 @@ func (m mutation) Answer(ctx context.Context, id string, answers []*Answer) (*an
 			return err
 		}
 		side := terms.Side(t.Kind)
-		if err := c.Answer(side.FieldsFor(t.Foreseen()), given(answers), now); err != nil {
+		said := given(answers)
+		// What an amount asks in addition is asked on a page of its own.
+		later := func(f anchor.Field) bool {
+			_, given := said[f.Name]
+			return !given && c.Fields[f.Name] == "" && side.AskedFrom(f.Name) > 0
+		}
+		if err := c.Answer(slices.DeleteFunc(slices.Clone(side.FieldsFor(t.Foreseen())), later), said, now); err != nil {
 			return err
 		}
 		c.Review = anchor.ReviewPending // whatever it was: they have said something
-		c.Review = side.ReviewOf(c, t.Foreseen(), now)
+		if side.ReviewOf(c, t.Foreseen(), now) == anchor.ReviewAccepted {
+			c.Review = anchor.ReviewAccepted
+		}
 		if err := tx.SaveCustomer(c); err != nil {
 			return err
 		}
 		t.CustomerID = c.ID
-		switch {
-		case t.Status() != anchor.PendingUser:
+		if t.Status() != anchor.PendingUser {
 			return nil // see recognise
-		case c.Review == anchor.ReviewAccepted:
-			return t.Accept(side.Window, now)
 		}
 		return t.Corrected(side.Window, now)
 	})
@@ -287,12 +292,22 @@ func answered(m anchor.Method, known store.Details, answers map[string]string, n
 // agreeTries is how often a reference or memo is drawn that was used before.
 const agreeTries = 5
 
+// draw makes what tells one payment from all others.
+func draw() anchor.Instructions {
+	return anchor.Instructions{Reference: rail.NewReference(), Memo: randomMemo()}
+}
+
+func drawnBefore(err error) bool {
+	e, _ := errors.AsType[*anchor.Error](err)
+	return e != nil && e.Code == "duplicate"
+}
+
 // Agree is the customer's yes to the summary. Saying it twice is saying it once.
 func (m mutation) Agree(ctx context.Context, id string, out anchor.Amount, rate *string) (*anchor.Transaction, error) {
 	for try := 1; ; try++ {
-		how := anchor.Instructions{Reference: rail.NewReference(), Memo: randomMemo()}
+		how := draw()
 		t, err := m.change(ctx, id, func(tx *store.Tx, t *anchor.Transaction, now time.Time) error {
-			if !t.AgreedAt.IsZero() && t.AmountOut == out && t.Status() == anchor.PendingUserTransferStart {
+			if !t.AgreedAt.IsZero() && t.AmountOut == out && (t.Status() == anchor.PendingUserTransferStart || t.AwaitsReview()) {
 				return errDone
 			}
 			terms, err := m.offered(t)
@@ -316,14 +331,34 @@ func (m mutation) Agree(ctx context.Context, id string, out anchor.Amount, rate 
 				return err
 			}
 			how.AnchorAccount, how.Deadline, how.BankSide = terms.Account, now.Add(side.Window), anchor.BankSide(answers)
+			if waits, err := m.mustWait(tx, t, now); err != nil {
+				return err
+			} else if waits {
+				return t.Submit(how, now)
+			}
 			return t.Agree(how, now)
 		})
-		e, _ := errors.AsType[*anchor.Error](err)
-		if e != nil && e.Code == "duplicate" && try < agreeTries {
+		if drawnBefore(err) && try < agreeTries {
 			continue
 		}
 		return t, err
 	}
+}
+
+// mustWait reports whether all is said, and a person looks at it before anybody pays.
+func (s *server) mustWait(tx *store.Tx, t *anchor.Transaction, now time.Time) (bool, error) {
+	if t.Reviewed || t.Status() != anchor.Incomplete {
+		return false, nil
+	}
+	c, err := tx.CustomerOf(t.Owner)
+	if err != nil {
+		if anchor.KindOf(err) == anchor.NotFound {
+			return false, nil
+		}
+		return false, err
+	}
+	t.CustomerID = c.ID
+	return s.termsOf(t).Side(t.Kind).ReviewOf(c, t.Foreseen(), now) == anchor.ReviewPending, nil
 }
 
 // complete makes sure that the chosen method is offered still and all that it

@@ -360,22 +360,6 @@ func TestDecimals(t *testing.T) {
 	}
 }
 
-// Where a person reviews, nobody pays before.
-func TestReviewByPerson(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, byHand)
-	tr := w.open(anchor.Deposit)
-	last := w.walk(w.customer(tr), []takes{
-		{name: "amount", query: setAmount, variables: map[string]any{"amountIn": "100"}},
-		{name: "method", query: choose, variables: map[string]any{"method": "bank_transfer", "answers": answers()}},
-		{name: "answers", query: answer, variables: map[string]any{"answers": ana}},
-		{name: "agree", query: agree, variables: map[string]any{"amountOut": "98.5"}, want: "CONFLICT customer_missing"},
-	})
-	if last.str("transaction.review") != "pending" {
-		t.Error(last)
-	}
-}
-
 func TestLanguages(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

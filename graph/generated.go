@@ -389,9 +389,11 @@ type ComplexityRoot struct {
 	}
 
 	Question struct {
+		Answered     func(childComplexity int) int
 		Autocomplete func(childComplexity int) int
 		Earliest     func(childComplexity int) int
 		File         func(childComplexity int) int
+		From         func(childComplexity int) int
 		Help         func(childComplexity int) int
 		Label        func(childComplexity int) int
 		Latest       func(childComplexity int) int
@@ -2419,6 +2421,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Query.Transactions(childComplexity, args["filter"].(*TransactionFilter), args["first"].(int), args["after"].(*string), args["oldestFirst"].(bool)), true
 
+	case "Question.answered":
+		if e.ComplexityRoot.Question.Answered == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Question.Answered(childComplexity), true
 	case "Question.autocomplete":
 		if e.ComplexityRoot.Question.Autocomplete == nil {
 			break
@@ -2437,6 +2445,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Question.File(childComplexity), true
+	case "Question.from":
+		if e.ComplexityRoot.Question.From == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Question.From(childComplexity), true
 	case "Question.help":
 		if e.ComplexityRoot.Question.Help == nil {
 			break
@@ -3397,7 +3411,7 @@ type Query @refuses(reasons: [cursor_malformed, first_malformed, not_found]) {
 }
 
 type Mutation @refuses(reasons: [amount_malformed, amount_too_large, argument_malformed, argument_too_long, changed_meanwhile, key_malformed, key_reused, not_found, note_malformed, state_refused]) {
-  "Answer questions about the customer. Faulty answers are reported one error a field; then nothing is stored."
+  "Answer questions about the customer: those asked of everybody, and of those with a from as many as you like. Faulty answers are reported one error a field; then nothing is stored."
   answer(transaction: ID!, answers: [Answer!]!): Transaction! @allow(roles: [CUSTOMER]) @refuses(reasons: [account_number_malformed, already_agreed, choice_unknown, country_unknown, date_future, date_malformed, date_too_early, document_expired, email_malformed, field_malformed, field_required, field_too_long, field_unknown, file_unknown, not_offered, phone_malformed, phone_without_country, rejected])
 
   """
@@ -3419,7 +3433,7 @@ type Mutation @refuses(reasons: [amount_malformed, amount_too_large, argument_ma
   """
   chooseMethod(transaction: ID!, method: ID!, answers: [Answer!]! = [], saved: ID): Transaction! @allow(roles: [CUSTOMER]) @refuses(reasons: [account_number_malformed, already_agreed, choice_unknown, country_unknown, date_future, date_malformed, date_too_early, document_expired, email_malformed, field_malformed, field_required, field_too_long, field_unknown, method_unknown, not_offered, phone_malformed, phone_without_country])
 
-  "Agree to the summary. amountOut, and rate if it is given, must be what was shown: another figure is a conflict. From here on the customer may pay."
+  "Agree to the summary. amountOut, and rate if it is given, must be what was shown: another figure is a conflict. From here on the customer may pay; where a person reviews the customer first, they may once the review has passed."
   agree(transaction: ID!, amountOut: Amount!, rate: String): Transaction! @allow(roles: [CUSTOMER]) @refuses(reasons: [amount_above_maximum, amount_below_fee, amount_below_minimum, amount_missing, amount_too_precise, customer_missing, duplicate, method_missing, not_offered, price_changed])
 
   "The customer says that the bank transfer is on its way."
@@ -3626,15 +3640,15 @@ type Transaction {
   requestedAmount: Amount
   "Limits, methods and the schedule of fees."
   terms: Terms!
-  "The questions about the customer, with the answers known so far (masked for a viewer)."
+  "The questions about the customer for the amount, with the answers known so far (masked for a viewer)."
   questions: [Question!]!
-  "What the anchor thinks of the customer's answers."
+  "What the anchor thinks of the customer for the amount; none while something is to be answered."
   review: Review!
   "The chosen method's id."
   method: ID
   "What this customer agreed to last, of the same asset and kind, in whichever wallet. Null for viewers and staff, when everything is entered, and where the same is not possible today."
   last: LastTime
-  "How to pay: bank details for a deposit, the anchor's account and memo for a withdrawal. Empty until agreed."
+  "How to pay: bank details for a deposit, the anchor's account and memo for a withdrawal. Empty until agreed, and reviewed where that is due."
   instructions: [Instruction!]!
   "When the waiting for the customer ends."
   deadline: Time
@@ -3818,6 +3832,10 @@ type Question {
   "The answers to choose from. Of a country they are those offered, and none are all."
   options: [Option!]!
   required: Boolean!
+  "Asked from this amount on; null where it is asked of everybody."
+  from: Amount
+  "Whether the customer has said it, and it still will do; what the wallet filled in is not theirs."
+  answered: Boolean!
   "The HTML autocomplete token, such as given-name; may be empty."
   autocomplete: String!
   "The first and the last day that a date may be; null where any may."
@@ -4853,6 +4871,10 @@ func (ec *executionContext) childFields_Question(ctx context.Context, field grap
 		return ec.fieldContext_Question_options(ctx, field)
 	case "required":
 		return ec.fieldContext_Question_required(ctx, field)
+	case "from":
+		return ec.fieldContext_Question_from(ctx, field)
+	case "answered":
+		return ec.fieldContext_Question_answered(ctx, field)
 	case "autocomplete":
 		return ec.fieldContext_Question_autocomplete(ctx, field)
 	case "earliest":
@@ -14548,6 +14570,52 @@ func (ec *executionContext) fieldContext_Question_required(_ context.Context, fi
 	return graphql.NewScalarFieldContext("Question", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
+func (ec *executionContext) _Question_from(ctx context.Context, field graphql.CollectedField, obj *Question) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Question_from(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.From, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *anchor.Amount) graphql.Marshaler {
+			return ec.marshalOAmount2ᚖwindlassᚋserverᚋanchorᚐAmount(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Question_from(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Question", field, false, false, errors.New("field of type Amount does not have child fields"))
+}
+
+func (ec *executionContext) _Question_answered(ctx context.Context, field graphql.CollectedField, obj *Question) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Question_answered(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Answered, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Question_answered(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Question", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
 func (ec *executionContext) _Question_autocomplete(ctx context.Context, field graphql.CollectedField, obj *Question) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -22852,6 +22920,16 @@ func (ec *executionContext) _Question(ctx context.Context, sel ast.SelectionSet,
 			}
 		case "required":
 			out.Values[i] = ec._Question_required(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "from":
+			out.Values[i] = ec._Question_from(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "answered":
+			out.Values[i] = ec._Question_answered(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}

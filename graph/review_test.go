@@ -140,8 +140,8 @@ func TestRejected(t *testing.T) {
 	}
 }
 
-// TestCorrectionAccepted: where every full set of answers is accepted, one that
-// staff doubt can be asked for again, and is accepted as it comes.
+// TestCorrectionAccepted: where every full set of answers is accepted, a person who
+// doubted one looks at what comes then, here and in all else of the customer's.
 func TestCorrectionAccepted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -151,8 +151,15 @@ func TestCorrectionAccepted(t *testing.T) {
 		t.Fatal(problems)
 	}
 	got := w.customer(tr).do(answer, map[string]any{"id": tr.ID, "answers": ana})
-	if got.str("transaction.status") != "incomplete" || got.str("transaction.review") != "accepted" {
+	if got.str("transaction.status") != "pending_anchor" || got.str("transaction.review") != "pending" {
 		t.Error(got)
+	}
+	other := w.open(anchor.Deposit)
+	if got := w.customer(other).do(answer, map[string]any{"id": other.ID, "answers": ana}); got.str("transaction.review") != "pending" {
+		t.Error(got)
+	}
+	if _, problems := w.staff().press("acceptCustomer", map[string]any{"transaction": tr.ID}); told(problems) != "" || !w.read(other.ID).Reviewed {
+		t.Error(problems)
 	}
 	steps, err := w.books.Timeline(t.Context(), tr.ID)
 	must(t, err)
@@ -160,7 +167,7 @@ func TestCorrectionAccepted(t *testing.T) {
 	for _, s := range steps {
 		events = append(events, string(s.Event)+" by "+string(s.Actor))
 	}
-	if want := []string{"started by wallet", "correction_due by staff:kim", "review_passed by " + string(store.Customer)}; !slices.Equal(events, want) {
+	if want := []string{"started by wallet", "correction_due by staff:kim", "corrected by " + string(store.Customer), "review_passed by staff:kim"}; !slices.Equal(events, want) {
 		t.Errorf("%q, want %q", events, want)
 	}
 }

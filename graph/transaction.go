@@ -119,7 +119,8 @@ func (r transaction) Terms(_ context.Context, t *anchor.Transaction) (*Terms, er
 // Questions are those about the customer, with what is known already: what
 // they said before, else what the wallet filled in.
 func (r transaction) Questions(ctx context.Context, t *anchor.Transaction) ([]*Question, error) {
-	fields := r.termsOf(t).Side(t.Kind).FieldsFor(t.Foreseen())
+	side := r.termsOf(t).Side(t.Kind)
+	fields := side.FieldsFor(t.Foreseen())
 	if len(fields) == 0 {
 		return nil, nil
 	}
@@ -135,7 +136,16 @@ func (r transaction) Questions(ctx context.Context, t *anchor.Transaction) ([]*Q
 	if c != nil {
 		values = []map[string]string{c.Fields, d.Prefill}
 	}
+	var missing []anchor.Field
+	if c != nil {
+		missing = c.Missing(fields, time.Now())
+	}
 	all := questions(ctx, fields, values...)
+	for _, q := range all {
+		from := side.AskedFrom(q.Name)
+		q.From = known(from, from > 0)
+		q.Answered = c != nil && c.Fields[q.Name] != "" && !slices.ContainsFunc(missing, func(f anchor.Field) bool { return f.Name == q.Name })
+	}
 	return all, withFiles(ctx, c, all)
 }
 
@@ -191,7 +201,7 @@ func (transaction) Method(_ context.Context, t *anchor.Transaction) (*string, er
 
 // Instructions say how to pay, from the agreement until the end.
 func (r transaction) Instructions(ctx context.Context, t *anchor.Transaction) ([]*Instruction, error) {
-	if t.AgreedAt.IsZero() || t.Expected == 0 || t.Status().Final() {
+	if t.AgreedAt.IsZero() || !t.Instructed() || t.Expected == 0 || t.Status().Final() {
 		return nil, nil
 	}
 	var rows []*Instruction

@@ -63,6 +63,8 @@ type Question struct {
 	Type         anchor.FieldType
 	Options      []Option
 	Required     bool
+	From         *anchor.Amount
+	Answered     bool
 	Autocomplete string
 	// Earliest and Latest are the days between which a date lies.
 	Earliest, Latest *string

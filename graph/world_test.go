@@ -302,7 +302,7 @@ const page = `{
 
 const fragments = `
 fragment a on Asset { id code issuer decimals onLedger }
-fragment q on Question { name label help type options { value label } required autocomplete earliest latest value }`
+fragment q on Question { name label help type options { value label } required from answered autocomplete earliest latest value }`
 
 const look = `query($id: ID!) { transaction(id: $id) ` + page + `}` + fragments
 

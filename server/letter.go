@@ -37,7 +37,7 @@ func (a *app) mails() *mail.Sender {
 func (a *app) letter(t *anchor.Transaction, lang string) mail.Letter {
 	s := a.sep24.Summary(t, lang)
 	l := mail.Letter{Words: a.sep24.Words(t), Text: []string{s.Message}, Link: a.sep24.MoreInfoURL(t.ID)}
-	if t.Status() == anchor.PendingUser { // the link shows; the way in is the wallet's
+	if t.Status() == anchor.PendingUser || t.Status() == anchor.Incomplete { // the link shows; the way in is the wallet's
 		l.Text = append(l.Text, language.Text(lang, "page.ended.how", nil))
 	}
 	if s.Deadline != "" {

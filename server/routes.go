@@ -122,7 +122,7 @@ func (a *app) customerPage(w http.ResponseWriter, r *http.Request, p sep24.Page)
 		Colours: a.cfg.brand.Colours, FrameAncestors: "*", Status: p.Status, Plain: p.Name == sep24.LostPage,
 		Boot: frontend.Boot{
 			"page": p.Name, "id": p.ID, "brand": a.cfg.brand.Boot(), "network": a.network(),
-			"lang": p.Lang, "languages": language.Languages,
+			"lang": p.Lang, "languages": language.Languages, "mail": a.cfg.Mail.Host != "",
 		},
 	}.ServeHTTP(w, r)
 }

@@ -18,8 +18,8 @@ type Customer struct {
 	Fields map[string]string
 	// Review is what the anchor thinks of them.
 	Review Review
-	// Vetted says that a person accepted them with the answers they have now.
-	Vetted bool
+	// Vetting is what a person said of them last.
+	Vetting Vetting
 	// Lang is the language that they last chose by hand, "" if they never did.
 	Lang      string
 	CreatedAt time.Time
@@ -38,9 +38,27 @@ const (
 	ReviewRejected   Review = "rejected"   // no
 )
 
+// Vetting is what a person said of a customer last.
+type Vetting int
+
+// The kinds of vetting.
+const (
+	Unvetted Vetting = iota // nobody looked, or they changed what was accepted
+	Vetted                  // accepted, with the answers that they have now
+	Doubted                 // a correction was asked for: whatever comes, a person looks at it
+)
+
+// Judged writes down a person's verdict.
+func (c *Customer) Judged(verdict Review, now time.Time) {
+	c.Review, c.Vetting, c.UpdatedAt = verdict, Doubted, now
+	if verdict == ReviewAccepted {
+		c.Vetting = Vetted
+	}
+}
+
 // Decided reports whether a person need not say so again.
 func (c *Customer) Decided(verdict Review) bool {
-	return c.Review == verdict && (verdict != ReviewAccepted || c.Vetted)
+	return c.Review == verdict && (verdict != ReviewAccepted || c.Vetting == Vetted)
 }
 
 // Answer merges checked answers into the customer. Unknown names are refused, as
@@ -82,9 +100,17 @@ func (c *Customer) Answer(fields []Field, answers map[string]string, now time.Ti
 	if len(bad) > 0 {
 		return bad
 	}
-	c.Vetted = c.Vetted && maps.Equal(merged, c.Fields)
-	c.Fields, c.UpdatedAt = merged, now.UTC().Truncate(time.Microsecond)
+	c.says(merged, now)
 	return nil
+}
+
+// says takes the customer's answers, which are no longer those that a person
+// accepted if one of them is another.
+func (c *Customer) says(answers map[string]string, now time.Time) {
+	if c.Vetting == Vetted && !maps.Equal(answers, c.Fields) {
+		c.Vetting = Unvetted
+	}
+	c.Fields, c.UpdatedAt = answers, now.UTC().Truncate(time.Microsecond)
 }
 
 // Missing lists the fields that are still to be answered, or again: what was right

@@ -91,6 +91,6 @@ func (c *Customer) Attach(fields []Field, f *File, now time.Time) error {
 	}
 	merged[f.Field] = f.ID
 	// Whoever accepted the customer has not seen it.
-	c.Vetted, c.Fields, c.UpdatedAt = false, merged, now.UTC().Truncate(time.Microsecond)
+	c.says(merged, now)
 	return nil
 }

@@ -46,13 +46,13 @@ func TestAttach(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	asked := []anchor.Field{{Name: "first_name", Type: anchor.FieldText}, {Name: "photo_id_front", Type: anchor.FieldFile}}
-	c := &anchor.Customer{Fields: map[string]string{"first_name": "Ana"}, Vetted: true}
+	c := &anchor.Customer{Fields: map[string]string{"first_name": "Ana"}, Vetting: anchor.Vetted}
 	for field, want := range map[string]string{"first_name": "field_unknown", "photo_id_back": "field_unknown"} {
 		if err := c.Attach(asked, &anchor.File{ID: "1", Field: field}, now); codeOf(err) != want {
 			t.Errorf("%s: %v", field, err)
 		}
 	}
-	if err := c.Attach(asked, &anchor.File{ID: "1", Field: "photo_id_front"}, now); err != nil || c.Fields["photo_id_front"] != "1" || c.Vetted || len(c.Missing(asked, now)) > 0 {
+	if err := c.Attach(asked, &anchor.File{ID: "1", Field: "photo_id_front"}, now); err != nil || c.Fields["photo_id_front"] != "1" || c.Vetting != anchor.Unvetted || len(c.Missing(asked, now)) > 0 {
 		t.Errorf("%+v, %v", c, err)
 	}
 	for answer, want := range map[string]string{"1": "", "2": "file_unknown", "": "field_required"} {

@@ -91,6 +91,21 @@ func (s *Side) FieldsFor(in Amount) []Field {
 // AllFields is all that the side may ever ask.
 func (s *Side) AllFields() []Field { return s.FieldsFor(MaxAmount) }
 
+// AskedFrom is the amount from which on a field is asked, 0 for one that is asked
+// of everybody.
+func (s *Side) AskedFrom(name string) Amount {
+	is := func(f Field) bool { return f.Name == name }
+	if slices.ContainsFunc(s.Fields, is) {
+		return 0
+	}
+	for _, l := range s.Levels {
+		if slices.ContainsFunc(l.Fields, is) {
+			return l.From
+		}
+	}
+	return 0
+}
+
 // ReviewFor is who accepts customers for an amount that comes in: a person, if
 // one of the levels that it reaches says so.
 func (s *Side) ReviewFor(in Amount) Reviewer {
@@ -102,7 +117,8 @@ func (s *Side) ReviewFor(in Amount) Reviewer {
 
 // ReviewOf is what the anchor thinks of a customer, nil if there is none yet, for
 // an amount that comes in. Whom a person has accepted is good for every amount
-// whose questions are answered; anybody else for those at which nobody looks.
+// whose questions are answered, and whom one doubted for none; anybody else for
+// those at which nobody looks.
 func (s *Side) ReviewOf(c *Customer, in Amount, now time.Time) Review {
 	fields := s.FieldsFor(in)
 	if c != nil && c.Review == ReviewNone {
@@ -118,10 +134,17 @@ func (s *Side) ReviewOf(c *Customer, in Amount, now time.Time) Review {
 		return c.Review
 	case len(c.Missing(fields, now)) > 0:
 		return ReviewNone
-	case c.Vetted, s.ReviewFor(in) == ByNobody && s.Screening.Expects(c, now):
+	case c.Vetting == Vetted, c.Vetting == Unvetted && s.ReviewFor(in) == ByNobody && s.Screening.Expects(c, now):
 		return ReviewAccepted
 	}
 	return ReviewPending
+}
+
+// Outgrown reports whether the amount that came asks more of the customer, nil if
+// there is none, than the one that they agreed to, and more than they are good for.
+func (t *Transaction) Outgrown(terms *Terms, c *Customer, now time.Time) bool {
+	s := terms.Side(t.Kind)
+	return len(s.reached(t.AmountIn)) > len(s.reached(t.Expected)) && s.ReviewOf(c, t.AmountIn, now) != ReviewAccepted
 }
 
 // Foreseen is the amount that comes in, as far as anybody knows: the one that was

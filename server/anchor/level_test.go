@@ -112,10 +112,17 @@ func TestReviewOf(t *testing.T) {
 		{"no age said", at(tiered(none, none, none), adults), without("birth_date"), "pending", false, low, "pending"},
 		{"no rules", at(tiered(none, none, none), rules), without("birth_date"), "accepted", false, low, "accepted"},
 	} {
-		cust := &anchor.Customer{Fields: c.fields, Review: c.stored, Vetted: c.vetted}
+		cust := &anchor.Customer{Fields: c.fields, Review: c.stored}
+		if c.vetted {
+			cust.Vetting = anchor.Vetted
+		}
 		if got := c.side.ReviewOf(cust, anchor.MustAmount(c.in), someday); got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
+	}
+	doubted := &anchor.Customer{Fields: all, Review: anchor.ReviewAccepted, Vetting: anchor.Doubted}
+	if got := tiered(none, none, none).ReviewOf(doubted, anchor.One, someday); got != anchor.ReviewPending {
+		t.Errorf("whom a person doubted is %q by itself", got)
 	}
 	// Where nothing is asked, nobody needs to be known, unless a person looks.
 	for _, c := range []struct {
@@ -144,9 +151,9 @@ func TestVetted(t *testing.T) {
 		{"another", map[string]string{"first_name": "Eve"}, false},
 		{"one more", map[string]string{"city": "Lima"}, false},
 	} {
-		cust := &anchor.Customer{Vetted: true, Fields: map[string]string{"first_name": "Ada", "birth_date": "1990-12-31"}}
-		if err := cust.Answer(fields, c.answers, someday.Add(time.Hour)); err != nil || cust.Vetted != c.stays {
-			t.Errorf("%s: %v %v", c.name, cust.Vetted, err)
+		cust := &anchor.Customer{Vetting: anchor.Vetted, Fields: map[string]string{"first_name": "Ada", "birth_date": "1990-12-31"}}
+		if err := cust.Answer(fields, c.answers, someday.Add(time.Hour)); err != nil || (cust.Vetting == anchor.Vetted) != c.stays {
+			t.Errorf("%s: %v %v", c.name, cust.Vetting, err)
 		}
 	}
 }

@@ -34,6 +34,7 @@ var Notices = []Notice{
 	{"pay", onlyDeposit, []Status{PendingUserTransferStart}, nil, nil, 0, nil, "how to pay, to have it beside the bank's app"},
 	{"pay", onlyWithdrawal, []Status{PendingUserTransferStart}, nil, nil, soon, nil, "most wallets pay at once; this one did not"},
 	{"correct", nil, []Status{PendingUser}, nil, nil, 0, nil, "a reviewer asks for a correction"},
+	{"go_on", nil, []Status{Incomplete}, []Event{ReviewPassed}, nil, 0, nil, "a reviewer is done, and the rest, or today's price, is the customer's to look at"},
 	{"trust", onlyDeposit, []Status{PendingTrust}, nil, nil, soon, nil, "the money is here, and the account cannot hold the asset"},
 	{"collect", onlyWithdrawal, []Status{PendingUserTransferComplete}, nil, nil, 0, nil, "the cash can be collected"},
 	{"received", onlyDeposit, []Status{PendingAnchor}, []Event{FundsReceived, Revived}, nil, soon, []Status{PendingAnchor, PendingStellar}, "the money is here, and it takes longer than usual"},

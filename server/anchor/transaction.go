@@ -211,33 +211,81 @@ type Instructions struct {
 // an accepted customer, and fixes the instructions: those of an earlier yes
 // stay, since somebody may be paying by them.
 func (t *Transaction) Agree(how Instructions, now time.Time) error {
+	err := t.agreeable()
+	switch {
+	case err != nil:
+		return err
+	case !t.Reviewed:
+		return &Error{Kind: Conflict, Code: "customer_missing", Message: "tell us who you are first"}
+	case !t.instructs(how):
+		return &Error{Kind: Internal, Message: "agreed without instructions"}
+	}
+	return t.fireWith(Agreed, now, func() {
+		t.agree(how, now)
+		t.instruct(how)
+	})
+}
+
+// Submit is the same yes of a customer at whom a person must look first. It has no
+// instructions: those are made when the review has passed (Accept), so that nobody
+// can pay before.
+func (t *Transaction) Submit(how Instructions, now time.Time) error {
+	if err := t.agreeable(); err != nil {
+		return err
+	}
+	return t.fireWith(Submitted, now, func() {
+		t.agree(how, now)
+		t.Note = NoteReview
+	})
+}
+
+// agreeable reports what is missing for a yes.
+func (t *Transaction) agreeable() error {
 	switch {
 	case !t.AmountsKnown:
 		return &Error{Kind: Conflict, Code: "amount_missing", Field: "amount", Message: "enter an amount first"}
 	case t.Method == "":
 		return &Error{Kind: Conflict, Code: "method_missing", Field: "method", Message: "choose how to pay first"}
-	case !t.Reviewed:
-		return &Error{Kind: Conflict, Code: "customer_missing", Message: "tell us who you are first"}
-	case t.Kind == Deposit && t.Reference == "" && how.Reference == "",
-		t.Kind == Withdrawal && t.AnchorAccount == "" && (how.AnchorAccount == "" || how.Memo.IsZero()):
-		return &Error{Kind: Internal, Message: "agreed without instructions"}
 	}
-	return t.fireWith(Agreed, now, func() {
-		if t.AgreedAt.IsZero() {
-			t.AgreedAt = now.UTC().Truncate(time.Microsecond)
-		}
-		t.Expected = t.AmountIn
-		if t.Kind == Withdrawal {
-			t.BankSide = how.BankSide
-		}
-		t.Deadline = how.Deadline.UTC().Truncate(time.Microsecond)
-		switch {
-		case t.Kind == Deposit && t.Reference == "":
-			t.Reference = how.Reference
-		case t.Kind == Withdrawal && t.AnchorAccount == "":
-			t.AnchorAccount, t.Memo = how.AnchorAccount, how.Memo
-		}
-	})
+	return nil
+}
+
+func (t *Transaction) agree(how Instructions, now time.Time) {
+	if t.AgreedAt.IsZero() {
+		t.AgreedAt = now.UTC().Truncate(time.Microsecond)
+	}
+	t.Expected, t.Note = t.AmountIn, ""
+	if t.Kind == Withdrawal {
+		t.BankSide = how.BankSide
+	}
+	t.Deadline = how.Deadline.UTC().Truncate(time.Microsecond)
+}
+
+// disagree takes a yes back that no reviewer has let become an agreement.
+func (t *Transaction) disagree() {
+	if !t.Reviewed {
+		t.AgreedAt, t.Expected = time.Time{}, 0
+	}
+}
+
+// Instructed reports whether the customer was told how to pay.
+func (t *Transaction) Instructed() bool {
+	return t.Kind == Deposit && t.Reference != "" || t.Kind == Withdrawal && t.AnchorAccount != ""
+}
+
+// instructs reports whether somebody can pay with them.
+func (t *Transaction) instructs(how Instructions) bool {
+	return t.Instructed() || t.Kind == Deposit && how.Reference != "" || t.Kind == Withdrawal && how.AnchorAccount != "" && !how.Memo.IsZero()
+}
+
+func (t *Transaction) instruct(how Instructions) {
+	switch {
+	case t.Instructed():
+	case t.Kind == Deposit:
+		t.Reference = how.Reference
+	default:
+		t.AnchorAccount, t.Memo = how.AnchorAccount, how.Memo
+	}
 }
 
 // Sent is the customer's word that the bank transfer is on its way.
@@ -248,8 +296,8 @@ func (t *Transaction) Cancel(now time.Time) error {
 	if err := t.fire(Cancelled, now); err != nil {
 		return err
 	}
-	t.Deadline = time.Time{}
-	t.Note = "cancelled"
+	t.disagree()
+	t.Deadline, t.Note = time.Time{}, "cancelled"
 	return nil
 }
 
@@ -269,6 +317,7 @@ func (t *Transaction) GiveUp(now time.Time) error {
 	if err := t.fire(DeadlinePassed, now); err != nil {
 		return err
 	}
+	t.disagree()
 	t.Deadline = time.Time{}
 	return nil
 }
@@ -375,6 +424,7 @@ func (t *Transaction) Fail(note string, now time.Time) error {
 	if err := t.fire(Broke, now); err != nil {
 		return err
 	}
+	t.disagree()
 	t.Note, t.Deadline = note, time.Time{}
 	return nil
 }

@@ -13,13 +13,12 @@ func scanCustomer(r scanner, k *Keys) (*anchor.Customer, error) {
 	var (
 		c                anchor.Customer
 		box              []byte
-		vetted           int64
 		created, updated int64
 	)
-	if err := r.Scan(&c.ID, &c.Owner.Account, &c.Owner.Memo, &c.Owner.Muxed, &c.Review, &vetted, &c.Lang, &box, &created, &updated); err != nil {
+	if err := r.Scan(&c.ID, &c.Owner.Account, &c.Owner.Memo, &c.Owner.Muxed, &c.Review, &c.Vetting, &c.Lang, &box, &created, &updated); err != nil {
 		return nil, err
 	}
-	c.Vetted, c.CreatedAt, c.UpdatedAt = vetted != 0, instant(created), instant(updated)
+	c.CreatedAt, c.UpdatedAt = instant(created), instant(updated)
 	return &c, k.open("customers:"+c.ID, box, &c.Fields)
 }
 
@@ -66,7 +65,7 @@ func (t *Tx) SaveCustomer(c *anchor.Customer) error {
 	_, err = t.exec(`INSERT INTO customers (`+customerColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 		ON CONFLICT (id) DO UPDATE SET review = excluded.review, vetted = excluded.vetted, lang = excluded.lang,
 		fields_box = excluded.fields_box, updated_at = excluded.updated_at`,
-		c.ID, c.Owner.Account, c.Owner.Memo, c.Owner.Muxed, c.Review, flag(c.Vetted), c.Lang, box, micros(c.CreatedAt), micros(c.UpdatedAt))
+		c.ID, c.Owner.Account, c.Owner.Memo, c.Owner.Muxed, c.Review, c.Vetting, c.Lang, box, micros(c.CreatedAt), micros(c.UpdatedAt))
 	if err != nil {
 		return err
 	}
@@ -94,7 +93,10 @@ func (t *Tx) forget(a *anchor.Transaction) error {
 		}
 		return err
 	}
-	c.Fields, c.Vetted, c.UpdatedAt = nil, false, a.UpdatedAt
+	c.Fields, c.UpdatedAt = nil, a.UpdatedAt
+	if c.Vetting == anchor.Vetted {
+		c.Vetting = anchor.Unvetted
+	}
 	if c.Review != anchor.ReviewRejected { // who was refused shall not be asked again as if nothing had been
 		c.Review = anchor.ReviewNone
 	}

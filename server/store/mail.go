@@ -53,7 +53,8 @@ func (s *Store) Overtaken(ctx context.Context, m *Message) (bool, error) {
 // person's.
 func (s *Store) EverAgreed(ctx context.Context, owner anchor.Identity) (bool, error) {
 	agreed, err := list(s.reader(ctx), func(r scanner, _ *Keys) (id string, err error) { return id, r.Scan(&id) }, `SELECT id FROM transactions
-		WHERE owner_account = $1 AND owner_memo = $2 AND owner_muxed = $3 AND agreed_at <> 0 LIMIT 1`, owner.Account, owner.Memo, owner.Muxed)
+		WHERE owner_account = $1 AND owner_memo = $2 AND owner_muxed = $3 AND (agreed_at <> 0
+		OR EXISTS (SELECT 1 FROM audit WHERE audit.transaction_id = transactions.id AND event = 'submitted')) LIMIT 1`, owner.Account, owner.Memo, owner.Muxed)
 	return len(agreed) > 0, err
 }
 

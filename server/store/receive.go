@@ -79,11 +79,33 @@ func (t *Tx) received(a *anchor.Transaction, terms *anchor.Terms, arrival anchor
 		return "", err
 	}
 	if arrival == anchor.Accepted {
+		if arrival, err = t.judgeAgain(a, terms, now); err != nil {
+			return "", err
+		}
+	}
+	if arrival == anchor.Accepted {
 		if err := t.pay(a, terms, now); err != nil {
 			return "", err
 		}
 	}
 	return arrival, t.SaveTransaction(a)
+}
+
+// judgeAgain holds money that is so much more than was agreed to that a person must
+// look at whom it is from: who agrees to a little less than what is asked more of,
+// and sends more, gets no further than who says so at once.
+func (t *Tx) judgeAgain(a *anchor.Transaction, terms *anchor.Terms, now time.Time) (anchor.Arrival, error) {
+	if a.AmountIn <= a.Expected {
+		return anchor.Accepted, nil
+	}
+	c, err := t.CustomerOf(a.Owner)
+	if err != nil && anchor.KindOf(err) != anchor.NotFound {
+		return "", err
+	}
+	if !a.Outgrown(terms, c, now) {
+		return anchor.Accepted, nil
+	}
+	return anchor.Held, a.Hold(now)
 }
 
 // AssignPayment gives an unmatched payment to the withdrawal that a person says

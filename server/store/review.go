@@ -6,13 +6,21 @@ import (
 	"windlass/server/anchor"
 )
 
+// Reviewing is what a review needs to know of each transaction that it moves: its
+// terms, and fresh instructions for one whose customer may pay now.
+type Reviewing struct {
+	Terms func(*anchor.Transaction) *anchor.Terms
+	Draw  func(*anchor.Transaction) anchor.Instructions
+}
+
 // Review writes down what a reviewer decided about the customer behind a
 // transaction that this Tx has loaded, and moves it and the customer's others for
 // which no money has come: an acceptance lets all go on that ask nothing more, a
 // rejection ends all, and a correction is asked for where the reviewer looked.
 // words are for the customer, and may be empty. Nobody who could be reviewed, or
 // what was decided already, is a Conflict.
-func (t *Tx) Review(a *anchor.Transaction, verdict anchor.Review, words string, sideOf func(*anchor.Transaction) *anchor.Side, now time.Time) error {
+func (t *Tx) Review(a *anchor.Transaction, verdict anchor.Review, words string, how Reviewing, now time.Time) error {
+	sideOf := func(a *anchor.Transaction) *anchor.Side { return how.Terms(a).Side(a.Kind) }
 	c, err := t.CustomerOf(a.Owner)
 	switch {
 	case err != nil && anchor.KindOf(err) == anchor.NotFound:
@@ -26,7 +34,7 @@ func (t *Tx) Review(a *anchor.Transaction, verdict anchor.Review, words string, 
 	case verdict == anchor.ReviewAccepted && len(c.Missing(sideOf(a).FieldsFor(a.Foreseen()), now)) > 0:
 		return customerMissing()
 	}
-	c.Review, c.Vetted, c.UpdatedAt = verdict, verdict == anchor.ReviewAccepted, now
+	c.Judged(verdict, now)
 	if err := t.SaveCustomer(c); err != nil {
 		return err
 	}
@@ -34,7 +42,7 @@ func (t *Tx) Review(a *anchor.Transaction, verdict anchor.Review, words string, 
 		switch verdict {
 		case anchor.ReviewAccepted:
 			a.CustomerID = c.ID
-			return a.Accept(sideOf(a).Window, now)
+			return a.Accept(how.Terms(a), how.Draw(a), now)
 		case anchor.ReviewRejected:
 			return a.Reject(now)
 		default:

@@ -18,7 +18,7 @@ const days: Record<string, [string | null, string | null]> = {
 function ask(type: Question['type'], more: Partial<Question> = {}): Question {
   const name = more.name ?? 'x'
   const [earliest, latest] = days[name] ?? [null, null]
-  return { name, label: '', help: null, type, options: [], required: true, autocomplete: '', earliest, latest, value: null, masked: null, ...more }
+  return { name, label: '', help: null, type, options: [], required: true, from: null, answered: false, autocomplete: '', earliest, latest, value: null, masked: null, ...more }
 }
 
 const types = { FieldEmail: 'email', FieldPhone: 'phone', FieldDate: 'date', FieldCountry: 'country', FieldChoice: 'choice', FieldAccountNumber: 'account_number' } as const

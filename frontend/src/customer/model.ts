@@ -56,6 +56,10 @@ export interface Question {
   type: 'text' | 'email' | 'phone' | 'date' | 'country' | 'choice' | 'account_number'
   options: Option[]
   required: boolean
+  /** Asked from this amount on; null where it is asked of everybody. */
+  from: string | null
+  /** Whether the customer has said it; what the wallet filled in is not theirs. */
+  answered: boolean
   autocomplete: string
   /** The first and the last day that a date may be. */
   earliest: string | null

@@ -2,7 +2,7 @@
 
 const asset = 'id code issuer decimals onLedger'
 const fee = `total asset { ${asset} } lines { name label amount }`
-const question = 'name label help type options { value label } required autocomplete earliest latest value masked'
+const question = 'name label help type options { value label } required from answered autocomplete earliest latest value masked'
 const saved = 'id label usedAt chosen'
 
 const fields = `{

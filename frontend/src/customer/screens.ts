@@ -8,6 +8,7 @@ export type View = Component<{ visit: Visit }>
 const imports: Record<Screen, () => Promise<{ default: View }>> = {
   who: () => import('./screens/Who.svelte'),
   amount: () => import('./screens/AmountStep.svelte'),
+  more: () => import('./screens/Who.svelte'),
   method: () => import('./screens/MethodStep.svelte'),
   summary: () => import('./screens/Summary.svelte'),
   pay: () => import('./screens/Pay.svelte'),

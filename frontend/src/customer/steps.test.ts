@@ -4,15 +4,17 @@ import { milestones } from './milestones'
 import { paymentRequest } from './pay'
 import { sample } from './sample'
 import { situation } from './situation'
-import { cancellable, decisions, entering, openDecision, payable, screenOf } from './steps'
+import { alone, asked, cancellable, decisions, openDecision, payable, priceMoved, screenOf, toAsk } from './steps'
 
-const question = (name: string, value: string | null, required = true): Question => ({
+const question = (name: string, value: string | null, required = true, from: string | null = null): Question => ({
   name,
   label: name,
   help: null,
   type: 'text',
   options: [],
   required,
+  from,
+  answered: value !== null,
   autocomplete: '',
   earliest: null,
   latest: null,
@@ -20,7 +22,7 @@ const question = (name: string, value: string | null, required = true): Question
   masked: null,
 })
 
-const asked = [question('first_name', 'Ada'), question('last_name', null)]
+const half = [question('first_name', 'Ada'), question('last_name', null)]
 const answered = [question('first_name', 'Ada'), question('last_name', 'L')]
 const transfer = { id: 'bank_transfer', label: '', questions: [], saved: [] }
 const cash = { id: 'cash', label: '', questions: [], saved: [] }
@@ -38,11 +40,11 @@ const row = (name: string, value: string) => ({ name, label: name, value, import
 
 describe('the first open decision', () => {
   it.each<[string, Partial<Transaction>, string]>([
-    ['nothing is known', { questions: asked }, 'who'],
+    ['nothing is known', { questions: half }, 'who'],
     ['all is prefilled but never looked at', { questions: answered }, 'who'],
     ['the customer is known', { questions: answered, review: 'accepted' }, 'amount'],
     ['the customer is being reviewed', { questions: answered, review: 'pending' }, 'amount'],
-    ['a known customer lacks a new answer', { questions: asked, review: 'accepted' }, 'who'],
+    ['a known customer lacks a new answer', { questions: half, review: 'accepted' }, 'who'],
     ['a correction is due', { questions: answered, review: 'correction' }, 'who'],
     ['nobody is asked who they are', {}, 'amount'],
     ['an obvious method was not stored yet', { amountIn: '100' }, 'amount'],
@@ -58,7 +60,50 @@ describe('the first open decision', () => {
 
 it('leaves out decisions that nobody has to make', () => {
   expect(decisions(sample())).toEqual(['amount', 'summary'])
-  expect(decisions(sample({ questions: asked, terms: withMethods(toBank) }))).toEqual(['who', 'amount', 'method', 'summary'])
+  expect(decisions(sample({ questions: half, terms: withMethods(toBank) }))).toEqual(['who', 'amount', 'method', 'summary'])
+})
+
+describe('what an amount asks in addition', () => {
+  const base = question('first_name', 'Ada')
+  const level = [question('birth_date', null, true, '1000'), question('city', 'Lima', true, '1000'), question('occupation', null, false, '1000')]
+  const tx = sample({ questions: [base, ...level], amountIn: '2000', terms: withMethods(toBank) })
+  const names = (questions: Question[]) => questions.map(({ name }) => name)
+
+  it('comes after the amount, and only what is not said yet', () => {
+    expect(decisions(tx)).toEqual(['who', 'amount', 'more', 'method', 'summary'])
+    expect(openDecision(tx)).toBe('more')
+    expect(names(toAsk(tx, 'who'))).toEqual(['first_name'])
+    expect(names(toAsk(tx, 'more'))).toEqual(['birth_date', 'occupation'])
+    expect(screenOf(tx, 'summary')).toBe('more')
+    expect(screenOf(tx, 'who')).toBe('who')
+  })
+
+  it('is passed once it is said, and all there for whoever goes back', () => {
+    const said = { ...tx, review: 'pending' as const, questions: [base, ...level.map((q) => ({ ...q, value: 'x', answered: true }))] }
+    expect(openDecision(said)).toBe('method')
+    expect(decisions(said)).toContain('more')
+    expect(names(toAsk(said, 'more'))).toEqual(['birth_date', 'city', 'occupation'])
+  })
+
+  it('wants a look at what only the wallet said', () => {
+    const filled = { ...tx, questions: [base, { ...level[0]!, value: '1990-12-31', answered: false }] }
+    expect(openDecision(filled)).toBe('more')
+    expect(names(toAsk(filled, 'more'))).toEqual(['birth_date'])
+  })
+
+  it('is on the first page where the wallet proposed the amount, or all is to be corrected', () => {
+    expect(names(asked({ ...tx, amountIn: null }, 'who'))).toHaveLength(4)
+    expect(decisions({ ...tx, amountIn: null })).not.toContain('more')
+    expect(names(toAsk({ ...tx, review: 'correction' }, 'who'))).toHaveLength(4)
+    expect(openDecision({ ...tx, review: 'correction' })).toBe('who')
+  })
+})
+
+it('knows that the price has moved while a reviewer looked', () => {
+  const events = (...all: string[]) => sample({ timeline: all.map((event, i) => step(event, i)) })
+  expect(priceMoved(events('started', 'submitted', 'review_passed'))).toBe(true)
+  expect(priceMoved(events('started', 'correction_due', 'corrected', 'review_passed'))).toBe(false)
+  expect(priceMoved({ ...events('started', 'submitted', 'review_passed'), status: 'pending_user_transfer_start' })).toBe(false)
 })
 
 describe('the screen', () => {
@@ -86,12 +131,15 @@ describe('the screen', () => {
 it('knows who may still pay and call off', () => {
   const instructions = [row('reference', 'X')]
   const waiting = sample({ status: 'pending_external', instructions })
-  expect([payable(waiting), cancellable(waiting), entering(waiting)]).toEqual([true, false, false])
+  expect([payable(waiting), cancellable(waiting), alone(waiting)]).toEqual([true, false, false])
   const here = sample({ status: 'pending_anchor', instructions, timeline: [step('funds_received')] })
   expect([payable(here), cancellable(here)]).toEqual([false, false])
   const review = sample({ status: 'pending_anchor', timeline: [step('submitted')] })
   expect([payable(review), cancellable(review)]).toEqual([false, true])
-  expect(entering(sample())).toBe(true)
+  expect(alone(sample())).toBe(true)
+  // A reviewer may move it, from wherever the customer is.
+  expect(alone(sample({ review: 'pending' }))).toBe(false)
+  expect(alone(sample({ status: 'pending_user', review: 'correction' }))).toBe(false)
 })
 
 describe('the timeline', () => {

@@ -1,7 +1,7 @@
 import type { Method, Question, Transaction } from './model'
 
 /** The decisions of an incomplete transaction, one a screen, in their order. */
-export type Decision = 'who' | 'amount' | 'method' | 'summary'
+export type Decision = 'who' | 'amount' | 'more' | 'method' | 'summary'
 
 /** The screens. */
 export type Screen = Decision | 'pay' | 'send' | 'progress'
@@ -17,20 +17,44 @@ export function obviousMethod(tx: Transaction): Method | undefined {
 }
 
 /**
+ * What one of the two pages about the customer asks: what everybody is asked, and
+ * what the amount asks in addition. Before there is an amount, and where a reviewer
+ * wants something corrected, all is on the first.
+ */
+export function asked(tx: Transaction, page: 'who' | 'more'): Question[] {
+  if (tx.amountIn === null || tx.review === 'correction') return page === 'who' ? tx.questions : []
+  return tx.questions.filter(({ from }) => (from === null) === (page === 'who'))
+}
+
+const open = (questions: Question[]): boolean => questions.some(({ required, answered }) => required && !answered)
+
+/** What the page shows of what it asks: of more, only what is not said yet, unless they came back to it. */
+export function toAsk(tx: Transaction, page: 'who' | 'more'): Question[] {
+  const all = asked(tx, page)
+  return page === 'more' && open(all) ? all.filter(({ answered }) => !answered) : all
+}
+
+/**
  * Whether the customer must (again) say who they are. What the wallet filled in
  * for them still wants their look, so answers alone do not settle it: the
  * review tells that they were given.
  */
 function mustIdentify(tx: Transaction): boolean {
   if (tx.review === 'correction') return true
-  return tx.questions.length > 0 && (tx.review === 'none' || unanswered(tx.questions))
+  const all = asked(tx, 'who')
+  return open(all) || (all.length > 0 && tx.amountIn === null && tx.review === 'none')
 }
+
+/** Whether the price has changed while a reviewer looked, so that the customer must agree again. */
+export const priceMoved = (tx: Transaction): boolean =>
+  tx.status === 'incomplete' && tx.timeline.at(-1)?.event === 'review_passed' && tx.timeline.some(({ event }) => event === 'submitted')
 
 /** The screens of entering, those before the first open one being passed. */
 export function decisions(tx: Transaction): Decision[] {
   const all: Decision[] = []
-  if (tx.questions.length > 0) all.push('who')
+  if (asked(tx, 'who').length > 0) all.push('who')
   all.push('amount')
+  if (asked(tx, 'more').length > 0) all.push('more')
   if (!obviousMethod(tx)) all.push('method')
   all.push('summary')
   return all
@@ -40,14 +64,14 @@ export function decisions(tx: Transaction): Decision[] {
 export function openDecision(tx: Transaction): Decision {
   if (mustIdentify(tx)) return 'who'
   if (tx.amountIn === null) return 'amount'
+  if (open(asked(tx, 'more'))) return 'more'
   const method = chosenMethod(tx)
   if (!method || unanswered(method.questions)) return obviousMethod(tx) ? 'amount' : 'method'
   return 'summary'
 }
 
-/** Whether anything is still to be entered. */
-export const entering = (tx: Transaction): boolean =>
-  tx.status === 'incomplete' || (tx.status === 'pending_user' && tx.review === 'correction')
+/** Whether nobody but this page moves it: no reviewer is at it, or may be. */
+export const alone = (tx: Transaction): boolean => tx.status === 'incomplete' && tx.review !== 'pending'
 
 /**
  * The screen to show. The customer may have gone back to a decision already

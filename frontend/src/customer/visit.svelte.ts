@@ -6,7 +6,7 @@ import { tabStore } from '../lib/storage'
 import type { Price, Transaction } from './model'
 import * as queries from './queries'
 import { arrive, ExchangeRefused, Session } from './session'
-import { entering, screenOf, type Decision, type Screen } from './steps'
+import { alone, screenOf, type Decision, type Screen } from './steps'
 import { Wallet } from './wallet'
 
 /** What the customer's page is doing as a whole. */
@@ -128,14 +128,18 @@ export class Visit {
     await language.use(tx.lang)
     // A slow answer to a request may be overtaken by the stream; steps are only ever added.
     if (this.tx && tx.timeline.length < this.tx.timeline.length) return
-    if (!this.viewer) this.wallet.changed(tx)
+    if (!this.viewer) {
+      this.wallet.changed(tx)
+      // The review has passed: now it is the wallet's turn.
+      if (tx.kind === 'withdrawal' && this.tx?.status === 'pending_anchor' && tx.status === 'pending_user_transfer_start') this.wallet.finished(tx)
+    }
     this.tx = tx
     this.#watch(tx)
   }
 
   /** Follows the transaction from the moment that others move it; before, only this page does. */
   #watch(tx: Transaction): void {
-    if (this.#unfollow || (!this.viewer && entering(tx))) return
+    if (this.#unfollow || (!this.viewer && alone(tx))) return
     this.#unfollow = follow<{ transaction: Transaction }>(
       {
         read: () => this.#server.request(queries.transaction, { id: tx.id }),

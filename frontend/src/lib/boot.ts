@@ -27,4 +27,6 @@ export interface CustomerBoot {
   network: Network
   lang: string
   languages: string[]
+  /** Whether customers are written to. */
+  mail: boolean
 }
