@@ -77,6 +77,10 @@ web-budget: $(web) ## weigh the customer's first screens, and fail above the lim
 test-story: build browser ## the browser tests: customers, wallets and staff in real pages (ARGS="--only staff")
 	npm --prefix frontend run --silent story -- $(ARGS)
 
+.PHONY: screenshots
+screenshots: build browser ## take pictures of every screen of the customer's page; writes docs/screenshots.md
+	@node frontend/story/story.mjs --gallery docs/screenshots $(ARGS)
+
 .PHONY: check
 check: ## what must hold before a change is handed in: generate, tidy and format change nothing; vet, lint, web-budget, test
 	@.ci/unchanged generate tidy format

@@ -99,11 +99,11 @@ export async function slowPhone(page) {
  * seen (an error in the console, a breach of the policy, a request to a third
  * party) is collected and reported by finish.
  */
-export async function visitor(browser, anchor, { name, shots, device = desktop, theme = 'light', lang = 'en', cookies = true }) {
+export async function visitor(browser, anchor, { name, shots, gallery, device = desktop, theme = 'light', lang = 'en', cookies = true }) {
   const manner = { ...device, colorScheme: theme, locale: lang, timezoneId: 'UTC', reducedMotion: 'reduce' }
   const context = await (cookies ? browser.newContext(manner) : withoutCookies(manner))
   context.setDefaultTimeout(patience)
-  return new Visitor(context, [anchor.public, anchor.admin, anchor.horizon], name, shots, theme)
+  return new Visitor(context, [anchor.public, anchor.admin, anchor.horizon], { name, shots, gallery, theme })
 }
 
 /** What axe does not look for, as it is found in a page. Our visitors want no motion. */
@@ -131,14 +131,16 @@ class Visitor {
   #origins
   #shots
   #name
+  #gallery
   #theme
   #count = 0
 
-  constructor(context, origins, name, shots, theme) {
+  constructor(context, origins, { name, shots, gallery, theme }) {
     this.context = context
     this.#origins = origins.map((o) => new URL(o).origin)
     this.#name = name.replace(/\W+/g, '-')
     this.#shots = shots
+    this.#gallery = gallery
     this.#theme = theme
     if (shots) mkdirSync(shots, { recursive: true })
 
@@ -192,6 +194,7 @@ class Visitor {
   /** Takes a picture of a screen, in a window or a frame, and judges it in both themes: nothing may be found. */
   async look(place, screen) {
     await this.picture(place, screen)
+    if (place === windowOf(place)) await this.#gallery?.(place, screen)
     for (const theme of [this.#theme === 'dark' ? 'light' : 'dark', this.#theme]) {
       await windowOf(place).emulateMedia({ colorScheme: theme })
       // The other theme has other colours, and is the same otherwise.

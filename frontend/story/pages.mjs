@@ -139,7 +139,8 @@ export class AnchorPage {
       const named = { name: this.t(`field.${name}`) }
       if (name.endsWith('_date')) await this.date(this.page.getByRole('group', named), person[name])
       else if ((await this.page.locator(`#${name}`).evaluate((field) => field.tagName)) === 'SELECT') await this.page.getByRole('combobox', named).selectOption(person[name])
-      else await this.page.getByRole('textbox', named).fill(person[name])
+      // One name can be a part of another.
+      else await this.page.getByRole('textbox', named).and(this.page.locator(`#${name}`)).fill(person[name])
     }
   }
 

@@ -1,7 +1,7 @@
 // The browser stories of `make test`: people with a wallet, at the anchor's page
 // and at the bank, in a real browser against a real `windlass dev`.
 //
-//   node story.mjs [--binary FILE] [--shots DIR] [--only TEXT] [--at-once N]
+//   node story.mjs [--binary FILE] [--shots DIR] [--only TEXT] [--at-once N] [--gallery DIR]
 //
 // A story is an entry of `scenarios` in a file of scenarios/, with what is special
 // about its visitor or its anchor in `settings` there. Several are told at once,
@@ -12,14 +12,16 @@ import { readdirSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { defaultBinary, startAnchor } from '../demo/anchor.mjs'
 import { appScheme, brand, lumens } from './anchors.mjs'
-import { launch, visitor as visit } from './browser.mjs'
+import { launch, phone, visitor as visit } from './browser.mjs'
+import { Gallery, wayOf } from './gallery.mjs'
 
 const { values: options } = parseArgs({
   options: {
     binary: { type: 'string', default: defaultBinary },
     shots: { type: 'string' },
     only: { type: 'string', default: '' },
-    'at-once': { type: 'string', default: '2' },
+    'at-once': { type: 'string', default: '3' },
+    gallery: { type: 'string' },
   },
 })
 
@@ -31,19 +33,23 @@ const stories = files
   .filter(({ name }) => name.includes(options.only))
   .sort((a, b) => Number(b.alone ?? false) - Number(a.alone ?? false))
 
+/** For pictures, everybody has a phone who does not need something else. */
+const pictures = options.gallery && new Gallery()
+if (pictures) for (const story of stories) story.device ??= phone
+
 let shared, browser
 /** The anchors of stories that must have one of their own. */
 const own = new Set()
 
 /** Tells a story, and gives the lines to report of it. */
-async function tell({ name, scenario, env, ...setting }) {
+async function tell({ name, scenario, env, ...setting }, place) {
   const begun = performance.now()
   const said = []
   const wrong = []
   let anchor = shared
   try {
     if (env) own.add((anchor = await startAnchor({ binary: options.binary, env })))
-    const visitor = await visit(browser, anchor, { name, shots: options.shots, ...setting })
+    const visitor = await visit(browser, anchor, { name, shots: options.shots, gallery: pictures && taking(setting, place), ...setting })
     try {
       await scenario({ visitor, anchor, look: (page, screen) => visitor.look(page, screen), say: (line) => said.push(`        ${line}`) })
     } catch (problem) {
@@ -60,6 +66,12 @@ async function tell({ name, scenario, env, ...setting }) {
   for (const problem of wrong) said.push(`  ${String(problem.stack ?? problem).replaceAll('\n', '\n  ')}`)
   const seconds = `${((performance.now() - begun) / 1000).toFixed(1)} s`
   return { passed: wrong.length === 0, lines: [`${wrong.length === 0 ? 'passed' : 'FAILED'}  ${name} (${seconds})`, ...said] }
+}
+
+/** Takes pictures of what a story looks at. */
+function taking(setting, place) {
+  const way = wayOf(setting)
+  return way && ((page, screen) => pictures.take(page, screen, way, place))
 }
 
 async function close() {
@@ -82,7 +94,7 @@ async function tellAll(report) {
   const teller = async (end) => {
     while (next < end) {
       const i = next++
-      results[i] = await tell(stories[i])
+      results[i] = await tell(stories[i], i)
       for (; results[reported]; reported++) report(results[reported])
     }
   }
@@ -109,5 +121,6 @@ try {
   await close()
 }
 
+if (pictures && failed === 0) console.log(`\n${pictures.write(options.gallery)} pictures are in ${options.gallery}`)
 console.log(`\n${passed} passed, ${failed} failed, in ${((performance.now() - begun) / 1000).toFixed(0)} s`)
 process.exitCode = failed > 0 || passed === 0 ? 1 : 0

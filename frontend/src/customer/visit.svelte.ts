@@ -2,7 +2,7 @@ import type { CustomerBoot } from '../lib/boot'
 import { graphql, Refused, type Problem } from '../lib/graphql'
 import { language, t } from '../lib/i18n.svelte'
 import { follow } from '../lib/live'
-import { tabStore } from '../lib/storage'
+import { tabStore, type Store } from '../lib/storage'
 import type { Price, Transaction } from './model'
 import * as queries from './queries'
 import { arrive, ExchangeRefused, Session } from './session'
@@ -27,13 +27,15 @@ export class Visit {
 
   readonly boot: CustomerBoot
   readonly wallet: Wallet
+  /** What this tab keeps over a reload. Never anything about the person. */
+  readonly store: Store
   readonly #session: Session
   readonly #server
   #unfollow: (() => void) | null = null
 
   constructor(boot: CustomerBoot) {
     this.boot = boot
-    const store = tabStore()
+    const store = (this.store = tabStore())
     const { arrival, clean } = arrive(boot.page, boot.id, new URL(location.href))
     history.replaceState(history.state, '', clean)
     this.#session = new Session(boot.id, store, arrival.capability)

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { openWallet } from '../../demo/wallet.mjs'
-import { phone } from '../browser.mjs'
+import { desktop, phone } from '../browser.mjs'
 import { AnchorPage, BankPage, Keyboard, person, WalletPage } from '../pages.mjs'
 import { depositUpToPaying, payAndArrive, withdraw } from '../walks.mjs'
 import { figure, words } from '../words.mjs'
@@ -180,5 +180,6 @@ export const scenarios = {
 }
 
 export const settings = {
+  'a deposit and a withdrawal on a computer': { device: desktop },
   'a deposit on a phone, in the dark': { device: phone, theme: 'dark' },
 }

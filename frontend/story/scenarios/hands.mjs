@@ -110,8 +110,10 @@ export const scenarios = {
     await page.press('page.continue')
 
     await page.heading(t('page.amount.deposit')).waitFor()
+    await sending.fill('250')
     await tab.reload()
     await page.heading(t('page.amount.deposit')).waitFor()
+    assert.equal(await sending.inputValue(), '250')
     await tab.goBack()
     await page.heading(t('page.who')).waitFor()
     assert.equal(await name.inputValue(), 'Alex')

@@ -1,43 +1,38 @@
-// The same in other languages.
+// The whole road in every other language: in on a phone, out on a computer.
 
 import assert from 'node:assert/strict'
-import { phone } from '../browser.mjs'
+import { desktop, phone } from '../browser.mjs'
 import { WalletPage } from '../pages.mjs'
-import { depositUpToPaying, payAndArrive } from '../walks.mjs'
+import { depositUpToPaying, payAndArrive, withdraw } from '../walks.mjs'
 import { words } from '../words.mjs'
 
-export const scenarios = {
-  async 'a deposit in Spanish, on a phone'({ visitor, anchor, look }) {
-    const t = words('es')
-    const wallet = await WalletPage.open(visitor, anchor)
-    await wallet.createAccount()
-    await wallet.speak('Español')
-    const page = await depositUpToPaying(visitor, wallet, t, look)
-    assert.equal(await page.page.locator('html').getAttribute('lang'), 'es')
-    await payAndArrive(visitor, anchor, wallet, await page.instruction('reference'))
-    await page.heading(t('page.heading.completed.deposit')).waitFor()
-    await look(page.page, 'deposit-completed')
-    // The anchor's sentences in the wallet are in the chosen language too.
-    await wallet.page.getByRole('status').getByText(t.like('status.deposit.completed')).waitFor()
-  },
+const languages = { es: 'Español', pt: 'Português', fr: 'Français', id: 'Indonesia', ar: 'العربية' }
 
-  async 'a deposit in Arabic, on a phone'({ visitor, anchor, look }) {
-    const t = words('ar')
-    const wallet = await WalletPage.open(visitor, anchor)
-    await wallet.createAccount()
-    await wallet.speak('العربية')
-    const page = await depositUpToPaying(visitor, wallet, t, look)
-    assert.equal(await page.page.locator('html').getAttribute('lang'), 'ar')
-    assert.equal(await page.page.locator('html').getAttribute('dir'), 'rtl')
-    await payAndArrive(visitor, anchor, wallet, await page.instruction('reference'))
-    await page.heading(t('page.heading.completed.deposit')).waitFor()
-    await look(page.page, 'deposit-completed')
-    // The anchor's sentences in the wallet are in the chosen language too.
-    await wallet.page.getByRole('status').getByText(t.like('status.deposit.completed')).waitFor()
-  },
+async function spoken({ visitor, anchor, look }, lang, name) {
+  const t = words(lang)
+  const wallet = await WalletPage.open(visitor, anchor)
+  await wallet.createAccount()
+  await wallet.speak(name)
+  const page = await depositUpToPaying(visitor, wallet, t, look)
+  assert.equal(await page.page.locator('html').getAttribute('lang'), lang)
+  assert.equal(await page.page.locator('html').getAttribute('dir'), lang === 'ar' ? 'rtl' : 'ltr')
+  await payAndArrive(visitor, anchor, wallet, await page.instruction('reference'))
+  await page.heading(t('page.heading.completed.deposit')).waitFor()
+  await look(page.page, 'deposit-completed')
+  // The anchor's sentences in the wallet are in the chosen language too.
+  await wallet.page.getByRole('status').getByText(t.like('status.deposit.completed')).waitFor()
+
+  const onComputer = async (out, screen) => {
+    await out.setViewportSize(desktop.viewport)
+    await look(out, screen)
+  }
+  const out = await withdraw(visitor, wallet, t, onComputer)
+  await out.heading(t('page.heading.completed.withdrawal')).waitFor()
+  await look(out.page, 'withdrawal-completed')
 }
 
-export const settings = {
-  'a deposit in Spanish, on a phone': { device: phone, lang: 'es' },
-  'a deposit in Arabic, on a phone': { device: phone, lang: 'ar' },
-}
+const title = (name) => `in and out in ${name}`
+
+export const scenarios = Object.fromEntries(Object.entries(languages).map(([lang, name]) => [title(name), (story) => spoken(story, lang, name)]))
+
+export const settings = Object.fromEntries(Object.entries(languages).map(([lang, name]) => [title(name), { device: phone, lang }]))

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { openWallet } from '../../demo/wallet.mjs'
+import { desktop } from '../browser.mjs'
 import { BankPage, PlaygroundPage, WalletPage } from '../pages.mjs'
 import { depositUpToPaying, payAndArrive, withdraw } from '../walks.mjs'
 import { words } from '../words.mjs'
@@ -106,4 +107,9 @@ export const scenarios = {
       newest = (await (await fetch(horizon)).json())._embedded.records[0]
     }
   },
+}
+
+export const settings = {
+  'staff sign in and find both transactions': { device: desktop },
+  'staff give stray money to whom it belongs': { device: desktop },
 }
