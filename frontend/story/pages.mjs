@@ -134,7 +134,7 @@ export class AnchorPage {
 
   /** Fills in every question on the screen, each under its name in the catalogue. */
   async answer() {
-    for (const label of await this.page.getByRole('main').locator('.field > label').all()) {
+    for (const label of await this.page.getByRole('main').locator('.field > label[for]').all()) {
       const name = await label.getAttribute('for')
       const named = { name: this.t(`field.${name}`) }
       if (name.endsWith('_date')) await this.date(this.page.getByRole('group', named), person[name])

@@ -8,8 +8,9 @@ import type { Answer, Method, Question } from './model'
  */
 export const answerTo = (question: Question, typed: Record<string, string>): string => typed[question.name] ?? question.value ?? ''
 
+/** Documents have been sent already, each by itself. */
 export const answersTo = (questions: Question[], typed: Record<string, string>): Answer[] =>
-  questions.map((question) => ({ name: question.name, value: written(question, answerTo(question, typed)) }))
+  questions.filter(({ type }) => type !== 'file').map((question) => ({ name: question.name, value: written(question, answerTo(question, typed)) }))
 
 /**
  * The saved account to use, '' for another: the customer's own choice, else the

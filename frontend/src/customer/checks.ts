@@ -50,7 +50,7 @@ function exists(date: string): boolean {
 export function fault(question: Question, text: string): string {
   const { type, options, earliest, latest } = question
   const answer = written(question, text)
-  if (answer === '') return question.required ? 'field_required' : ''
+  if (answer === '') return !question.required ? '' : type === 'file' ? 'file_unknown' : 'field_required'
   if ([...answer].length > 200) return 'field_too_long'
   if (hidden.test(answer)) return 'field_malformed'
   switch (type) {

@@ -53,7 +53,7 @@ export interface Question {
   name: string
   label: string
   help: string | null
-  type: 'text' | 'email' | 'phone' | 'date' | 'country' | 'choice' | 'account_number'
+  type: 'text' | 'email' | 'phone' | 'date' | 'country' | 'choice' | 'account_number' | 'file'
   options: Option[]
   required: boolean
   /** Asked from this amount on; null where it is asked of everybody. */

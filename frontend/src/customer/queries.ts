@@ -33,6 +33,7 @@ function mutation(name: string, inputs: Record<string, string> = {}): string {
 }
 
 export const answer = mutation('answer', { answers: '[Answer!]!' })
+export const attach = mutation('attach', { name: 'ID!', file: 'Upload!' })
 export const setAmount = mutation('setAmount', { amountIn: 'Amount', amountOut: 'Amount' })
 export const chooseMethod = mutation('chooseMethod', { method: 'ID!', answers: '[Answer!]!', saved: 'ID' })
 export const forgetAccount = mutation('forgetAccount', { saved: 'ID!' })

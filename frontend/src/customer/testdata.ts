@@ -47,9 +47,28 @@ export function testAnswer({ name, type, options, earliest, latest }: Question):
     }
     case 'country':
       return 'URY'
+    case 'file':
+      return '' // see testPicture
     case 'account_number':
       return '000123456789'
     default:
       return known ?? 'Test'
   }
+}
+
+/** A document that is nobody's. */
+export function testPicture({ label }: Question): Promise<Blob> {
+  const canvas = document.createElement('canvas')
+  canvas.width = 800
+  canvas.height = 500
+  const paper = canvas.getContext('2d')!
+  paper.fillStyle = '#e4f1f4'
+  paper.fillRect(0, 0, 800, 500)
+  paper.fillStyle = '#0b5a70'
+  paper.textAlign = 'center'
+  paper.font = '600 96px sans-serif'
+  paper.fillText('TEST', 400, 250)
+  paper.font = '28px sans-serif'
+  paper.fillText(label, 400, 330, 760)
+  return new Promise((made) => canvas.toBlob((blob) => made(blob!), 'image/jpeg', 0.85))
 }

@@ -7,6 +7,7 @@ import type { Price, Transaction } from './model'
 import * as queries from './queries'
 import { arrive, ExchangeRefused, Session } from './session'
 import { alone, screenOf, type Decision, type Screen } from './steps'
+import type { Send } from './upload'
 import { Wallet } from './wallet'
 
 /** What the customer's page is doing as a whole. */
@@ -22,6 +23,8 @@ export class Visit {
   /** What the server objected to in the last action. */
   problems = $state.raw<Problem[]>([])
   busy = $state(false)
+  /** How many documents are on their way. */
+  sending = $state(0)
   /** The decision the customer went back to. */
   wanted = $state<string | null>((history.state as { screen?: string } | null)?.screen ?? null)
 
@@ -76,11 +79,15 @@ export class Visit {
     }
   }
 
-  /** Asks the server, with the next credential where one is refused. */
-  async #ask<T>(query: string, variables: object = {}): Promise<T> {
+  /** Asks the server. */
+  #ask = <T>(query: string, variables: object = {}): Promise<T> =>
+    this.#as(() => this.#server.request<T>(query, { id: this.boot.id, ...variables }))
+
+  /** Asks with the next credential where one is refused. */
+  async #as<T>(ask: () => Promise<T>): Promise<T> {
     for (;;) {
       try {
-        return await this.#server.request<T>(query, { id: this.boot.id, ...variables })
+        return await ask()
       } catch (error) {
         if (!(error instanceof Refused && error.signedOut && this.#session.fallBack())) throw error
       }
@@ -107,6 +114,23 @@ export class Visit {
       return false
     } finally {
       this.busy = false
+    }
+  }
+
+  /** Sends a document. Unlike act it throws what went wrong, for the question to show, and stays on its screen. */
+  attach: Send = async (name, content, part, signal) => {
+    this.sending++
+    try {
+      const { upload } = await import('./upload')
+      const send = () => upload<{ transaction: Transaction }>('/graphql', this.#session.headers(), queries.attach, { id: this.boot.id, name }, content, part, signal)
+      const { transaction } = await this.#as(send)
+      this.wanted ??= screenOf(this.tx!, null) // which the answer might end
+      await this.#receive(transaction)
+    } catch (error) {
+      if (error instanceof Refused && error.signedOut) this.#end()
+      throw error
+    } finally {
+      this.sending--
     }
   }
 

@@ -31,7 +31,7 @@ interface Answer {
   errors?: { message: string; extensions?: Partial<Problem> }[]
 }
 
-function unwrap<T>(answer: Answer): T {
+export function unwrap<T>(answer: Answer): T {
   if (answer.errors?.length) {
     throw new Refused(
       answer.errors.map(({ message, extensions = {} }) => ({
