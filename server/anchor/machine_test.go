@@ -365,6 +365,10 @@ func methods() map[string]func(*Transaction) error {
 			a.AmountsKnown, a.Reviewed, a.Method = true, true, "bank_transfer"
 			return a.Agree(Instructions{Reference: "R", AnchorAccount: "G", Memo: IDMemo(1), Deadline: d}, now)
 		},
+		"Submit": func(a *Transaction) error {
+			a.AmountsKnown, a.Method = true, "bank_transfer"
+			return a.Submit(Instructions{Deadline: d}, now)
+		},
 		"Sent":           func(a *Transaction) error { return a.Sent(now) },
 		"Cancel":         func(a *Transaction) error { return a.Cancel(now) },
 		"Expire":         func(a *Transaction) error { return a.Expire(now) },
@@ -392,7 +396,7 @@ func TestRefusalChangesNothing(t *testing.T) {
 			for _, s := range Statuses {
 				for f := range allTruths + 1 {
 					a := at(kind, s, f)
-					if name == "Agree" { // what it asks for is not what it changes
+					if name == "Agree" || name == "Submit" { // what it asks for is not what it changes
 						a.AmountsKnown, a.Reviewed, a.Method = true, true, "bank_transfer"
 					}
 					was := *a
