@@ -121,12 +121,11 @@ func (r transaction) Last(ctx context.Context, t *anchor.Transaction) (*LastTime
 		return nil, nil
 	}
 	last := all[i]
-	way, offered := terms.Side(t.Kind).Method(last.Method)
-	if !offered || terms.CheckAmount(t.Kind, last.Expected) != nil {
+	way, _ := terms.Side(t.Kind).Method(last.Method)
+	then := *t
+	then.AmountsKnown = false
+	if then.ChooseMethod(terms, last.Method) != nil || then.SetAmount(terms, last.Expected) != nil {
 		return nil, nil
-	}
-	if _, err := terms.Price(t.Kind, way.ID, last.Expected); err != nil {
-		return nil, nil //nolint:nilerr // the fee would eat it by now
 	}
 	var known anchor.Customer
 	account := accountOf(last, way)

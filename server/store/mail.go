@@ -48,16 +48,6 @@ func (s *Store) Overtaken(ctx context.Context, m *Message) (bool, error) {
 	return len(later) > 0, err
 }
 
-// EverAgreed reports whether somebody has ever said yes to a summary, which shows
-// them what is known of them: before that, what a wallet sent along may be another
-// person's.
-func (s *Store) EverAgreed(ctx context.Context, owner anchor.Identity) (bool, error) {
-	agreed, err := list(s.reader(ctx), func(r scanner, _ *Keys) (id string, err error) { return id, r.Scan(&id) }, `SELECT id FROM transactions
-		WHERE owner_account = $1 AND owner_memo = $2 AND owner_muxed = $3 AND (agreed_at <> 0
-		OR EXISTS (SELECT 1 FROM audit WHERE audit.transaction_id = transactions.id AND event = 'submitted')) LIMIT 1`, owner.Account, owner.Memo, owner.Muxed)
-	return len(agreed) > 0, err
-}
-
 // Address counts an e-mail against the address it goes to, once however often it is
 // tried. ok is false, and nothing was written, if that had as many as most within a
 // day.
