@@ -497,6 +497,7 @@ func TestProblems(t *testing.T) {
 				"https://horizon-testnet.stellar.org", "http://horizon.stellar.org",
 				"#allow_loopback = false", "allow_loopback = true"},
 			want: []string{`public_url: "http://anchor.example.com" must begin with https://`,
+				`network.explorer: "https://stellar.expert/explorer/testnet/tx/{hash}" shows another network`,
 				`network.horizon: entry 1, "http://horizon.stellar.org", must begin with https://`,
 				`admin_url: must have a host name of its own`, `allow_loopback: is for test networks only`,
 				`rail.kind: the simulated bank is refused`}},
@@ -504,7 +505,8 @@ func TestProblems(t *testing.T) {
 			oldnew: []string{
 				`passphrase = "Test SDF Network ; September 2015"`, `passphrase = ""`,
 				`["https://horizon-testnet.stellar.org"]`, `["https://horizon-testnet.stellar.org/"]`},
-			want: []string{`network.passphrase: is missing`, `network.horizon: entry 1, "https://horizon-testnet.stellar.org/", will not do`}},
+			want: []string{`network.passphrase: is missing`, `network.horizon: entry 1, "https://horizon-testnet.stellar.org/", will not do`,
+				`network.explorer: "https://stellar.expert/explorer/testnet/tx/{hash}" shows another network`}},
 		{name: "an explorer without a place for the hash",
 			oldnew: []string{`explorer = "https://stellar.expert/explorer/testnet/tx/{hash}"`, `explorer = "https://explorer.example.com/tx/"`},
 			want:   []string{`network.explorer: "https://explorer.example.com/tx/" will not do`}},

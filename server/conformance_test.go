@@ -118,6 +118,12 @@ func tests(t *testing.T) map[string]bool {
 	for _, file := range units {
 		all[filepath.Base(filepath.Dir(file))+"/"+filepath.Base(file)] = true
 	}
-	find("../frontend/story/scenarios.mjs", `(?m)^  async '([^']+)'`, "")
+	stories, err := filepath.Glob("../frontend/story/scenarios/*.mjs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range stories {
+		find(file, `(?m)^  async '([^']+)'`, "")
+	}
 	return all
 }
