@@ -24,9 +24,13 @@ func entered(terms *anchor.Terms, t *anchor.Transaction, in, out *anchor.Amount)
 	case in != nil && out != nil:
 		return 0, &anchor.Error{Kind: anchor.Invalid, Code: "amount_twice", Field: "amount", Message: "name one amount: what goes in, or what comes out"}
 	case in != nil:
-		return *in, terms.CheckAmount(t.Kind, *in)
+		return *in, terms.CheckAmount(t.Kind, "", *in)
 	case out != nil:
-		return terms.AmountFor(t.Kind, t.Method, *out)
+		// By the method that is chosen, as long as that takes the amount.
+		if in, err := terms.AmountFor(t.Kind, t.Method, *out); err == nil {
+			return in, nil
+		}
+		return terms.AmountFor(t.Kind, "", *out)
 	}
 	return 0, &anchor.Error{Kind: anchor.Invalid, Code: "amount_missing", Field: "amount", Message: "enter an amount first"}
 }
@@ -45,11 +49,19 @@ func (q query) Price(ctx context.Context, id string, wantIn, wantOut *anchor.Amo
 	if err != nil {
 		return nil, err
 	}
-	p, err := terms.Price(t.Kind, t.Method, in)
+	method := t.Method
+	if !terms.Side(t.Kind).Takes(method, in) {
+		method = "" // to be chosen anew
+	}
+	p, err := terms.Price(t.Kind, method, in)
 	if err != nil {
 		return nil, err
 	}
-	return &Price{p.In, p.Out, Fee{p.Fee, t.In(), p.Lines}, shownRate(p.Rate, t.Kind)}, nil
+	return priceOf(t, p), nil
+}
+
+func priceOf(t *anchor.Transaction, p anchor.Price) *Price {
+	return &Price{p.In, p.Out, Fee{p.Fee, t.In(), p.Lines}, shownRate(p.Rate, t.Kind)}
 }
 
 // Transaction sends the transaction now and after every commit that touched it.

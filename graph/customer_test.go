@@ -3,6 +3,7 @@ package graph_test
 import (
 	"fmt"
 	"maps"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -249,6 +250,57 @@ func TestAgreeByTodaysTerms(t *testing.T) {
 		{name: "no longer offered", query: setAmount, variables: map[string]any{"amountIn": "100"}, want: "CONFLICT not_offered"},
 		{name: "cancel is always possible", query: cancel, status: anchor.Expired},
 	})
+}
+
+// TestMethods: each method tells what it takes, costs and leaves of the amount, and how
+// long it takes; an amount beyond the chosen one leaves the choice to be made again.
+func TestMethods(t *testing.T) {
+	t.Parallel()
+	terms := newTerms()
+	terms.Deposit.Methods = []anchor.Method{
+		{ID: "bank_transfer", Takes: 24 * time.Hour},
+		{ID: "cash", Min: 20 * anchor.One, Max: 50 * anchor.One, Fee: &anchor.Schedule{Fixed: 3 * anchor.One}},
+	}
+	w := newWorld(t, func(o *graph.Options) { o.Terms = []*anchor.Terms{terms} })
+	tr := w.open(anchor.Deposit)
+	c := w.customer(tr)
+	shows := func(want map[string]string) {
+		t.Helper()
+		got := c.do(look, map[string]any{"id": tr.ID})
+		for path, text := range want {
+			if got.str("transaction."+path) != text {
+				t.Errorf("%s is %q, want %q", path, got.str("transaction."+path), text)
+			}
+		}
+	}
+	shows(map[string]string{
+		"terms.minimum": "10", "terms.maximum": "1000", "terms.methods.0.takes": "86400", "terms.methods.0.price": "",
+		"terms.methods.1.minimum": "20", "terms.methods.1.maximum": "50", "terms.methods.1.takes": "", "terms.methods.1.label": "Cash",
+	})
+	w.walk(c, []takes{
+		{name: "answers", query: answer, variables: map[string]any{"answers": ana}},
+		{name: "amount", query: setAmount, variables: map[string]any{"amountIn": "50"}},
+		{name: "method", query: choose, variables: map[string]any{"method": "cash", "answers": answers()}},
+	})
+	shows(map[string]string{
+		"method": "cash", "amountOut": "47", "terms.methods.0.price.amountOut": "48.75",
+		"terms.methods.1.price.amountOut": "47", "terms.methods.1.price.fee.total": "3", "paymentCode": "",
+	})
+	w.walk(c, []takes{{name: "more than cash takes", query: setAmount, variables: map[string]any{"amountIn": "100"}}})
+	shows(map[string]string{"method": "", "amountOut": "98.5", "terms.methods.1.price": "", "terms.methods.0.price.amountOut": "98.5"})
+	w.walk(c, []takes{
+		{name: "cash again", query: choose, variables: map[string]any{"method": "cash", "answers": answers()}, want: "INVALID amount_above_maximum amount"},
+		{name: "agree", query: agree, variables: map[string]any{"amountOut": "98.5"}, want: "CONFLICT method_missing method"},
+		{name: "by bank", query: choose, variables: map[string]any{"method": "bank_transfer", "answers": answers()}},
+		{name: "agree", query: agree, variables: map[string]any{"amountOut": "98.5"}, status: anchor.PendingUserTransferStart},
+	})
+	code := c.do(look, map[string]any{"id": tr.ID}).str("transaction.paymentCode")
+	if u, err := url.Parse(code); err != nil || u.Query().Get("currency") != "USD" || u.Fragment != "amount=100&reference="+w.read(tr.ID).Reference {
+		t.Errorf("%q: %v", code, err)
+	}
+	if got := w.viewer(tr).do(look, map[string]any{"id": tr.ID}).str("transaction.terms.methods.0.price"); got != "" {
+		t.Error(got)
+	}
 }
 
 // Where the two assets are not worth the same, the customer sees at which rate, each

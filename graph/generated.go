@@ -234,8 +234,12 @@ type ComplexityRoot struct {
 	Method struct {
 		ID        func(childComplexity int) int
 		Label     func(childComplexity int) int
+		Maximum   func(childComplexity int) int
+		Minimum   func(childComplexity int) int
+		Price     func(childComplexity int) int
 		Questions func(childComplexity int) int
 		Saved     func(childComplexity int) int
+		Takes     func(childComplexity int) int
 	}
 
 	Mutation struct {
@@ -487,6 +491,7 @@ type ComplexityRoot struct {
 		Method                func(childComplexity int) int
 		MoreInfoURL           func(childComplexity int) int
 		OnChangeCallback      func(childComplexity int) int
+		PaymentCode           func(childComplexity int) int
 		PostMessageOrigin     func(childComplexity int) int
 		Questions             func(childComplexity int) int
 		Rate                  func(childComplexity int) int
@@ -589,6 +594,7 @@ type JournalEntryResolver interface {
 	Reference(ctx context.Context, obj *store.JournalEntry) (*string, error)
 }
 type MethodResolver interface {
+	Price(ctx context.Context, obj *Method) (*Price, error)
 	Label(ctx context.Context, obj *Method) (string, error)
 	Questions(ctx context.Context, obj *Method) ([]*Question, error)
 	Saved(ctx context.Context, obj *Method) ([]*SavedAccount, error)
@@ -736,6 +742,7 @@ type TransactionResolver interface {
 	Method(ctx context.Context, obj *anchor.Transaction) (*string, error)
 	Last(ctx context.Context, obj *anchor.Transaction) (*LastTime, error)
 	Instructions(ctx context.Context, obj *anchor.Transaction) ([]*Instruction, error)
+	PaymentCode(ctx context.Context, obj *anchor.Transaction) (*string, error)
 
 	Timeline(ctx context.Context, obj *anchor.Transaction) ([]*store.TimelineEntry, error)
 	Account(ctx context.Context, obj *anchor.Transaction) (string, error)
@@ -1471,6 +1478,24 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Method.Label(childComplexity), true
+	case "Method.maximum":
+		if e.ComplexityRoot.Method.Maximum == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Method.Maximum(childComplexity), true
+	case "Method.minimum":
+		if e.ComplexityRoot.Method.Minimum == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Method.Minimum(childComplexity), true
+	case "Method.price":
+		if e.ComplexityRoot.Method.Price == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Method.Price(childComplexity), true
 	case "Method.questions":
 		if e.ComplexityRoot.Method.Questions == nil {
 			break
@@ -1483,6 +1508,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Method.Saved(childComplexity), true
+	case "Method.takes":
+		if e.ComplexityRoot.Method.Takes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Method.Takes(childComplexity), true
 
 	case "Mutation.acceptCustomer":
 		if e.ComplexityRoot.Mutation.AcceptCustomer == nil {
@@ -2878,6 +2909,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Transaction.OnChangeCallback(childComplexity), true
+	case "Transaction.paymentCode":
+		if e.ComplexityRoot.Transaction.PaymentCode == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Transaction.PaymentCode(childComplexity), true
 	case "Transaction.postMessageOrigin":
 		if e.ComplexityRoot.Transaction.PostMessageOrigin == nil {
 			break
@@ -3431,7 +3468,7 @@ type Mutation @refuses(reasons: [amount_malformed, amount_too_large, argument_ma
   another account takes none from it. What was taken from one before is taken again
   only if it is named again.
   """
-  chooseMethod(transaction: ID!, method: ID!, answers: [Answer!]! = [], saved: ID): Transaction! @allow(roles: [CUSTOMER]) @refuses(reasons: [account_number_malformed, already_agreed, choice_unknown, country_unknown, date_future, date_malformed, date_too_early, document_expired, email_malformed, field_malformed, field_required, field_too_long, field_unknown, method_unknown, not_offered, phone_malformed, phone_without_country])
+  chooseMethod(transaction: ID!, method: ID!, answers: [Answer!]! = [], saved: ID): Transaction! @allow(roles: [CUSTOMER]) @refuses(reasons: [account_number_malformed, already_agreed, amount_above_maximum, amount_below_fee, amount_below_minimum, choice_unknown, country_unknown, date_future, date_malformed, date_too_early, document_expired, email_malformed, field_malformed, field_required, field_too_long, field_unknown, method_unknown, not_offered, phone_malformed, phone_without_country])
 
   "Agree to the summary. amountOut, and rate if it is given, must be what was shown: another figure is a conflict. From here on the customer may pay; where a person reviews the customer first, they may once the review has passed."
   agree(transaction: ID!, amountOut: Amount!, rate: String): Transaction! @allow(roles: [CUSTOMER]) @refuses(reasons: [amount_above_maximum, amount_below_fee, amount_below_minimum, amount_missing, amount_too_precise, customer_missing, duplicate, method_missing, not_offered, price_changed])
@@ -3650,6 +3687,8 @@ type Transaction {
   last: LastTime
   "How to pay: bank details for a deposit, the anchor's account and memo for a withdrawal. Empty until agreed, and reviewed where that is due."
   instructions: [Instruction!]!
+  "What a QR code carries by which a deposit is paid, while it can be paid and where the rail has such codes."
+  paymentCode: String
   "When the waiting for the customer ends."
   deadline: Time
   "Every step so far, oldest first."
@@ -3793,6 +3832,13 @@ type Terms {
 
 type Method {
   id: ID!
+  "The least and the most of what goes in that it takes."
+  minimum: Amount!
+  maximum: Amount!
+  "How long the bank's side usually takes, in seconds, if anybody can tell."
+  takes: Int
+  "What the amount that was entered costs and leaves by it; null without an amount, where it does not take that one, and once nothing can be chosen any more."
+  price: Price
   "The name in the customer's language."
   label: String!
   questions: [Question!]!
@@ -4659,6 +4705,14 @@ func (ec *executionContext) childFields_Method(ctx context.Context, field graphq
 	switch field.Name {
 	case "id":
 		return ec.fieldContext_Method_id(ctx, field)
+	case "minimum":
+		return ec.fieldContext_Method_minimum(ctx, field)
+	case "maximum":
+		return ec.fieldContext_Method_maximum(ctx, field)
+	case "takes":
+		return ec.fieldContext_Method_takes(ctx, field)
+	case "price":
+		return ec.fieldContext_Method_price(ctx, field)
 	case "label":
 		return ec.fieldContext_Method_label(ctx, field)
 	case "questions":
@@ -5041,6 +5095,8 @@ func (ec *executionContext) childFields_Transaction(ctx context.Context, field g
 		return ec.fieldContext_Transaction_last(ctx, field)
 	case "instructions":
 		return ec.fieldContext_Transaction_instructions(ctx, field)
+	case "paymentCode":
+		return ec.fieldContext_Transaction_paymentCode(ctx, field)
 	case "deadline":
 		return ec.fieldContext_Transaction_deadline(ctx, field)
 	case "timeline":
@@ -9629,6 +9685,107 @@ func (ec *executionContext) _Method_id(ctx context.Context, field graphql.Collec
 }
 func (ec *executionContext) fieldContext_Method_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Method", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _Method_minimum(ctx context.Context, field graphql.CollectedField, obj *Method) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Method_minimum(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Minimum, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v anchor.Amount) graphql.Marshaler {
+			return ec.marshalNAmount2windlassᚋserverᚋanchorᚐAmount(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Method_minimum(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Method", field, false, false, errors.New("field of type Amount does not have child fields"))
+}
+
+func (ec *executionContext) _Method_maximum(ctx context.Context, field graphql.CollectedField, obj *Method) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Method_maximum(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Maximum, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v anchor.Amount) graphql.Marshaler {
+			return ec.marshalNAmount2windlassᚋserverᚋanchorᚐAmount(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Method_maximum(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Method", field, false, false, errors.New("field of type Amount does not have child fields"))
+}
+
+func (ec *executionContext) _Method_takes(ctx context.Context, field graphql.CollectedField, obj *Method) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Method_takes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Takes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Method_takes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Method", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _Method_price(ctx context.Context, field graphql.CollectedField, obj *Method) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Method_price(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Method().Price(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *Price) graphql.Marshaler {
+			return ec.marshalOPrice2ᚖwindlassᚋgraphᚐPrice(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Method_price(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Method",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Price(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Method_label(ctx context.Context, field graphql.CollectedField, obj *Method) (ret graphql.Marshaler) {
@@ -15714,8 +15871,8 @@ func (ec *executionContext) _Terms_methods(ctx context.Context, field graphql.Co
 			return obj.Methods, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []Method) graphql.Marshaler {
-			return ec.marshalNMethod2ᚕwindlassᚋgraphᚐMethodᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []*Method) graphql.Marshaler {
+			return ec.marshalNMethod2ᚕᚖwindlassᚋgraphᚐMethodᚄ(ctx, selections, v)
 		},
 		true,
 		true,
@@ -16264,6 +16421,29 @@ func (ec *executionContext) fieldContext_Transaction_instructions(_ context.Cont
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _Transaction_paymentCode(ctx context.Context, field graphql.CollectedField, obj *anchor.Transaction) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Transaction_paymentCode(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Transaction().PaymentCode(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Transaction_paymentCode(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Transaction", field, true, true, errors.New("field of type String does not have child fields"))
 }
 
 func (ec *executionContext) _Transaction_deadline(ctx context.Context, field graphql.CollectedField, obj *anchor.Transaction) (ret graphql.Marshaler) {
@@ -20582,6 +20762,59 @@ func (ec *executionContext) _Method(ctx context.Context, sel ast.SelectionSet, o
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "minimum":
+			out.Values[i] = ec._Method_minimum(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "maximum":
+			out.Values[i] = ec._Method_maximum(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "takes":
+			out.Values[i] = ec._Method_takes(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "price":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Method_price(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "label":
 			field := field
 
@@ -24649,6 +24882,44 @@ func (ec *executionContext) _Transaction(ctx context.Context, sel ast.SelectionS
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "paymentCode":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Transaction_paymentCode(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "deadline":
 			out.Values[i] = ec._Transaction_deadline(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
@@ -26428,15 +26699,11 @@ var (
 	}
 )
 
-func (ec *executionContext) marshalNMethod2windlassᚋgraphᚐMethod(ctx context.Context, sel ast.SelectionSet, v Method) graphql.Marshaler {
-	return ec._Method(ctx, sel, &v)
-}
-
-func (ec *executionContext) marshalNMethod2ᚕwindlassᚋgraphᚐMethodᚄ(ctx context.Context, sel ast.SelectionSet, v []Method) graphql.Marshaler {
+func (ec *executionContext) marshalNMethod2ᚕᚖwindlassᚋgraphᚐMethodᚄ(ctx context.Context, sel ast.SelectionSet, v []*Method) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNMethod2windlassᚋgraphᚐMethod(ctx, sel, v[i])
+		return ec.marshalNMethod2ᚖwindlassᚋgraphᚐMethod(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -27469,6 +27736,24 @@ func (ec *executionContext) marshalOID2ᚖstring(ctx context.Context, sel ast.Se
 	return res
 }
 
+func (ec *executionContext) unmarshalOInt2ᚖint(ctx context.Context, v any) (*int, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := graphql.UnmarshalInt(v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOInt2ᚖint(ctx context.Context, sel ast.SelectionSet, v *int) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalInt(*v)
+	return res
+}
+
 func (ec *executionContext) unmarshalOKind2ᚖwindlassᚋserverᚋanchorᚐKind(ctx context.Context, v any) (*anchor.Kind, error) {
 	if v == nil {
 		return nil, nil
@@ -27552,6 +27837,13 @@ var (
 		anchor.PayoutCancelled:  "cancelled",
 	}
 )
+
+func (ec *executionContext) marshalOPrice2ᚖwindlassᚋgraphᚐPrice(ctx context.Context, sel ast.SelectionSet, v *Price) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._Price(ctx, sel, v)
+}
 
 func (ec *executionContext) marshalOSavedAccount2ᚖwindlassᚋgraphᚐSavedAccount(ctx context.Context, sel ast.SelectionSet, v *SavedAccount) graphql.Marshaler {
 	if v == nil {

@@ -124,7 +124,7 @@ func (r transaction) Last(ctx context.Context, t *anchor.Transaction) (*LastTime
 	way, _ := terms.Side(t.Kind).Method(last.Method)
 	then := *t
 	then.AmountsKnown = false
-	if then.ChooseMethod(terms, last.Method) != nil || then.SetAmount(terms, last.Expected) != nil {
+	if then.ChooseMethod(terms, last.Method) != nil || then.SetAmount(terms, last.Expected) != nil || then.Method != last.Method {
 		return nil, nil
 	}
 	var known anchor.Customer
@@ -135,7 +135,7 @@ func (r transaction) Last(ctx context.Context, t *anchor.Transaction) (*LastTime
 	if len(known.Missing(way.Fields, time.Now())) > 0 {
 		return nil, nil
 	}
-	return &LastTime{last.Expected, &Method{way.ID, way.Fields, t}, account, last.AgreedAt}, nil
+	return &LastTime{last.Expected, newMethod(terms.Side(t.Kind), way, t), account, last.AgreedAt}, nil
 }
 
 // take brings answers to a method together with those of a saved account, "" for

@@ -105,13 +105,10 @@ func shownRate(r anchor.Rate, k anchor.Kind) *string {
 
 func (r transaction) Terms(_ context.Context, t *anchor.Transaction) (*Terms, error) {
 	side := r.termsOf(t).Side(t.Kind)
-	v := &Terms{
-		Minimum: side.Min, Maximum: side.Max,
-		FeeFixed: side.Fee.Fixed, FeePercent: side.Fee.Percent,
-		Methods: make([]Method, len(side.Methods)),
-	}
+	v := &Terms{FeeFixed: side.Fee.Fixed, FeePercent: side.Fee.Percent, Methods: make([]*Method, len(side.Methods))}
+	v.Minimum, v.Maximum = side.Limits("")
 	for i, m := range side.Methods {
-		v.Methods[i] = Method{m.ID, m.Fields, t}
+		v.Methods[i] = newMethod(side, m, t)
 	}
 	return v, nil
 }
@@ -223,6 +220,14 @@ func (r transaction) Instructions(ctx context.Context, t *anchor.Transaction) ([
 	add("memo", t.Memo.Value, true)
 	add("memo_type", string(t.Memo.Type), false)
 	return rows, nil
+}
+
+// PaymentCode is only for who may pay by it.
+func (r transaction) PaymentCode(_ context.Context, t *anchor.Transaction) (*string, error) {
+	if t.Kind != anchor.Deposit || t.Funded() || t.Status() != anchor.PendingUserTransferStart && t.Status() != anchor.PendingExternal {
+		return nil, nil
+	}
+	return filled(r.Rail.PaymentCode(t.OffChain, t.Method, t.Expected, t.Reference)), nil
 }
 
 // optional is a text of the catalogue, nil if it has none.
@@ -350,6 +355,21 @@ func (transaction) Staff(ctx context.Context, t *anchor.Transaction) (*StaffView
 
 func (method) Label(ctx context.Context, m *Method) (string, error) {
 	return label(langOf(ctx), "method."+m.ID, m.ID), nil
+}
+
+// Price is what the amount that was entered would cost and leave by the method; nil
+// once it cannot be chosen any more.
+func (r method) Price(_ context.Context, m *Method) (*Price, error) {
+	t := m.of
+	terms, unoffered := r.offered(t)
+	if unoffered != nil || t.Status() != anchor.Incomplete || !t.AmountsKnown || !terms.Side(t.Kind).Takes(m.ID, t.AmountIn) {
+		return nil, nil
+	}
+	p, err := terms.Price(t.Kind, m.ID, t.AmountIn)
+	if err != nil {
+		return nil, nil //nolint:nilerr // its fee would eat the amount
+	}
+	return priceOf(t, p), nil
 }
 
 func (r method) Questions(ctx context.Context, m *Method) ([]*Question, error) {

@@ -29,14 +29,25 @@ type Price struct {
 type Terms struct {
 	Minimum, Maximum     anchor.Amount
 	FeeFixed, FeePercent anchor.Amount
-	Methods              []Method
+	Methods              []*Method
 }
 
 // Method is a way to pay, for one transaction.
 type Method struct {
-	ID     string
-	fields []anchor.Field
-	of     *anchor.Transaction
+	ID               string
+	Minimum, Maximum anchor.Amount
+	Takes            *int // seconds
+	fields           []anchor.Field
+	of               *anchor.Transaction
+}
+
+func newMethod(s *anchor.Side, m anchor.Method, of *anchor.Transaction) *Method {
+	v := &Method{ID: m.ID, fields: m.Fields, of: of}
+	v.Minimum, v.Maximum = s.Limits(m.ID)
+	if m.Takes > 0 {
+		v.Takes = new(int(m.Takes.Seconds()))
+	}
+	return v
 }
 
 // SavedAccount is an account that the customer of a transaction used before.

@@ -69,6 +69,7 @@ func newWorld(t *testing.T, set ...func(*graph.Options)) *world {
 	must(t, err)
 	t.Cleanup(func() { must(t, books.Close()) })
 	bank, err := rail.OpenSimulated(filepath.Join(dir, "bank.db"), rail.SimulatedConfig{
+		Page:   "http://bank.test/bank",
 		Holder: "Example Anchor Ltd", Number: "1234567890", Bank: "Sandbox Bank", Currencies: []anchor.Asset{usd}, Delay: -1,
 	})
 	must(t, err)
@@ -291,9 +292,9 @@ const page = `{
   id kind status message
   asset { ...a name } assetIn { ...a } assetOut { ...a }
   amountIn amountOut fee { total asset { ...a } lines { name label amount } } rate requestedAmount
-  terms { minimum maximum feeFixed feePercent methods { id label questions { ...q } } }
+  terms { minimum maximum feeFixed feePercent methods { id label minimum maximum takes price { amountOut fee { total asset { ...a } } } questions { ...q } } }
   questions { ...q } review method
-  instructions { name label value important help } deadline
+  instructions { name label value important help } paymentCode deadline
   timeline { at event from to label actor }
   account wallet stellarTransactionId explorerUrl externalTransactionId supportReference
   startedAt updatedAt completedAt lang callback onChangeCallback appUrl postMessageOrigin sep24 moreInfoUrl

@@ -304,6 +304,8 @@ type MethodConfig struct {
 	ID             string   `toml:"id" env:"ID"`
 	Fields         []string `toml:"fields" env:"FIELDS"` // SEP-9 names, asked for each transaction
 	OptionalFields []string `toml:"optional_fields" env:"OPTIONAL_FIELDS"`
+	Min            string   `toml:"min" env:"MIN"`     // "" is the side's
+	Max            string   `toml:"max" env:"MAX"`     // as well
 	Takes          Duration `toml:"takes" env:"TAKES"` // usually, at the bank
 	// What it costs, in place of what its side costs if any of them is given.
 	FeeFixed   string       `toml:"fee_fixed" env:"FEE_FIXED"`

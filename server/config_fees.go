@@ -57,6 +57,20 @@ func (k *check) method(at string, m *MethodConfig, side *anchor.Side, decimals i
 		k.wrong(at+"id", "%q is listed twice", m.ID)
 	}
 	made := anchor.Method{ID: m.ID, Fields: k.fields(at, m.Fields, m.OptionalFields), Takes: time.Duration(m.Takes)}
+	limit := func(key, value string) anchor.Amount {
+		if value == "" {
+			return 0
+		}
+		a := k.amount(at+key, value, decimals)
+		if side.Enabled && (a < side.Min || a > side.Max) {
+			k.wrong(at+key, "%s lies outside of what its side takes, %s to %s", value, side.Min, side.Max)
+		}
+		return a
+	}
+	made.Min, made.Max = limit("min", m.Min), limit("max", m.Max)
+	if made.Max > 0 && made.Min > made.Max {
+		k.wrong(at+"max", "%s is below min, %s", m.Max, m.Min)
+	}
 	for _, f := range made.Fields {
 		if f.Type == anchor.FieldFile {
 			k.wrong(at+"fields", "%q is a document, which is asked of the customer once and not for each transaction; move it to the direction's own fields", f.Name)
@@ -124,11 +138,12 @@ func (k *check) prices(at string, t *anchor.Terms) {
 			return err == nil
 		}
 		for _, m := range append([]anchor.Method{{}}, s.Methods...) {
-			if !covers("max", m.ID, s.Max) || !covers("min", m.ID, s.Min) {
+			least, most := s.Limits(m.ID)
+			if !covers("max", m.ID, most) || !covers("min", m.ID, least) {
 				continue
 			}
 			for _, tier := range s.Schedule(m.ID).Tiers {
-				if tier.From > s.Min && tier.From < s.Max {
+				if tier.From > least && tier.From < most {
 					covers("tiers", m.ID, tier.From)
 				}
 			}

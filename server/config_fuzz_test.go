@@ -36,7 +36,7 @@ func FuzzFees(f *testing.F) {
 			return
 		}
 		in, err := anchor.ParseAmount(amount)
-		if err != nil || terms.CheckAmount(anchor.Deposit, in) != nil {
+		if err != nil || terms.CheckAmount(anchor.Deposit, "", in) != nil {
 			in = terms.Deposit.Min
 		}
 		for _, method := range []string{"", "bank_transfer", "cash"} {

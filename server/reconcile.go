@@ -94,7 +94,7 @@ func issued(c *Config) (all []anchor.Asset) {
 // openBank opens the simulated bank.
 func openBank(c *Config) (*rail.Simulated, error) {
 	b, err := rail.OpenSimulated(c.Rail.Path, rail.SimulatedConfig{
-		Holder: c.Rail.Holder, Number: c.Rail.AccountNumber, Bank: c.Rail.BankName, Currencies: currencies(c.terms),
+		Holder: c.Rail.Holder, Number: c.Rail.AccountNumber, Bank: c.Rail.BankName, Page: c.PublicURL + "/bank", Currencies: currencies(c.terms),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open the simulated bank: %w", err)

@@ -23,7 +23,15 @@ export const lumens = {
   WINDLASS_ASSETS_1_OFF_CHAIN: 'iso4217:USD',
   WINDLASS_CHOICES_MOBILE_MONEY_PROVIDER: 'Bay Money,Port Pay',
   ...Object.fromEntries([
-    ...side('DEPOSIT', { FEE_FIXED: '1' }),
+    ...side('DEPOSIT', {
+      FEE_FIXED: '1',
+      METHODS_0_TAKES: '24h',
+      METHODS_1_ID: 'instant_transfer',
+      METHODS_1_FEE_FIXED: '2',
+      METHODS_1_TAKES: '20s',
+      METHODS_2_ID: 'cash',
+      METHODS_2_MAX: '50',
+    }),
     // It asks for an answer of every kind.
     ...side('WITHDRAW', {
       FEE_FIXED: '2',

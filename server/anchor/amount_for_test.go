@@ -18,9 +18,17 @@ func TestAmountFor(t *testing.T) {
 		units := func(name string, most int64) anchor.Amount {
 			return anchor.Amount(rapid.Int64Range(0, most).Draw(t, name)) * unit
 		}
-		s := anchor.Side{Enabled: true, Min: units("min", 1000) + unit, Rate: anchor.Rate{},
-			Fee: anchor.Schedule{Fixed: units("fixed", 100), Percent: anchor.Amount(rapid.Int64Range(0, int64(50*anchor.One)).Draw(t, "percent")), Minimum: units("minimum", 100)}}
-		s.Max = s.Min + units("more", 10_000)
+		s := anchor.Side{Enabled: true, Min: units("min", 100) + unit, Rate: anchor.Rate{},
+			Fee: anchor.Schedule{Fixed: units("fixed", 10), Percent: anchor.Amount(rapid.SampledFrom([]int{0, 1, 5, 30}).Draw(t, "percent")) * anchor.One, Minimum: units("minimum", 10)}}
+		s.Max = s.Min + 100*unit + units("more", 2_000)
+		// Tiers that get cheaper, and dearer ones, where more that goes in gives less.
+		for i, n := 0, rapid.IntRange(0, 2).Draw(t, "tiers"); i < n; i++ {
+			from := s.Min + unit + units("from", 300)
+			if i > 0 {
+				from += s.Fee.Tiers[i-1].From - s.Min
+			}
+			s.Fee.Tiers = append(s.Fee.Tiers, anchor.Tier{From: from, Fixed: units("tier", 50), Percent: anchor.Amount(rapid.SampledFrom([]int{0, 2, 10, 50}).Draw(t, "share")) * anchor.One})
+		}
 		terms := &anchor.Terms{Decimals: decimals, OffChainDecimals: decimals, Withdraw: s}
 		gives := func(in anchor.Amount) anchor.Amount {
 			p, err := terms.Price(anchor.Withdrawal, "", in)
@@ -29,19 +37,30 @@ func TestAmountFor(t *testing.T) {
 			}
 			return p.Out
 		}
-		least, most := gives(s.Min), gives(s.Max)
+		// Every amount, one after the other.
+		least := gives(s.Min)
+		var most anchor.Amount
+		first := map[anchor.Amount]anchor.Amount{} // the least that gives as much, of each record
+		for in := s.Min; in <= s.Max; in += unit {
+			if out := gives(in); out > most {
+				for o := most + unit; o <= out; o += unit {
+					first[o] = in
+				}
+				most = out
+			}
+		}
 		if least == 0 {
 			return // the configuration would be refused
 		}
-		out := units("out", int64(s.Max/unit)+10)
+		out := max(0, least-3*unit) + units("out", int64((most-least)/unit)+6)
 		in, err := terms.AmountFor(anchor.Withdrawal, "", out)
 		switch {
 		case out < least && codeOf(err) == "amount_out_below_minimum":
 		case out > most && codeOf(err) == "amount_out_above_maximum":
 		case err != nil || out > most:
 			t.Fatalf("%s of %s to %s: %s, %v", out, least, most, in, err)
-		case gives(in) < out || in < s.Min || in > s.Max || in > s.Min && gives(in-unit) >= out:
-			t.Fatalf("%s gives %s, %s was asked for", in, gives(in), out)
+		case in != first[out]:
+			t.Fatalf("%s gives %s, %s was asked for, which %s gives", in, gives(in), out, first[out])
 		}
 	})
 }

@@ -139,22 +139,42 @@ func (t *Terms) priceAt(r Rate, k Kind, method string, in Amount) (Price, error)
 	return Price{In: in, Fee: in - worth, Lines: append(lines, lineUp(FeeLine{FeeRounding, in - fee - worth})...), Rate: r, Out: out}, nil
 }
 
-// Asking is the least amount_in that gives out by a method, as far as the steps of a
-// tiered fee allow. If it would lie outside the limits, so does the answer.
+// Asking is the least amount_in that gives out by a method. If it would lie outside the limits, so does the answer.
 func (t *Terms) Asking(k Kind, method string, out Amount) Amount {
-	s, unit := t.Side(k), Unit(t.DecimalsOf(t.In(k)))
-	gives := func(in Amount) Amount {
-		p, err := t.Price(k, method, in)
-		if err != nil {
-			return 0
+	unit := Unit(t.DecimalsOf(t.In(k)))
+	least, most := t.Side(k).Limits(method)
+	if t.gives(k, method, least) > out {
+		return least - unit
+	}
+	for _, r := range t.tiers(k, method) {
+		n := sort.Search(int((r[1]-r[0])/unit)+1, func(i int) bool { return t.gives(k, method, r[0]+Amount(i)*unit) >= out })
+		if in := r[0] + Amount(n)*unit; in <= r[1] {
+			return in
 		}
-		return p.Out
 	}
-	if gives(s.Min) > out {
-		return s.Min - unit
+	return most + unit
+}
+
+// gives is what comes out of an amount_in, 0 if the fee eats it.
+func (t *Terms) gives(k Kind, method string, in Amount) Amount {
+	p, err := t.Price(k, method, in)
+	if err != nil {
+		return 0
 	}
-	n := sort.Search(int((s.Max-s.Min)/unit)+1, func(i int) bool { return gives(s.Min+Amount(i)*unit) >= out })
-	return s.Min + Amount(n)*unit
+	return p.Out
+}
+
+// tiers are the first and the last amount_in of each tier of the fee. Within one, more
+// comes out of more; where a dearer one begins, less may.
+func (t *Terms) tiers(k Kind, method string) (ranges [][2]Amount) {
+	s, unit := t.Side(k), Unit(t.DecimalsOf(t.In(k)))
+	from, most := s.Limits(method)
+	for _, tier := range s.Schedule(method).Tiers {
+		if tier.From > from && tier.From <= most {
+			ranges, from = append(ranges, [2]Amount{from, tier.From - unit}), tier.From
+		}
+	}
+	return append(ranges, [2]Amount{from, most})
 }
 
 // AmountFor is the amount_in that a customer enters by what is to come out: the least
@@ -166,18 +186,20 @@ func (t *Terms) AmountFor(k Kind, method string, out Amount) (Amount, error) {
 		return 0, &Error{Kind: Invalid, Code: "amount_too_precise", Field: "amountOut", Args: map[string]string{"asset": symbol},
 			Message: "the amount has more decimals than " + symbol + " has"}
 	}
-	s, in := t.Side(k), t.Asking(k, method, out)
-	// The configuration was refused if a limit has no price.
-	least, _ := t.Price(k, method, s.Min)
-	most, _ := t.Price(k, method, s.Max)
-	args := map[string]string{"minimum": least.Out.Shown(decimals), "maximum": most.Out.Shown(decimals), "asset": symbol}
+	in := t.Asking(k, method, out)
+	minimum, maximum := t.Side(k).Limits(method)
+	var most Amount
+	for _, r := range t.tiers(k, method) {
+		most = max(most, t.gives(k, method, r[1]))
+	}
+	args := map[string]string{"minimum": t.gives(k, method, minimum).Shown(decimals), "maximum": most.Shown(decimals), "asset": symbol}
 	switch {
-	case in < s.Min:
+	case in < minimum:
 		return 0, &Error{Kind: Invalid, Code: "amount_out_below_minimum", Field: "amountOut", Args: args,
 			Message: "what comes out must be at least " + args["minimum"] + " " + symbol}
-	case in > s.Max:
+	case in > maximum:
 		return 0, &Error{Kind: Invalid, Code: "amount_out_above_maximum", Field: "amountOut", Args: args,
 			Message: "what comes out must be at most " + args["maximum"] + " " + symbol}
 	}
-	return in, nil
+	return in, t.CheckAmount(k, method, in)
 }

@@ -197,7 +197,7 @@ func TestTerms(t *testing.T) {
 		{"1000.01", "amount_above_maximum"}, {"1000.0000001", "amount_above_maximum"},
 		{"10.001", "amount_too_precise"},
 	} {
-		err := terms.CheckAmount(anchor.Deposit, anchor.MustAmount(c.in))
+		err := terms.CheckAmount(anchor.Deposit, "", anchor.MustAmount(c.in))
 		if c.code == "" {
 			if err != nil {
 				t.Errorf("%s: %v", c.in, err)
@@ -228,5 +228,70 @@ func TestTerms(t *testing.T) {
 	}
 	if _, ok := terms.Withdraw.Method("post"); ok {
 		t.Error("a method nobody offers")
+	}
+}
+
+// TestMethodLimits: each method takes what lies inside its own limits; before one is
+// chosen, what some method takes will do; an amount that the chosen one does not take
+// leaves it to be chosen anew.
+func TestMethodLimits(t *testing.T) {
+	t.Parallel()
+	terms := offer() // 10 to 1000
+	terms.Deposit.Methods = []anchor.Method{
+		{ID: "cash", Min: 20 * anchor.One, Max: 50 * anchor.One}, {ID: "wire", Min: 100 * anchor.One}, {ID: "mobile_money", Max: 30 * anchor.One},
+	}
+	for _, c := range []struct {
+		method, in, code, least, most string
+	}{
+		{"", "10", "", "10.00", "1000.00"}, {"", "9.99", "amount_below_minimum", "10.00", "1000.00"},
+		{"", "50", "", "10.00", "1000.00"}, {"", "50.01", "amount_below_minimum", "100.00", "1000.00"}, // nobody takes it
+		{"", "1000.01", "amount_above_maximum", "10.00", "1000.00"},
+		{"cash", "19.99", "amount_below_minimum", "20.00", "50.00"}, {"cash", "20", "", "", ""}, {"cash", "50.01", "amount_above_maximum", "20.00", "50.00"},
+		{"wire", "99.99", "amount_below_minimum", "100.00", "1000.00"}, {"mobile_money", "30.01", "amount_above_maximum", "10.00", "30.00"},
+	} {
+		err := terms.CheckAmount(anchor.Deposit, c.method, anchor.MustAmount(c.in))
+		if c.code == "" {
+			must(t, err)
+			continue
+		}
+		kindIs(t, err, anchor.Invalid, c.code)
+		var e *anchor.Error
+		if !asError(err, &e) || e.Args["minimum"] != c.least || e.Args["maximum"] != c.most {
+			t.Errorf("%s by %q: %+v", c.in, c.method, e.Args)
+		}
+	}
+
+	a := anchor.Start("1", anchor.Deposit, terms, anchor.Identity{Account: alice}, anchor.Address(alice), deadline, someday)
+	must(t, a.SetAmount(terms, 25*anchor.One))
+	kindIs(t, a.ChooseMethod(terms, "wire"), anchor.Invalid, "amount_below_minimum")
+	must(t, a.ChooseMethod(terms, "mobile_money"))
+	must(t, a.SetAmount(terms, 30*anchor.One))
+	if a.Method != "mobile_money" {
+		t.Errorf("it is taken, and the method is %q", a.Method)
+	}
+	must(t, a.SetAmount(terms, 40*anchor.One))
+	if a.Method != "" || a.AmountIn != 40*anchor.One {
+		t.Errorf("by %q: %s", a.Method, a.AmountIn)
+	}
+	kindIs(t, a.SetAmount(terms, 60*anchor.One), anchor.Invalid, "amount_below_minimum")
+}
+
+// TestMethodLimitsOnArrival: what comes is held against the limits of the method that
+// was agreed to.
+func TestMethodLimitsOnArrival(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]anchor.Arrival{"50": anchor.Accepted, "50.01": anchor.Large, "1000": anchor.Large, "48": anchor.Accepted, "44": anchor.Short} {
+		terms := offer()
+		terms.Deposit.Methods = []anchor.Method{{ID: "cash", Min: 20 * anchor.One, Max: 50 * anchor.One}}
+		a := anchor.Start("1", anchor.Deposit, terms, anchor.Identity{Account: alice}, anchor.Address(alice), deadline, someday)
+		must(t, a.SetAmount(terms, 50*anchor.One))
+		must(t, a.ChooseMethod(terms, "cash"))
+		a.Reviewed = true
+		must(t, a.Agree(anchor.Instructions{Reference: "R", Deadline: deadline}, someday))
+		got, _, err := a.Receive(terms, anchor.MustAmount(in), "bank-1", someday, someday)
+		must(t, err)
+		if got != want {
+			t.Errorf("%s is %v, want %v", in, got, want)
+		}
 	}
 }

@@ -36,7 +36,7 @@ func (t *Transaction) Receive(terms *Terms, in Amount, ref string, at, now time.
 		return Late, nil, nil
 	case in == t.Expected:
 		return t.take(Accepted, Price{In: in, Fee: t.AmountFee, Lines: t.FeeLines, Rate: t.Rate, Out: t.AmountOut}, ref, at, now)
-	case in <= terms.Side(t.Kind).Max && (in <= 0 || in < t.Expected-t.slack()):
+	case in <= t.most(terms) && (in <= 0 || in < t.Expected-t.slack()):
 		return Short, nil, nil
 	}
 	arrival, p := t.judge(terms, t.Rate, in)
@@ -91,20 +91,27 @@ func (t *Transaction) awaitsMoney() bool {
 // slack is by how much what arrives may differ from what was agreed to.
 func (t *Transaction) slack() Amount { return t.Expected / 10 }
 
+// most is the most that its method takes.
+func (t *Transaction) most(terms *Terms) Amount {
+	_, most := terms.Side(t.Kind).Limits(t.Method)
+	return most
+}
+
 // judge holds an amount against the limits, and prices it. It is no error that
 // the fee would eat it whole: whoever reads the ledger could not go on. What can
 // only go back bears no fee, and if nobody can count what it is worth, nothing.
 func (t *Transaction) judge(terms *Terms, r Rate, in Amount) (Arrival, Price) {
 	s := terms.Side(t.Kind)
 	p, err := terms.priceAt(r, t.Kind, t.Method, in)
-	if in >= s.Min && in <= s.Max && err == nil {
+	least, most := s.Limits(t.Method)
+	if in >= least && in <= most && err == nil {
 		return Accepted, p
 	}
 	p = Price{In: in, Rate: r}
 	if p.Out, err = r.Out(in); err != nil {
 		p.Out = 0
 	}
-	if in > s.Max {
+	if in > most {
 		return Large, p
 	}
 	return Small, p

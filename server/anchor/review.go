@@ -62,7 +62,7 @@ func (t *Transaction) holds(terms *Terms) bool {
 	side := terms.Side(t.Kind)
 	_, offered := side.Method(t.Method)
 	p, err := terms.Price(t.Kind, t.Method, t.AmountIn)
-	return side.Enabled && offered && terms.OffChain == t.OffChain && err == nil && terms.CheckAmount(t.Kind, t.AmountIn) == nil &&
+	return side.Enabled && offered && terms.OffChain == t.OffChain && err == nil && terms.CheckAmount(t.Kind, t.Method, t.AmountIn) == nil &&
 		p.Out == t.AmountOut && p.Rate.Price(t.Kind) == t.Rate.Price(t.Kind)
 }
 

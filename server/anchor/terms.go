@@ -77,6 +77,8 @@ type Side struct {
 // Method is one way to pay in or out, such as a bank transfer.
 type Method struct {
 	ID string // "bank_transfer"
+	// Min and Max bound what it takes, inside the limits of its side; 0 is the side's.
+	Min, Max Amount
 	// Fee is what it costs where that is not what the side costs otherwise.
 	Fee *Schedule
 	// Fields are asked for each transaction that uses the method.
@@ -180,16 +182,60 @@ func (t *Transaction) Decimals(terms *Terms) (in, out int) {
 	return terms.DecimalsOf(t.In()), terms.DecimalsOf(t.Out())
 }
 
-// CheckAmount judges an amount_in a person or wallet entered: inside the
-// limits and with no more decimals than the asset has.
-func (t *Terms) CheckAmount(k Kind, in Amount) error {
+// limits are what a method takes.
+func (s *Side) limits(m Method) (least, most Amount) {
+	least, most = s.Min, s.Max
+	if m.Min > 0 {
+		least = m.Min
+	}
+	if m.Max > 0 {
+		most = m.Max
+	}
+	return least, most
+}
+
+// Limits are the least and the most of an amount_in by one method; "" is one that is
+// still to be chosen: then it is what the methods take together.
+func (s *Side) Limits(method string) (least, most Amount) {
+	if m, ok := s.Method(method); ok || len(s.Methods) == 0 {
+		return s.limits(m)
+	}
+	least, most = s.limits(s.Methods[0])
+	for _, m := range s.Methods[1:] {
+		l, u := s.limits(m)
+		least, most = min(least, l), max(most, u)
+	}
+	return least, most
+}
+
+// Takes reports whether an amount lies inside the limits of a method, or of any if
+// it is still to be chosen.
+func (s *Side) Takes(method string, in Amount) bool {
+	inside := func(m Method) bool {
+		least, most := s.limits(m)
+		return in >= least && in <= most
+	}
+	if m, ok := s.Method(method); ok || len(s.Methods) == 0 {
+		return inside(m)
+	}
+	return slices.ContainsFunc(s.Methods, inside)
+}
+
+// CheckAmount judges an amount_in a person or wallet entered, for a method or one
+// that is still to be chosen: inside the limits and with no more decimals than the
+// asset has.
+func (t *Terms) CheckAmount(k Kind, method string, in Amount) error {
 	s, decimals := t.Side(k), t.DecimalsOf(t.In(k))
-	args := map[string]string{"minimum": s.Min.Shown(decimals), "maximum": s.Max.Shown(decimals), "asset": t.In(k).Symbol()}
+	least, most := s.Limits(method)
+	if in > least && in < most && !s.Takes(method, in) {
+		least = s.above(in) // between what one method takes and the next
+	}
+	args := map[string]string{"minimum": least.Shown(decimals), "maximum": most.Shown(decimals), "asset": t.In(k).Symbol()}
 	switch {
-	case in < s.Min:
+	case in < least:
 		return &Error{Kind: Invalid, Code: "amount_below_minimum", Field: "amount", Args: args,
 			Message: "the amount must be at least " + args["minimum"] + " " + args["asset"]}
-	case in > s.Max:
+	case in > most:
 		return &Error{Kind: Invalid, Code: "amount_above_maximum", Field: "amount", Args: args,
 			Message: "the amount must be at most " + args["maximum"] + " " + args["asset"]}
 	case !in.IsWhole(decimals):
@@ -197,4 +243,15 @@ func (t *Terms) CheckAmount(k Kind, in Amount) error {
 			Message: "the amount has more decimals than " + args["asset"] + " has"}
 	}
 	return nil
+}
+
+// above is the least amount over in that a method takes.
+func (s *Side) above(in Amount) Amount {
+	next := s.Max
+	for _, m := range s.Methods {
+		if least, _ := s.limits(m); least > in {
+			next = min(next, least)
+		}
+	}
+	return next
 }

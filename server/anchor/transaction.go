@@ -152,15 +152,24 @@ func Start(id string, kind Kind, terms *Terms, owner Identity, account Address, 
 }
 
 // SetAmount enters or changes the amount while everything can still be
-// changed. It checks the limits and sets the arithmetic.
+// changed. It checks the limits and sets the arithmetic. A method that does not take
+// the amount is to be chosen anew.
 func (t *Transaction) SetAmount(terms *Terms, in Amount) error {
 	if t.status != Incomplete {
 		return &Error{Kind: Conflict, Code: "already_agreed", Message: "the amount can no longer be changed"}
 	}
-	if err := terms.CheckAmount(t.Kind, in); err != nil {
+	if err := terms.CheckAmount(t.Kind, "", in); err != nil {
 		return err
 	}
-	return t.price(terms, in)
+	was := t.Method
+	if !terms.Side(t.Kind).Takes(t.Method, in) {
+		t.Method = ""
+	}
+	err := t.price(terms, in)
+	if err != nil {
+		t.Method = was
+	}
+	return err
 }
 
 // ChooseMethod says how the bank side moves, which may cost something else.
@@ -170,6 +179,11 @@ func (t *Transaction) ChooseMethod(terms *Terms, method string) error {
 	}
 	if _, ok := terms.Side(t.Kind).Method(method); !ok {
 		return &Error{Kind: Invalid, Code: "method_unknown", Field: "method", Message: "this way to pay is not offered"}
+	}
+	if t.AmountsKnown {
+		if err := terms.CheckAmount(t.Kind, method, t.AmountIn); err != nil {
+			return err
+		}
 	}
 	was := t.Method
 	t.Method = method

@@ -45,6 +45,11 @@ type Rail interface {
 	// account_number and bank_name. Amount and reference are not among them.
 	Instructions(asset anchor.Asset, method string) []Row
 
+	// PaymentCode is what a QR code carries by which a deposit of amount is paid with a
+	// reference: what payers' own apps read, such as an EPC069-12 text, or an address.
+	// "" if the rail has none for the method.
+	PaymentCode(asset anchor.Asset, method string, amount anchor.Amount, reference string) string
+
 	// Credits reads what arrived on the account after a cursor, "" for the
 	// beginning, oldest first and some hundreds at a time.
 	Credits(ctx context.Context, after string) (Statement, error)

@@ -23,6 +23,8 @@ import (
 // SimulatedConfig describes the anchor's account at the simulated bank.
 type SimulatedConfig struct {
 	Holder, Number, Bank string
+	// Page is the address of the bank's own page, for codes that pay; "" is none.
+	Page string
 	// Currencies are those the account holds, such as "iso4217:USD"; the first
 	// is the one that is meant when none is named. All have two decimals.
 	Currencies []anchor.Asset
@@ -122,9 +124,24 @@ func (b *Simulated) Close() error { return b.db.Close() }
 // Changed gets a token when a credit arrives or an order settles.
 func (b *Simulated) Changed() <-chan struct{} { return b.changed }
 
-// Instructions say where the account is.
-func (b *Simulated) Instructions(anchor.Asset, string) []Row {
+// Instructions say where the account is. The bank is a mobile money provider as well,
+// under the same number, and takes cash at its desk.
+func (b *Simulated) Instructions(_ anchor.Asset, method string) []Row {
+	switch method {
+	case "cash":
+		return []Row{{"cash_desk", b.Bank}, {"account_holder", b.Holder}}
+	case "mobile_money":
+		return []Row{{"account_holder", b.Holder}, {"mobile_money_number", b.Number}, {"mobile_money_provider", b.Bank}}
+	}
 	return []Row{{"account_holder", b.Holder}, {"account_number", b.Number}, {"bank_name", b.Bank}}
+}
+
+// PaymentCode is the address of the bank's page with the transfer filled in.
+func (b *Simulated) PaymentCode(asset anchor.Asset, _ string, amount anchor.Amount, reference string) string {
+	if b.Page == "" {
+		return ""
+	}
+	return b.Page + "?" + url.Values{"currency": {asset.Code}}.Encode() + "#" + url.Values{"amount": {amount.String()}, "reference": {reference}}.Encode()
 }
 
 // transfer is a row of the bank's file.

@@ -50,7 +50,7 @@ func amountIn(t *anchor.Terms, kind anchor.Kind, method, text string) (anchor.Am
 	if counted(t, kind) {
 		in = t.Asking(kind, method, in)
 	}
-	return in, t.CheckAmount(kind, in)
+	return in, t.CheckAmount(kind, method, in)
 }
 
 // fee answers GET /fee: what the page will say that the amount costs.

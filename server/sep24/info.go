@@ -53,11 +53,12 @@ func offerOf(t *anchor.Terms, kind anchor.Kind) offer {
 		return offer{}
 	}
 	number := func(a anchor.Amount) *json.Number { n := sep.Number(a); return &n }
-	o := offer{Enabled: true, MinAmount: number(s.Min), MaxAmount: number(s.Max)}
+	minimum, maximum := s.Limits("")
+	o := offer{Enabled: true, MinAmount: number(minimum), MaxAmount: number(maximum)}
 	if counted(t, kind) {
 		// The configuration was refused if these had no price.
-		least, _ := t.Price(kind, "", s.Min)
-		most, _ := t.Price(kind, "", s.Max)
+		least, _ := t.Price(kind, "", minimum)
+		most, _ := t.Price(kind, "", maximum)
 		o.MinAmount, o.MaxAmount = number(least.Out), number(most.Out)
 	}
 	if !simple(t, kind) {

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest'
+import { method as sampleMethod } from './sample'
 import { savedChoice, stillAsked } from './answers'
 import type { Method, Question, SavedAccount } from './model'
 
 const question = (name: string, value: string | null = null) => ({ name, value, masked: null }) as Question
 const account = (id: string, chosen = false): SavedAccount => ({ id, label: id, usedAt: '2026-11-22T10:00:00Z', chosen })
-const method = (saved: SavedAccount[], value: string | null = null): Method => ({ id: 'm', label: 'M', questions: [question('number', value)], saved })
+const method = (saved: SavedAccount[], value: string | null = null): Method => ({ ...sampleMethod('m', 'M', [question('number', value)]), saved })
 
 describe('savedChoice', () => {
   const two = [account('new'), account('old')]

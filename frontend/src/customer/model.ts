@@ -81,6 +81,12 @@ export interface SavedAccount {
 export interface Method {
   id: string
   label: string
+  /** What it takes; price is null where it does not take the present amount. */
+  minimum: string
+  maximum: string
+  price: { amountOut: string; fee: { total: string; asset: Asset } } | null
+  /** How long it usually takes, in seconds. */
+  takes: number | null
   questions: Question[]
   saved: SavedAccount[]
 }
@@ -137,6 +143,8 @@ export interface Transaction {
   method: string | null
   last: LastTime | null
   instructions: Instruction[]
+  /** What a QR code for paying carries. */
+  paymentCode: string | null
   deadline: string | null
   timeline: Step[]
   account: string

@@ -9,9 +9,9 @@ const fields = `{
   id kind status message
   asset { ${asset} name } assetIn { ${asset} } assetOut { ${asset} }
   amountIn amountOut fee { ${fee} } amountRefunded refundFee rate requestedAmount
-  terms { minimum maximum feeFixed feePercent methods { id label questions { ${question} } saved { ${saved} } } }
+  terms { minimum maximum feeFixed feePercent methods { id label minimum maximum takes price { amountOut fee { total asset { ${asset} } } } questions { ${question} } saved { ${saved} } } }
   questions { ${question} } review method last { amountIn method { id label } account { ${saved} } }
-  instructions { name label value important help } deadline
+  instructions { name label value important help } paymentCode deadline
   timeline { at event from to label }
   account wallet stellarTransactionId explorerUrl externalTransactionId supportReference
   startedAt updatedAt completedAt lang callback onChangeCallback appUrl postMessageOrigin sep24 moreInfoUrl

@@ -1,7 +1,19 @@
-import type { Asset, Transaction } from './model'
+import type { Asset, Method, Question, Transaction } from './model'
 
 const usd: Asset = { id: 'iso4217:USD', code: 'USD', issuer: null, decimals: 2, onLedger: false }
 const usdw: Asset = { id: 'stellar:USDW:GISSUER', code: 'USDW', issuer: 'GISSUER', decimals: 2, onLedger: true }
+
+/** A way to pay for tests. */
+export const method = (id: string, label: string, questions: Question[] = []): Method => ({
+  id,
+  label,
+  minimum: '10',
+  maximum: '1000',
+  takes: null,
+  price: null,
+  questions,
+  saved: [],
+})
 
 /** A transaction for tests: a fresh one, with whatever a test wants otherwise. */
 export function sample(more: Partial<Transaction> = {}): Transaction {
@@ -26,13 +38,14 @@ export function sample(more: Partial<Transaction> = {}): Transaction {
       maximum: '1000',
       feeFixed: '1',
       feePercent: '0.5',
-      methods: [{ id: 'bank_transfer', label: 'Bank transfer', questions: [], saved: [] }],
+      methods: [method('bank_transfer', 'Bank transfer')],
     },
     questions: [],
     review: 'none',
     method: null,
     last: null,
     instructions: [],
+    paymentCode: null,
     deadline: null,
     timeline: [],
     account: 'GACCOUNT',

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { Question, Step, Transaction } from './model'
 import { milestones } from './milestones'
 import { paymentRequest } from './pay'
-import { sample } from './sample'
+import { method, sample } from './sample'
 import { situation } from './situation'
 import { alone, asked, cancellable, decisions, openDecision, payable, priceMoved, screenOf, toAsk } from './steps'
 
@@ -24,9 +24,9 @@ const question = (name: string, value: string | null, required = true, from: str
 
 const half = [question('first_name', 'Ada'), question('last_name', null)]
 const answered = [question('first_name', 'Ada'), question('last_name', 'L')]
-const transfer = { id: 'bank_transfer', label: '', questions: [], saved: [] }
-const cash = { id: 'cash', label: '', questions: [], saved: [] }
-const toBank = { id: 'bank_transfer', label: '', questions: [question('bank_account_number', null), question('bank_name', null, false)], saved: [] }
+const transfer = method('bank_transfer', '')
+const cash = method('cash', '')
+const toBank = method('bank_transfer', '', [question('bank_account_number', null), question('bank_name', null, false)])
 const masked = { ...toBank, questions: toBank.questions.map((question) => ({ ...question, masked: '••••6789' })) }
 const withMethods = (...methods: Transaction['terms']['methods']) => ({ ...sample().terms, methods })
 const step = (event: string, minute = 1): Step => ({

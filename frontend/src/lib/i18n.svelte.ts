@@ -1,6 +1,6 @@
 import { figuresLocale, formatAmount, formatPrice } from './money'
 import { direction, sentence, type Catalogue, type Values } from './sentence'
-import { formatDay, formatMoment, formatSpan } from './time'
+import { formatAbout, formatDay, formatMoment, formatSpan } from './time'
 
 /** One chunk a language; only the one in use travels. */
 const catalogues = import.meta.glob<Catalogue>('../../../server/language/*.json', { import: 'default' })
@@ -56,3 +56,5 @@ export const moment = (at: string): string => formatMoment(at, language.locale)
 export const day = (at: string): string => formatDay(at, language.locale)
 
 export const span = (milliseconds: number): string => formatSpan(milliseconds, language.locale)
+
+export const about = (seconds: number): string => formatAbout(seconds, language.locale)

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { formatDay, formatMoment, formatSpan } from './time'
+import { formatAbout, formatDay, formatMoment, formatSpan } from './time'
 
 it.each([
   [90_000_000, 'en', '1 day, 1 hour'],
@@ -21,4 +21,15 @@ it('names the year only when it is another', () => {
 
 it('tells the whole day and the zone where it is kept', () => {
   expect(formatDay('2026-11-22T14:30:05Z', 'en-GB')).toMatch(/^2[123] November 2026 at \d\d:\d0:05 (UTC|GMT|CE|[A-Z])/)
+})
+
+it.each([
+  [1, 'en', '1 minute'],
+  [61, 'en', '2 minutes'],
+  [7_200, 'es', '2 horas'],
+  [86_400, 'en', '24 hours'],
+  [172_800, 'es', '2 días'],
+  [172_801, 'en', '3 days'],
+])('%i seconds in %s are about %s', (seconds, locale, want) => {
+  expect(formatAbout(seconds, locale)).toBe(want)
 })

@@ -37,3 +37,9 @@ export function formatSpan(milliseconds: number, locale: string): string {
   }
   return new Intl.ListFormat(locale, { type: 'unit', style: 'long' }).format(parts)
 }
+
+/** "1 minute", "2 hours", "3 days": about how long something takes, in one unit and never too short. */
+export function formatAbout(seconds: number, locale: string): string {
+  const [unit, size] = seconds < 5_400 ? (['minute', 60] as const) : seconds < 129_600 ? (['hour', 3_600] as const) : (['day', 86_400] as const)
+  return new Intl.NumberFormat(locale, { style: 'unit', unit, unitDisplay: 'long' }).format(Math.max(1, Math.ceil(seconds / size)))
+}

@@ -87,12 +87,25 @@ export const scenarios = {
     await page.press('page.continue')
     await page.amount('deposit', '100', '99.00', 'XLM')
     await page.press('page.continue')
-    await page.summary('deposit')
+    await page.summary('deposit', async () => {
+      // Each way to pay tells what it takes; one does not take as much.
+      const way = (id) => page.page.getByRole('radio', { name: new RegExp(`^${t(`method.${id}`)}`) })
+      await page.press('page.continue')
+      await page.page.getByText(t('error.method_missing')).waitFor()
+      assert.equal(await way('cash').isDisabled(), true)
+      await page.page.getByText(t('page.limits', { minimum: '5.00\u00a0USD', maximum: '50.00\u00a0USD' })).waitFor()
+      await look(page.page, 'deposit-methods')
+      await way('instant_transfer').check()
+    })
+    await page.page.getByText(t('page.takes', { time: '1 minute' })).waitFor()
+    await look(page.page, 'deposit-summary')
     await page.press('page.agree.deposit')
+    await page.page.getByRole('img', { name: t('page.pay.qr') }).waitFor()
+    await look(page.page, 'deposit-pay-by-code')
     const bank = await BankPage.open(visitor, anchor, `#amount=100&reference=${encodeURIComponent(await page.instruction('reference'))}`)
     await bank.send({})
-    await wallet.balance('10099.00', 'XLM') // no trustline cost anything
-    await wallet.transaction('Deposit', 'completed').filter({ hasText: '100.00 USD → 99.00 XLM' }).waitFor()
+    await wallet.balance('10098.00', 'XLM') // no trustline cost anything
+    await wallet.transaction('Deposit', 'completed').filter({ hasText: '100.00 USD → 98.00 XLM' }).waitFor()
 
     const out = new AnchorPage(await visitor.popup(() => wallet.button('Withdraw').click()), t)
     // It asks for more than the deposit did, and knows what was said there.
