@@ -126,7 +126,7 @@ func TestDeposit(t *testing.T) {
 		"transaction.instructions.0.name": "amount", "transaction.instructions.0.value": "100", "transaction.instructions.1.value": stored.Reference,
 		"transaction.instructions.1.important": "true", "transaction.instructions.2.value": "Example Anchor Ltd", "transaction.instructions.3.label": "Account number",
 		"transaction.instructions.3.value": "1234567890", "transaction.timeline.1.label": "Details confirmed", "transaction.lang": "en",
-		"transaction.message": "Send 100.00 USD from your bank with the reference we gave you. We send your USDW as soon as the money is here.",
+		"transaction.message": "Send 100.00 USD with the reference we gave you. We send your USDW as soon as the money is here.",
 	} {
 		if got := agreed.str(path); got != want {
 			t.Errorf("%s is %q, want %q", path, got, want)

@@ -402,6 +402,9 @@ func (l *look) outboxOf(t row) {
 	}
 	waits := map[string]bool{} // by kind
 	for _, r := range l.outbox[id] {
+		if r.is("kind", "mail") {
+			continue // which wait for their time, and are deleted when they are true no more
+		}
 		l.Messages[message{id, r.text("kind")}]++
 		switch {
 		case r.is("state", "due"):

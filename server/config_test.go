@@ -511,7 +511,7 @@ func TestProblems(t *testing.T) {
 			oldnew: []string{`explorer = "https://stellar.expert/explorer/testnet/tx/{hash}"`, `explorer = "https://explorer.example.com/tx/"`},
 			want:   []string{`network.explorer: "https://explorer.example.com/tx/" will not do`}},
 		{name: "a method that takes more than its side",
-			oldnew: []string{"#min = \"10\"\n#max = \"500\"\n# What this way costs", "min = \"20000\"\nmax = \"500\"\n# What this way costs"},
+			oldnew: []string{"#min = \"10\"\n#max = \"500\"\n# What this way costs", "min = \"20000\"\n#max = \"500\"\n# What this way costs"},
 			want:   []string{`assets[0].deposit.methods[0].min: 20000 lies outside of what its side takes, 10 to 10000`}},
 		{name: "no Horizon",
 			oldnew: []string{`["https://horizon-testnet.stellar.org"]`, `[]`},
