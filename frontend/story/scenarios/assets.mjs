@@ -100,6 +100,7 @@ export const scenarios = {
     await page.page.getByText(t('page.takes', { time: '1 minute' })).waitFor()
     await look(page.page, 'deposit-summary')
     await page.press('page.agree.deposit')
+    await page.page.locator('details', { hasText: t('page.pay.scan') }).evaluate((fold) => (fold.open = true)) // as it is without a touch screen
     await page.page.getByRole('img', { name: t('page.pay.qr') }).waitFor()
     await look(page.page, 'deposit-pay-by-code')
     const bank = await BankPage.open(visitor, anchor, `#amount=100&reference=${encodeURIComponent(await page.instruction('reference'))}`)

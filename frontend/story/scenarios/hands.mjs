@@ -15,7 +15,7 @@ const t = words('en')
  */
 async function pressTwice(button, next) {
   const page = button.page()
-  await button.scrollIntoViewIfNeeded()
+  await button.click({ trial: true }) // in sight, and no longer moving
   const { x, y, width, height } = await button.boundingBox()
   await button.click()
   await next.waitFor()

@@ -86,7 +86,7 @@ export const scenarios = {
     await fourth.getByRole('textbox', { name: t('field.bank_account_number') }).waitFor()
     await look(fourth, 'another-account')
     await fourth.getByRole('button', { name: `${t('page.saved.remove')} ${saved}` }).click()
-    await fourth.getByRole('radio').waitFor({ state: 'detached' })
+    await fourth.getByRole('radio').first().waitFor({ state: 'detached' })
     await last.press('page.back')
     await last.heading(t('page.amount.withdrawal')).waitFor()
     assert.equal(await fourth.getByRole('button', { name: t('page.last') }).count(), 0)
