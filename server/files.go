@@ -16,8 +16,9 @@ import (
 
 // file shows a customer's document to staff, once it is written down who looked.
 //
-// Whatever is in it, it is shown as the picture or the PDF that it began as, outside
-// of our origin, and runs nothing.
+// Whatever is in it, it is shown as the picture that it began as, outside of our
+// origin, and runs nothing. A PDF is handed over to be kept: browsers' viewers do not
+// work inside a sandbox, and without one it would be shown as ours.
 func (a *app) file(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
@@ -51,9 +52,13 @@ func (a *app) file(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "something went wrong on our side", http.StatusInternalServerError)
 		return
 	}
-	_, ending, _ := strings.Cut(f.MediaType, "/")
+	kind, ending, _ := strings.Cut(f.MediaType, "/")
+	disposition := "attachment"
+	if kind == "image" {
+		disposition = "inline"
+	}
 	h.Set("Content-Type", f.MediaType)
-	h.Set("Content-Disposition", mime.FormatMediaType("inline", map[string]string{"filename": f.Field + "-" + f.ID + "." + ending}))
+	h.Set("Content-Disposition", mime.FormatMediaType(disposition, map[string]string{"filename": f.Field + "-" + f.ID + "." + ending}))
 	h.Set("Content-Length", strconv.Itoa(len(content)))
 	_, _ = w.Write(content) // fails if the client has gone
 }

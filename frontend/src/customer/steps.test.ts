@@ -85,6 +85,11 @@ describe('what an amount asks in addition', () => {
     expect(names(toAsk(said, 'more'))).toEqual(['birth_date', 'city', 'occupation'])
   })
 
+  it('keeps a document that was just sent, while others are open', () => {
+    const sent = { ...question('photo_proof_residence', 'id', true, '1000'), type: 'file' as const }
+    expect(names(toAsk({ ...tx, questions: [base, ...level, sent] }, 'more'))).toEqual(['birth_date', 'occupation', 'photo_proof_residence'])
+  })
+
   it('wants a look at what only the wallet said', () => {
     const filled = { ...tx, questions: [base, { ...level[0]!, value: '1990-12-31', answered: false }] }
     expect(openDecision(filled)).toBe('more')

@@ -28,10 +28,10 @@ export function asked(tx: Transaction, page: 'who' | 'more'): Question[] {
 
 const open = (questions: Question[]): boolean => questions.some(({ required, answered }) => required && !answered)
 
-/** What the page shows of what it asks: of more, only what is not said yet, unless they came back to it. */
+/** What the page shows of what it asks: of more, only what is not said yet, unless they came back to it. A document stays: it answers as soon as it is sent, while they look. */
 export function toAsk(tx: Transaction, page: 'who' | 'more'): Question[] {
   const all = asked(tx, page)
-  return page === 'more' && open(all) ? all.filter(({ answered }) => !answered) : all
+  return page === 'more' && open(all) ? all.filter(({ answered, type }) => !answered || type === 'file') : all
 }
 
 /**

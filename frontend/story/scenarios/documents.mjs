@@ -32,7 +32,8 @@ async function photo(page, width, height) {
   return Buffer.concat([jpeg.subarray(0, 2), beside, jpeg.subarray(2)])
 }
 
-const pdf = Buffer.from('%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]>>endobj\ntrailer<</Root 1 0 R>>\n')
+/** A document of one empty page. */
+export const pdf = Buffer.from('%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]>>endobj\ntrailer<</Root 1 0 R>>\n')
 
 export const scenarios = {
   async 'documents from a phone whose network comes and goes'({ visitor, anchor, look }) {
@@ -107,7 +108,11 @@ export const scenarios = {
     const size = await picture.locator('img').evaluate(({ naturalWidth, naturalHeight }) => [naturalWidth, naturalHeight])
     assert.deepEqual(size, [1000, 2000], 'it is upright, and no larger than it need be')
     await visitor.picture(picture, 'staff-looks')
+    // A PDF is handed over: no viewer works inside the sandbox.
     assert.deepEqual(await (await get(staff.context(), statement.url)).body(), pdf)
+    const [download] = await Promise.all([staff.waitForEvent('download'), staff.evaluate((url) => void open(url), statement.url)])
+    assert.equal(download.suggestedFilename(), `photo_proof_residence-${statement.id}.pdf`)
+    await download.cancel()
     const { data: trail } = await ask(`{ audit(subject: "file:${passport.id}") { nodes { actor event note } } }`)
     assert.deepEqual(trail.audit.nodes[0], { actor: 'staff:kim', event: 'fileSeen', note: 'photo_id_front' })
 

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { phone } from '../browser.mjs'
 import { AnchorPage, person, WalletPage } from '../pages.mjs'
 import { words } from '../words.mjs'
+import { pdf } from './documents.mjs'
 
 /** Staff who are signed in, and decide over the transaction of a page. */
 async function reviewer(visitor, anchor) {
@@ -92,6 +93,11 @@ export const scenarios = {
     await look(page.page, 'more')
     await page.press('page.continue')
     await page.page.locator('#birth_date-error').waitFor()
+    // What was sent stays, while the rest is open.
+    const bill = page.page.getByRole('group', { name: t('field.photo_proof_residence') })
+    await bill.locator('input[type=file]:not([capture])').setInputFiles({ name: 'bill.pdf', mimeType: 'application/pdf', buffer: pdf })
+    await bill.getByText(t('page.file.there')).waitFor()
+    await look(page.page, 'more-sent')
     await born('day').fill('31')
     await born('month').selectOption({ index: 12 })
     await born('year').fill('1990')
@@ -127,7 +133,7 @@ export const settings = {
     theme: 'dark',
     env: {
       WINDLASS_ASSETS_0_DEPOSIT_LEVELS_0_FROM: '1000',
-      WINDLASS_ASSETS_0_DEPOSIT_LEVELS_0_FIELDS: 'birth_date',
+      WINDLASS_ASSETS_0_DEPOSIT_LEVELS_0_FIELDS: 'birth_date,photo_proof_residence',
     },
   },
 }
