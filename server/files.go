@@ -17,8 +17,8 @@ import (
 // file shows a customer's document to staff, once it is written down who looked.
 //
 // Whatever is in it, it is shown as the picture that it began as, outside of our
-// origin, and runs nothing. A PDF is handed over to be kept: browsers' viewers do not
-// work inside a sandbox, and without one it would be shown as ours.
+// origin, and runs nothing. A PDF is handed over as a download, so that it does not
+// depend on each browser's viewer working inside the sandbox. Chromium's does.
 func (a *app) file(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")

@@ -108,7 +108,7 @@ export const scenarios = {
     const size = await picture.locator('img').evaluate(({ naturalWidth, naturalHeight }) => [naturalWidth, naturalHeight])
     assert.deepEqual(size, [1000, 2000], 'it is upright, and no larger than it need be')
     await visitor.picture(picture, 'staff-looks')
-    // A PDF is handed over: no viewer works inside the sandbox.
+    // A PDF is handed over as a download, under our own words for a name.
     assert.deepEqual(await (await get(staff.context(), statement.url)).body(), pdf)
     const [download] = await Promise.all([staff.waitForEvent('download'), staff.evaluate((url) => void open(url), statement.url)])
     assert.equal(download.suggestedFilename(), `photo_proof_residence-${statement.id}.pdf`)
