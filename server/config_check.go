@@ -399,6 +399,7 @@ func (k *check) assets(c *Config) {
 		}
 		t.Deposit = k.side(at+"deposit.", a.Deposit, t.OffChainDecimals)
 		t.Withdraw = k.side(at+"withdraw.", a.Withdraw, t.Decimals)
+		k.payees(at, &t.Withdraw)
 		k.rates(at, a, t)
 		k.refunds(at+"deposit.", &a.Deposit, t, anchor.Deposit)
 		k.refunds(at+"withdraw.", &a.Withdraw, t, anchor.Withdrawal)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 	"time"
 
 	"windlass/server/anchor"
@@ -83,6 +84,16 @@ func (k *check) method(at string, m *MethodConfig, side *anchor.Side, decimals i
 		made.Fee = new(k.schedule(at, decimals, m.FeeFixed, m.FeePercent, m.FeeMinimum, m.FeeMaximum, m.Tiers))
 	}
 	side.Methods = append(side.Methods, made)
+}
+
+// payees makes sure that each way out asks where the money goes. There is no rail yet at
+// which somebody collects it.
+func (k *check) payees(at string, s *anchor.Side) {
+	for i, m := range s.Methods {
+		if s.Enabled && !slices.ContainsFunc(m.Fields, func(f anchor.Field) bool { return anchor.SaysWhere(f.Name) && !f.Optional }) {
+			k.wrong(fmt.Sprintf("%swithdraw.methods[%d].fields", at, i), `%s asks for no account, so that nobody knows where the money goes; add a field such as "bank_account_number" or "mobile_money_number"`, m.ID)
+		}
+	}
 }
 
 // schedule reads what is charged; what is not given is nothing.

@@ -389,7 +389,8 @@ func TestEnvironment(t *testing.T) {
 		"WINDLASS_LOG_LEVEL=", // empty is unset
 		"WINDLASS_SECRETS_TOKEN_KEY=" + token,
 		"WINDLASS_ASSETS_0_DEPOSIT_MAX=500",
-		"WINDLASS_ASSETS_0_WITHDRAW_METHODS_1_ID=cash",
+		"WINDLASS_ASSETS_0_WITHDRAW_METHODS_1_ID=mobile_money",
+		"WINDLASS_ASSETS_0_WITHDRAW_METHODS_1_FIELDS=mobile_money_number",
 		"WINDLASS_ASSETS_1_CODE=EURX",
 		"WINDLASS_ASSETS_1_ISSUER=GBBD47IF6LWK7P7MDEVSCWR7DPUWV3NY3DTQEVFL4NAT4AQH3ZLLFLA5",
 		"WINDLASS_ASSETS_1_OFF_CHAIN=iso4217:EUR",
@@ -407,7 +408,7 @@ func TestEnvironment(t *testing.T) {
 	want := []any{"https://other.example.com:8443", "other.example.com:8443", "other.example.com",
 		[]string{"https://one.example.com", "https://two.example.com"}, time.Hour,
 		true, "info", token,
-		anchor.MustAmount("500"), "cash", "EURX", false}
+		anchor.MustAmount("500"), "mobile_money", "EURX", false}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -513,6 +514,9 @@ func TestProblems(t *testing.T) {
 		{name: "a method that takes more than its side",
 			oldnew: []string{"#min = \"10\"\n#max = \"500\"\n# What this way costs", "min = \"20000\"\n#max = \"500\"\n# What this way costs"},
 			want:   []string{`assets[0].deposit.methods[0].min: 20000 lies outside of what its side takes, 10 to 10000`}},
+		{name: "a way out to nowhere",
+			oldnew: []string{`fields = ["bank_account_number", "bank_number"]`, `fields = ["bank_number"]`},
+			want:   []string{`assets[0].withdraw.methods[0].fields: bank_transfer asks for no account`}},
 		{name: "no Horizon",
 			oldnew: []string{`["https://horizon-testnet.stellar.org"]`, `[]`},
 			want:   []string{`network.horizon: is missing`}},

@@ -93,13 +93,20 @@ var accounts = []string{"bank_account_number", "clabe_number", "cbu_number", "cb
 // SaysWhere reports whether the answer to a field is an account that money goes to.
 func SaysWhere(field string) bool { return slices.Contains(accounts, field) }
 
-// BankSide is the account that the answers to a method name, masked; "" if they
-// name none.
-func BankSide(answers map[string]string) string {
+// PayeeAccount is the account that the answers to a method name; "" if they name none.
+func PayeeAccount(answers map[string]string) string {
 	for _, name := range accounts {
 		if v := answers[name]; v != "" {
-			return MaskAccount(v)
+			return v
 		}
+	}
+	return ""
+}
+
+// BankSide is that account, masked.
+func BankSide(answers map[string]string) string {
+	if v := PayeeAccount(answers); v != "" {
+		return MaskAccount(v)
 	}
 	return ""
 }

@@ -337,7 +337,7 @@ func (b *Simulated) Pay(ctx context.Context, o Order) (Transfer, error) {
 	t := transfer{
 		dir: "out", key: o.ID, fate: Settled, asset: o.Asset, amount: o.Amount, reference: o.Reference,
 		name:    strings.TrimSpace(o.To["first_name"] + " " + o.To["last_name"]),
-		account: o.To[store.PayerAccount],
+		account: anchor.PayeeAccount(o.To),
 	}
 	if t.name == "" {
 		t.name = o.To[store.PayerName]

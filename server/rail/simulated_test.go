@@ -327,3 +327,30 @@ func takeTransfers(t *testing.T, path string) {
 		}
 	}
 }
+
+// TestBankWays: each way to pay in has rows of its own and a code that fills the
+// bank's form, and a way out may lead to a telephone.
+func TestBankWays(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, -1)
+	for method, want := range map[string]string{
+		"bank_transfer": "account_holder account_number bank_name", "instant_transfer": "account_holder account_number bank_name",
+		"mobile_money": "account_holder mobile_money_number mobile_money_provider", "cash": "cash_desk account_holder",
+	} {
+		var names []string
+		for _, row := range w.bank.Instructions(usd, method) {
+			names = append(names, row.Name)
+		}
+		if got := strings.Join(names, " "); got != want {
+			t.Errorf("%s: %s, want %s", method, got, want)
+		}
+	}
+	if code := w.bank.PaymentCode(usd, "cash", 100*anchor.One, "WL-1"); code != "" {
+		t.Errorf("without a page there is %s", code)
+	}
+	_, err := w.bank.Pay(t.Context(), rail.Order{ID: "to a telephone", Asset: usd, Amount: 30 * anchor.One, To: map[string]string{"mobile_money_number": "+12025550143"}, Until: time.Now().Add(time.Minute)})
+	must(t, err)
+	if rec := call(w.bank, "GET", "/bank/api/statement?currency=USD", ""); !strings.Contains(rec.Body.String(), "+12025550143") {
+		t.Error(rec.Body.String())
+	}
+}
