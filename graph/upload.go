@@ -21,6 +21,9 @@ import (
 
 // Attach keeps a document as the answer to a question.
 func (m mutation) Attach(ctx context.Context, id, name string, file Upload) (*anchor.Transaction, error) {
+	if _, err := m.own(ctx, id); err != nil { // whose language refusals are in
+		return nil, err
+	}
 	f, err := anchor.NewFile(store.NewID(), "", name, file.content, time.Now())
 	if err != nil {
 		return nil, err

@@ -12,6 +12,7 @@ import (
 
 	"windlass/graph"
 	"windlass/server/anchor"
+	"windlass/server/language"
 	"windlass/server/store"
 )
 
@@ -231,6 +232,12 @@ func TestDocumentsRefused(t *testing.T) {
 			t.Errorf("%s is an answer: %+v", name, problems)
 		}
 	}
+	// In the customer's language, not the browser's.
+	arabic := w.open(anchor.Deposit, func(t *anchor.Transaction) { t.Lang = "ar" })
+	a := w.customer(arabic)
+	if _, _, problems := a.sendForm(a.sending(attach, "photo_id_front", "<html>")); len(problems) != 1 || problems[0].Message != language.Text("ar", "error.file_kind_unknown", nil) {
+		t.Errorf("%+v", problems)
+	}
 	// As JSON, nothing is a file.
 	_, problems := c.ask(attach, map[string]any{"id": tr.ID, "name": "photo_id_front", "file": map[string]string{"content": jpeg}})
 	if len(problems) != 1 || problems[0].Extensions.Code != "INVALID" {
@@ -241,73 +248,6 @@ func TestDocumentsRefused(t *testing.T) {
 	}
 	if s := w.log.String(); s != "" {
 		t.Error("logged:", s)
-	}
-}
-
-// Only so many are received at once, and of one transaction only some: who comes
-// later is told to wait, and the first that ends makes room.
-func TestDocumentsAtOnce(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	asksFiles(w.terms)
-	type begun struct {
-		c     caller
-		end   func()
-		ended chan int
-	}
-	begin := func(tr *anchor.Transaction) begun {
-		c := w.customer(tr)
-		content, kind := c.sending(attach, "photo_id_front", jpeg).body(t)
-		r, in := io.Pipe()
-		ended := make(chan int)
-		go func() {
-			status, _, _ := c.sendBody(r, kind, "")
-			ended <- status
-		}()
-		half := len(content) / 2
-		_, err := io.WriteString(in, content[:half]) // read by the server's side of the connection
-		must(t, err)
-		return begun{c, func() {
-			_, err := io.WriteString(in, content[half:])
-			must(t, err)
-			must(t, in.Close())
-		}, ended}
-	}
-	// When one is refused, all before it are counted.
-	full := func(c caller) {
-		t.Helper()
-		for {
-			status, _, problems := c.sendForm(c.sending(attach, "photo_proof_residence", pdf))
-			if status == http.StatusServiceUnavailable {
-				if told(problems) != "UNAVAILABLE uploads_busy" {
-					t.Errorf("%+v", problems)
-				}
-				return
-			}
-		}
-	}
-	var all []begun
-	one := w.open(anchor.Deposit)
-	for range 3 {
-		all = append(all, begin(one))
-	}
-	full(w.customer(one))
-	w.customer(w.open(anchor.Deposit)).attach("photo_id_front", jpeg) // others have room
-	for len(all) < 16 {
-		all = append(all, begin(w.open(anchor.Deposit)))
-	}
-	late := w.customer(w.open(anchor.Deposit))
-	full(late)
-	all[0].end()
-	if status := <-all[0].ended; status != http.StatusOK {
-		t.Errorf("the first: %d", status)
-	}
-	late.attach("photo_id_front", jpeg)
-	for _, b := range all[1:] {
-		b.end()
-		if status := <-b.ended; status != http.StatusOK {
-			t.Errorf("%d", status)
-		}
 	}
 }
 
