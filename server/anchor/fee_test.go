@@ -123,6 +123,10 @@ func TestPriceAddsUp(t *testing.T) {
 		}
 		percent := new(big.Int).Mul(big.NewInt(int64(in)), big.NewInt(int64(tier.Percent)))
 		percent.Quo(percent, big.NewInt(int64(100*anchor.One)))
+		if !new(big.Int).Add(percent, big.NewInt(int64(tier.Fixed))).IsInt64() {
+			kindIs(t, err, anchor.Invalid, "amount_too_large")
+			return
+		}
 		due := anchor.Amount(percent.Int64()) + tier.Fixed
 		due = max(due, s.Minimum)
 		if s.Maximum > 0 {
