@@ -117,7 +117,7 @@ var (
 // drawn from it.
 //
 // Why nobody can hold or refund what is pending_stellar, or a withdrawal that is
-// pending_external: it may be paid at this moment. Only what the ledger or the
+// pending_external or pending_user_transfer_complete: it may be paid at this moment. Only what the ledger or the
 // bank proves leads on. And proof that comes late, after somebody parked the
 // transaction, still completes it.
 var Table = []Transition{
@@ -153,13 +153,13 @@ var Table = []Transition{
 
 	{BankTold, onlyWithdrawal, []Status{PendingAnchor}, funded, PendingExternal, "the bank has the order"},
 	{BankSettled, onlyWithdrawal, []Status{PendingExternal, OnHold, Failed}, paidOut, Completed, "the bank has paid"},
-	{BankReturned, onlyWithdrawal, []Status{PendingAnchor, PendingExternal, Failed, Completed}, funded, OnHold, "the bank sent the money back; a person decides"},
-	{PickupReady, onlyWithdrawal, []Status{PendingAnchor}, funded, PendingUserTransferComplete, "the cash can be collected"},
+	{BankReturned, onlyWithdrawal, []Status{PendingAnchor, PendingExternal, PendingUserTransferComplete, Failed, Completed}, funded, OnHold, "the bank sent the money back, or nobody collected it; a person decides"},
+	{PickupReady, onlyWithdrawal, []Status{PendingAnchor, PendingExternal}, funded, PendingUserTransferComplete, "the cash can be collected"},
 	{PickedUp, onlyWithdrawal, []Status{PendingUserTransferComplete}, paidOut, Completed, "the cash was collected"},
 
 	{DeadlinePassed, nil, []Status{Incomplete, PendingUser, PendingUserTransferStart, PendingExternal, PendingAnchor}, unfunded, Expired, "the money never came"},
 	{Cancelled, nil, []Status{Incomplete, PendingUser, PendingUserTransferStart, PendingAnchor}, unfunded, Expired, "the customer cancelled"},
-	{RefundDone, nil, []Status{PendingAnchor, OnHold, PendingTrust, NoMarket, TooSmall, TooLarge, Failed, PendingUserTransferComplete}, refunded, Refunded, "everything went back"},
+	{RefundDone, nil, []Status{PendingAnchor, OnHold, PendingTrust, NoMarket, TooSmall, TooLarge, Failed}, refunded, Refunded, "everything went back"},
 	{RefundReturned, onlyDeposit, []Status{Refunded}, unreturned, OnHold, "the bank sent the refund back; a person decides"},
 	{Broke, nil, []Status{Incomplete, PendingUser, PendingUserTransferStart, PendingExternal, PendingAnchor, OnHold, PendingTrust, PendingStellar, PendingUserTransferComplete, NoMarket, TooSmall, TooLarge}, Guard{}, Failed, "a person must look at it"},
 	{Retried, nil, []Status{Failed}, funded, PendingAnchor, "a person says: pay again"},

@@ -137,6 +137,21 @@ type BankPayout struct {
 	AskedUntil time.Time
 	NotBefore  time.Time
 	CreatedAt  time.Time
+	// Pickup is how the cash is collected, of an order whose cash lies ready; else nil.
+	Pickup *Pickup
+}
+
+// Pickup is how cash is collected that lies ready at a desk. Whoever has Code has
+// the money: it is shown to the customer alone, and nowhere else.
+type Pickup struct {
+	Code  string    // what is shown at the desk
+	Place string    // where that is: a name and an address, in lines
+	Until time.Time // when the cash goes back; zero if it waits for ever
+}
+
+// Same reports whether two say the same.
+func (p *Pickup) Same(o *Pickup) bool {
+	return p != nil && o != nil && p.Code == o.Code && p.Place == o.Place && p.Until.Equal(o.Until)
 }
 
 // ForEver is the AskedUntil of an order that no moment makes void.

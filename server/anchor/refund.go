@@ -45,7 +45,7 @@ func (t *Transaction) MayRefund() error {
 	switch {
 	case !t.Funded():
 		return &Error{Kind: Conflict, Code: "not_funded", Message: "no money has come in that could go back"}
-	case t.status == PendingStellar || t.status == PendingExternal || t.status == Refunded:
+	case slices.Contains([]Status{PendingStellar, PendingExternal, PendingUserTransferComplete, Refunded}, t.status):
 		return &Error{Kind: Conflict, Code: "state_refused", Message: "a " + string(t.Kind) + " that is " + string(t.status) + " cannot be refunded"}
 	}
 	return nil

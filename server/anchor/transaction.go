@@ -384,11 +384,26 @@ func (t *Transaction) Reclaimed(now time.Time) error {
 // BankTold says that the bank has the order to pay a withdrawal.
 func (t *Transaction) BankTold(now time.Time) error { return t.fire(BankTold, now) }
 
-// PaidByBank completes a withdrawal: the bank paid under its own reference.
-// Where the status refuses that, the fact is kept all the same.
+// CashReady says that the cash of a withdrawal lies at a desk, to be collected until
+// a moment; zero is for ever. Said again it changes the moment only.
+func (t *Transaction) CashReady(until, now time.Time) error {
+	if t.status != PendingUserTransferComplete {
+		if err := t.fire(PickupReady, now); err != nil {
+			return err
+		}
+	}
+	t.Deadline = until.UTC().Truncate(time.Microsecond)
+	return nil
+}
+
+// PaidByBank completes a withdrawal: the bank paid under its own reference, or the
+// cash was collected. Where the status refuses that, the fact is kept all the same.
 func (t *Transaction) PaidByBank(ref string, at, now time.Time) error {
 	if !t.PaidOut() {
 		t.PaidOutAt, t.ExternalID = at.UTC().Truncate(time.Microsecond), ref
+	}
+	if t.status == PendingUserTransferComplete {
+		return t.fire(PickedUp, now)
 	}
 	return t.fire(BankSettled, now)
 }

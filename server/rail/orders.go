@@ -161,6 +161,9 @@ func (e *Engine) claim(ctx context.Context, id string, missing time.Time) (*Orde
 			p.AskedUntil = until
 		}
 		order = &Order{ID: p.ID, Asset: p.Asset, Amount: p.Amount, To: p.To, Reference: p.CauseID, Until: p.AskedUntil}
+		if p.Payout() {
+			order.Method = t.Method
+		}
 		p.Attempts++
 		p.Reason = ""
 		return tx.SaveBankPayout(p)
@@ -226,13 +229,19 @@ func (e *Engine) follow(ctx context.Context, p *anchor.BankPayout) error {
 		e.Logger.WarnContext(ctx, "cannot look up an order that the bank has", "order", p.ID, "state", tr.State, "error", err)
 		tr = Transfer{State: Pending}
 	}
-	if tr.State != Pending {
+	if tr.State != Pending && (tr.State != Ready || !tr.Pickup.Same(p.Pickup)) {
 		return e.record(ctx, p.ID, tr)
 	}
 	return e.Store.Update(ctx, store.BankRail, func(tx *store.Tx) error {
-		p, err := tx.BankPayout(p.ID)
+		p, t, err := load(tx, p.ID)
 		if err != nil || p.State != anchor.BankAsked {
 			return err
+		}
+		// One that a person held, and has let go on, is where it was.
+		if p.Pickup != nil && t.Status() != anchor.PendingUserTransferComplete && t.CashReady(p.Pickup.Until, time.Now()) == nil {
+			if err := tx.SaveTransaction(t); err != nil {
+				return err
+			}
 		}
 		now := time.Now()
 		p.NotBefore = now.Add(min(max(now.Sub(p.CreatedAt)/4, e.Poll), followAtMost))
@@ -248,6 +257,11 @@ func (e *Engine) record(ctx context.Context, id string, tr Transfer) error {
 	switch tr.State {
 	case Pending:
 		out.State = anchor.BankAsked
+	case Ready:
+		if tr.Pickup == nil || tr.Pickup.Code == "" {
+			return &anchor.Error{Message: "the bank has cash ready and does not say how it is collected: " + id}
+		}
+		out.State, out.Pickup = anchor.BankAsked, tr.Pickup
 	case Settled:
 		out.State, out.Reason = anchor.BankPaid, ""
 	case Returned:
@@ -265,6 +279,9 @@ func (e *Engine) record(ctx context.Context, id string, tr Transfer) error {
 		p, err := tx.BankPayout(id)
 		if err != nil || p.State != anchor.BankQueued && p.State != anchor.BankAsked && p.State != anchor.BankApproval {
 			return err
+		}
+		if out.Pickup != nil && !p.Payout() {
+			return &anchor.Error{Message: "the bank has cash ready for what is no withdrawal: " + id}
 		}
 		if out.State == anchor.BankRefused {
 			p.AskedUntil = time.Time{} // by its own word

@@ -130,6 +130,9 @@ type Order struct {
 	ID     string // the idempotency key
 	Asset  anchor.Asset
 	Amount anchor.Amount
+	// Method is how a customer is paid: "cash" is collected. "" of a refund, which goes
+	// back by the way it came.
+	Method string
 	// To is where the money goes, by SEP-9 names: personal data.
 	To map[string]string
 	// Reference is what the statement of whoever is paid shows.
@@ -151,6 +154,8 @@ type Transfer struct {
 	At time.Time
 	// Reason is a stable word, of a refused or returned one: "account_closed".
 	Reason string
+	// Pickup is how the cash is collected, of one that is ready.
+	Pickup *anchor.Pickup
 }
 
 // TransferState is where a transfer is.
@@ -159,6 +164,7 @@ type TransferState string
 // The states of a transfer.
 const (
 	Pending  TransferState = "pending"  // the bank has the order
+	Ready    TransferState = "ready"    // cash lies at a desk: it is settled once it was collected, else returned
 	Settled  TransferState = "settled"  // paid, for good as far as the bank can tell
 	Refused  TransferState = "refused"  // never carried out
 	Returned TransferState = "returned" // taken, and given back before it was settled

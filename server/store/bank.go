@@ -125,17 +125,17 @@ func (t *Tx) cameBack(order string) (bool, error) {
 	return len(all) > 0, err
 }
 
-const bankPayoutColumns = `id, cause_kind, cause_id, purpose, ordinal, asset, amount, fee, to_box, state, bank_id, reason, requested_by, retries, attempts, asked_until, not_before, created_at, fee_back`
+const bankPayoutColumns = `id, cause_kind, cause_id, purpose, ordinal, asset, amount, fee, to_box, state, bank_id, reason, requested_by, retries, attempts, asked_until, not_before, created_at, fee_back, pickup_box`
 
 func scanBankPayout(r scanner, k *Keys) (*anchor.BankPayout, error) {
 	var (
 		p                       anchor.BankPayout
 		asset, feeBack          string
-		box                     []byte
+		box, pickup             []byte
 		asked, notBefore, since int64
 	)
 	err := r.Scan(&p.ID, &p.CauseKind, &p.CauseID, &p.Purpose, &p.Ordinal, &asset, &p.Amount, &p.Fee, &box, &p.State, &p.BankID, &p.Reason, &p.RequestedBy, &p.Retries,
-		&p.Attempts, &asked, &notBefore, &since, &feeBack)
+		&p.Attempts, &asked, &notBefore, &since, &feeBack, &pickup)
 	if err != nil {
 		return nil, err
 	}
@@ -145,6 +145,11 @@ func scanBankPayout(r scanner, k *Keys) (*anchor.BankPayout, error) {
 	}
 	if p.FeeBack, err = parseFeeLines(feeBack); err != nil {
 		return nil, err
+	}
+	if len(pickup) > 0 {
+		if err := k.open("bank_payouts.pickup:"+p.ID, pickup, &p.Pickup); err != nil {
+			return nil, err
+		}
 	}
 	return &p, k.open("bank_payouts:"+p.ID, box, &p.To)
 }
@@ -180,15 +185,28 @@ func (t *Tx) CreateBankPayout(p *anchor.BankPayout) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(`INSERT INTO bank_payouts (`+bankPayoutColumns+`) VALUES (`+placeholders(19)+`)`,
+	pickup, err := t.sealPickup(p)
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(`INSERT INTO bank_payouts (`+bankPayoutColumns+`) VALUES (`+placeholders(20)+`)`,
 		p.ID, p.CauseKind, p.CauseID, p.Purpose, p.Ordinal, p.Asset.String(), p.Amount, p.Fee, box, p.State, p.BankID, p.Reason, p.RequestedBy, p.Retries,
-		p.Attempts, micros(p.AskedUntil), micros(p.NotBefore), micros(p.CreatedAt), formatFeeLines(p.FeeBack))
+		p.Attempts, micros(p.AskedUntil), micros(p.NotBefore), micros(p.CreatedAt), formatFeeLines(p.FeeBack), pickup)
 	t.Notify(TopicBankPayouts)
 	return err
 }
 
-// SaveBankPayout stores an order's state, bank id, reason, attempts and wait, who
-// asked for it, and its amount while the bank can get nothing of it. One that is paid
+// sealPickup encrypts how an order's cash is collected; it is empty where none lies
+// ready.
+func (t *Tx) sealPickup(p *anchor.BankPayout) ([]byte, error) {
+	if p.Pickup == nil {
+		return []byte{}, nil
+	}
+	return t.box().seal("bank_payouts.pickup:"+p.ID, p.Pickup)
+}
+
+// SaveBankPayout stores an order's state, bank id, reason, attempts and wait, how its
+// cash is collected, who asked for it, and its amount while the bank can get nothing of it. One that is paid
 // stays so, unless the bank gives it back: anything else is a Conflict.
 func (t *Tx) SaveBankPayout(p *anchor.BankPayout) error {
 	t.Notify(TopicBankPayouts)
@@ -197,10 +215,14 @@ func (t *Tx) SaveBankPayout(p *anchor.BankPayout) error {
 			return err
 		}
 	}
+	pickup, err := t.sealPickup(p)
+	if err != nil {
+		return err
+	}
 	return t.change(`UPDATE bank_payouts SET state = $1, bank_id = $2, reason = $3, attempts = $4, asked_until = $5, not_before = $6,
-			amount = CASE WHEN asked_until = 0 THEN $7 ELSE amount END, requested_by = $8
-		WHERE id = $9 AND (state <> 'paid' OR $1 IN ('paid', 'refused'))`,
-		p.State, p.BankID, p.Reason, p.Attempts, micros(p.AskedUntil), micros(p.NotBefore), p.Amount, p.RequestedBy, p.ID)
+			amount = CASE WHEN asked_until = 0 THEN $7 ELSE amount END, requested_by = $8, pickup_box = $9
+		WHERE id = $10 AND (state <> 'paid' OR $1 IN ('paid', 'refused'))`,
+		p.State, p.BankID, p.Reason, p.Attempts, micros(p.AskedUntil), micros(p.NotBefore), p.Amount, p.RequestedBy, pickup, p.ID)
 }
 
 // BankPayoutsOf loads a cause's orders for one purpose, by ordinal.
@@ -229,4 +251,15 @@ func (t *Tx) BankPayoutsUnasked() ([]string, error) {
 func (s *Store) BankPayoutsOf(ctx context.Context, transaction string) ([]*anchor.BankPayout, error) {
 	return list(s.reader(ctx), scanBankPayout, `SELECT `+bankPayoutColumns+` FROM bank_payouts
 		WHERE cause_kind = 'transaction' AND cause_id = $1 ORDER BY created_at, purpose, ordinal`, transaction)
+}
+
+// Pickup is how a transaction's cash is collected that lies ready; nil if none does.
+func (s *Store) Pickup(ctx context.Context, transaction string) (*anchor.Pickup, error) {
+	all, err := s.BankPayoutsOf(ctx, transaction)
+	for _, p := range all {
+		if p.Payout() && p.State == anchor.BankAsked && p.Pickup != nil {
+			return p.Pickup, nil
+		}
+	}
+	return nil, err
 }

@@ -40,6 +40,7 @@ type Outcome struct {
 	BankID string                 // the bank's name for the transfer; empty if there never was one
 	At     time.Time              // the value time of a settled one; zero is now
 	Reason string                 // a stable word, of a refused one
+	Pickup *anchor.Pickup         // of one that the bank has: how its cash is collected, if it lies ready
 }
 
 // RecordBankPayout books what became of an order that is queued, asked for or in
@@ -70,9 +71,13 @@ func (t *Tx) RecordBankPayout(p *anchor.BankPayout, o Outcome, now time.Time) (r
 		if follows = t.gaveBack; asked {
 			entries = append(entries, p.Returned(p.BankID))
 		}
-	case anchor.BankAsked, anchor.BankQueued, anchor.BankInDoubt, anchor.BankApproval, anchor.BankCancelled:
+	case anchor.BankAsked:
+		if o.Pickup != nil {
+			follows = t.cashReady
+		}
+	case anchor.BankQueued, anchor.BankInDoubt, anchor.BankApproval, anchor.BankCancelled:
 	}
-	p.State, p.Reason, p.NotBefore = o.State, o.Reason, time.Time{}
+	p.State, p.Reason, p.NotBefore, p.Pickup = o.State, o.Reason, time.Time{}, o.Pickup
 	if err := t.Post(at, entries...); err != nil {
 		return nil, err
 	}
@@ -93,6 +98,16 @@ func (t *Tx) told(p *anchor.BankPayout, now time.Time) (refused, err error) {
 		return nil, err
 	}
 	refused = a.BankTold(now)
+	return refused, t.SaveTransaction(a)
+}
+
+// cashReady moves a withdrawal whose cash lies at a desk.
+func (t *Tx) cashReady(p *anchor.BankPayout, _, now time.Time) (refused, err error) {
+	a, err := t.Transaction(p.CauseID)
+	if err != nil {
+		return nil, err
+	}
+	refused = a.CashReady(p.Pickup.Until, now)
 	return refused, t.SaveTransaction(a)
 }
 
