@@ -86,12 +86,27 @@ func (k *check) method(at string, m *MethodConfig, side *anchor.Side, decimals i
 	side.Methods = append(side.Methods, made)
 }
 
-// payees makes sure that each way out asks where the money goes. There is no rail yet at
-// which somebody collects it.
+// payees makes sure that each way out asks where the money goes: to an account, or in
+// cash to somebody whose name is known at the desk.
 func (k *check) payees(at string, s *anchor.Side) {
 	for i, m := range s.Methods {
-		if s.Enabled && !slices.ContainsFunc(m.Fields, func(f anchor.Field) bool { return anchor.SaysWhere(f.Name) && !f.Optional }) {
-			k.wrong(fmt.Sprintf("%swithdraw.methods[%d].fields", at, i), `%s asks for no account, so that nobody knows where the money goes; add a field such as "bank_account_number" or "mobile_money_number"`, m.ID)
+		if !s.Enabled {
+			continue
+		}
+		at := fmt.Sprintf("%swithdraw.methods[%d].fields", at, i)
+		asks := func(wanted func(name string) bool) bool {
+			return slices.ContainsFunc(slices.Concat(s.Fields, m.Fields), func(f anchor.Field) bool { return wanted(f.Name) && !f.Optional })
+		}
+		if m.ID != anchor.Cash {
+			if !slices.ContainsFunc(m.Fields, func(f anchor.Field) bool { return anchor.SaysWhere(f.Name) && !f.Optional }) {
+				k.wrong(at, `%s asks for no account, so that nobody knows where the money goes; add a field such as "bank_account_number" or "mobile_money_number"`, m.ID)
+			}
+			continue
+		}
+		for _, name := range []string{"first_name", "last_name"} {
+			if !asks(func(field string) bool { return field == name }) {
+				k.wrong(at, `%s is handed to somebody whose name the desk must know; add %q to the fields of the direction, or of the method`, m.ID, name)
+			}
 		}
 	}
 }

@@ -517,6 +517,11 @@ func TestProblems(t *testing.T) {
 		{name: "a way out to nowhere",
 			oldnew: []string{`fields = ["bank_account_number", "bank_number"]`, `fields = ["bank_number"]`},
 			want:   []string{`assets[0].withdraw.methods[0].fields: bank_transfer asks for no account`}},
+		{name: "cash for somebody without a name",
+			oldnew: []string{
+				"#window = \"24h\"\nfields = [\"first_name\", \"last_name\", \"email_address\"]\n", "#window = \"24h\"\nfields = [\"last_name\"]\n",
+				"id = \"bank_transfer\"\n#min = \"10\"\n#max = \"500\"\n#fee_fixed", "id = \"cash\"\n#min = \"10\"\n#max = \"500\"\n#fee_fixed"},
+			want: []string{`assets[0].withdraw.methods[0].fields: cash is handed to somebody whose name the desk must know; add "first_name"`}},
 		{name: "no Horizon",
 			oldnew: []string{`["https://horizon-testnet.stellar.org"]`, `[]`},
 			want:   []string{`network.horizon: is missing`}},

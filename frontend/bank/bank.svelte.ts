@@ -16,11 +16,13 @@ export interface Line {
   currency: string
   counterparty: { name: string; account: string }
   reference: string
-  state: 'settled' | 'pending'
+  state: 'settled' | 'pending' | 'ready'
   /** Money that came in: a transfer to a customer that came back. */
   returns: boolean
   /** Money that went out: it came back. */
   recalled: boolean
+  /** Money that went out: it is collected at the desk. */
+  cash: boolean
 }
 
 export interface Statement {
@@ -40,7 +42,7 @@ export interface Transfer {
 /** What the bank did not like, and in which field. */
 export interface Refusal {
   error: string
-  field?: keyof Transfer
+  field?: keyof Transfer | 'code'
 }
 
 const every = 1000
@@ -82,21 +84,25 @@ export class Bank {
 
   /** Plays the customer's bank, which takes a settled transfer back. Again is once. */
   async recall(id: string): Promise<string> {
-    const { status, text } = await recorded((e) => (this.sending = e), '/bank/api/recalls', {
-      method: 'POST',
-      headers: { 'Content-Type': 'application/json' },
-      body: JSON.stringify({ id }),
-    })
-    void this.look()
-    return status === 201 ? '' : ((JSON.parse(text) as Refusal).error ?? `The bank answered ${status}.`)
+    const answer = await this.#post('/bank/api/recalls', { id })
+    return 'error' in answer ? answer.error : ''
+  }
+
+  /** Plays the customer at the cash desk, who shows a code. */
+  collect(code: string): Promise<Line | Refusal> {
+    return this.#post('/bank/api/pickups', { code })
   }
 
   /** Sends a transfer. The key makes a repetition of the same one harmless. */
-  async send(transfer: Transfer, key: string): Promise<Line | Refusal> {
-    const { status, text } = await recorded((e) => (this.sending = e), '/bank/api/transfers', {
+  send(transfer: Transfer, key: string): Promise<Line | Refusal> {
+    return this.#post('/bank/api/transfers', { ...transfer, currency: this.statement?.currency ?? 'USD' }, { 'Idempotency-Key': key })
+  }
+
+  async #post(path: string, body: object, headers: Record<string, string> = {}): Promise<Line | Refusal> {
+    const { status, text } = await recorded((e) => (this.sending = e), path, {
       method: 'POST',
-      headers: { 'Content-Type': 'application/json', 'Idempotency-Key': key },
-      body: JSON.stringify({ ...transfer, currency: this.statement?.currency ?? 'USD' }),
+      headers: { 'Content-Type': 'application/json', ...headers },
+      body: JSON.stringify(body),
     })
     void this.look()
     const answer = JSON.parse(text) as Line | Refusal

@@ -87,6 +87,9 @@ type Method struct {
 	Takes time.Duration
 }
 
+// Cash is the method whose money is handed in, or collected, at a desk.
+const Cash = "cash"
+
 // accounts are the fields that say where money goes, by their SEP-9 names.
 var accounts = []string{"bank_account_number", "clabe_number", "cbu_number", "cbu_alias", "mobile_money_number", "crypto_address"}
 

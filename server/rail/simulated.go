@@ -31,6 +31,8 @@ type SimulatedConfig struct {
 	// Delay is how long the bank takes over an order: default a second.
 	// Negative: until Settle is called.
 	Delay time.Duration
+	// Keep is how long cash lies at the desk until it goes back: default three days.
+	Keep time.Duration
 }
 
 // Account numbers at which the simulated bank misbehaves, so that it can be
@@ -78,6 +80,14 @@ CREATE TABLE IF NOT EXISTS transfers (
 	UNIQUE (direction, key)
 );`
 
+// pickupSchema is what files lack that were made before the bank handed cash out.
+// Cash that lies ready has the fate of what nobody collects: it is returned at its
+// settles_at, unless somebody comes before that.
+const pickupSchema = `
+ALTER TABLE transfers ADD COLUMN code text NOT NULL DEFAULT ''; -- of cash: what is shown at the desk
+ALTER TABLE transfers ADD COLUMN lies_at integer NOT NULL DEFAULT 0; -- of cash: from when on it can be collected, microseconds
+CREATE UNIQUE INDEX transfers_code ON transfers (code) WHERE code <> '';`
+
 // never is when an order settles that waits to be told.
 const never = 1 << 62
 
@@ -88,6 +98,9 @@ func OpenSimulated(path string, c SimulatedConfig) (*Simulated, error) {
 	}
 	if c.Delay == 0 {
 		c.Delay = time.Second
+	}
+	if c.Keep == 0 {
+		c.Keep = 72 * time.Hour
 	}
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) // it names customers
 	if err != nil {
@@ -111,6 +124,15 @@ func OpenSimulated(path string, c SimulatedConfig) (*Simulated, error) {
 func (b *Simulated) prepare(ctx context.Context) error {
 	if _, err := b.db.ExecContext(ctx, bankSchema); err != nil {
 		return err
+	}
+	var columns int
+	if err := b.db.QueryRowContext(ctx, `SELECT count(*) FROM pragma_table_info('transfers') WHERE name = 'code'`).Scan(&columns); err != nil {
+		return err
+	}
+	if columns == 0 {
+		if _, err := b.db.ExecContext(ctx, pickupSchema); err != nil {
+			return err
+		}
 	}
 	if _, err := b.db.ExecContext(ctx, `INSERT INTO bank (one, name) VALUES (1, $1) ON CONFLICT DO NOTHING`, rand.Text()[:8]); err != nil {
 		return err
@@ -154,14 +176,16 @@ type transfer struct {
 	name, account     string
 	reference         string
 	bookedAt, readyAt int64
+	code              string
+	liesAt            int64
 }
 
-const transferColumns = `seq, id, direction, key, fate, currency, amount, name, account, reference, at, settles_at`
+const transferColumns = `seq, id, direction, key, fate, currency, amount, name, account, reference, at, settles_at, code, lies_at`
 
 func scanTransfer(r interface{ Scan(dest ...any) error }) (transfer, error) {
 	var t transfer
 	var currency string
-	err := r.Scan(&t.seq, &t.id, &t.dir, &t.key, &t.fate, &currency, &t.amount, &t.name, &t.account, &t.reference, &t.bookedAt, &t.readyAt)
+	err := r.Scan(&t.seq, &t.id, &t.dir, &t.key, &t.fate, &currency, &t.amount, &t.name, &t.account, &t.reference, &t.bookedAt, &t.readyAt, &t.code, &t.liesAt)
 	t.asset = anchor.Asset{Scheme: anchor.ISO4217, Code: currency}
 	return t, err
 }
@@ -172,6 +196,9 @@ const recalled = "recalled"
 // state is where the transfer is now.
 func (t transfer) state(now time.Time) TransferState {
 	if t.fate != Refused && t.readyAt > now.UnixMicro() {
+		if t.code != "" && t.liesAt <= now.UnixMicro() {
+			return Ready
+		}
 		return Pending
 	}
 	if t.fate == recalled {
@@ -232,9 +259,14 @@ func (b *Simulated) insert(ctx context.Context, t transfer, settle time.Duration
 	if t.key == "" {
 		t.key = t.id
 	}
-	_, err := b.db.ExecContext(ctx, `INSERT INTO transfers (id, direction, key, fate, currency, amount, name, account, reference, at, settles_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (direction, key) DO NOTHING`,
-		t.id, t.dir, t.key, t.fate, t.asset.Code, t.amount, t.name, t.account, t.reference, t.bookedAt, t.readyAt)
+	if t.code != "" {
+		if t.liesAt = t.readyAt; t.liesAt != never {
+			t.readyAt += b.Keep.Microseconds()
+		}
+	}
+	_, err := b.db.ExecContext(ctx, `INSERT INTO transfers (id, direction, key, fate, currency, amount, name, account, reference, at, settles_at, code, lies_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (direction, key) DO NOTHING`,
+		t.id, t.dir, t.key, t.fate, t.asset.Code, t.amount, t.name, t.account, t.reference, t.bookedAt, t.readyAt, t.code, t.liesAt)
 	if err != nil {
 		return t, fmt.Errorf("simulated bank: %w", err)
 	}
@@ -354,6 +386,13 @@ func (b *Simulated) Pay(ctx context.Context, o Order) (Transfer, error) {
 			time.AfterFunc(settle+b.recallAfter(), func() { nudge(b.changed) })
 		}
 	}
+	if o.Method == anchor.Cash {
+		code, err := newCode()
+		if err != nil {
+			return Transfer{}, err
+		}
+		t.code, t.fate = code, Returned
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if time.Now().After(o.Until) {
@@ -363,7 +402,7 @@ func (b *Simulated) Pay(ctx context.Context, o Order) (Transfer, error) {
 	if err != nil {
 		return Transfer{}, err
 	}
-	return t.outcome(), nil
+	return b.outcome(t), nil
 }
 
 // Lookup finds an order's transfer.
@@ -382,16 +421,21 @@ func (b *Simulated) find(ctx context.Context, id string) (Transfer, error) {
 	case len(all) == 0:
 		return Transfer{State: Missing, At: time.Now()}, nil
 	}
-	return all[0].outcome(), nil
+	return b.outcome(all[0]), nil
 }
 
-func (t transfer) outcome() Transfer {
+func (b *Simulated) outcome(t transfer) Transfer {
 	out := Transfer{ID: t.id, State: t.state(time.Now())}
 	switch out.State {
+	case Ready:
+		out.Pickup = &anchor.Pickup{Code: t.code, Place: strings.TrimSpace(b.Bank + "\n" + b.Page), Until: time.UnixMicro(t.readyAt).UTC()}
 	case Settled:
 		out.At = time.UnixMicro(t.readyAt).UTC()
 	case Returned:
 		out.Reason = "returned_by_bank"
+		if t.code != "" {
+			out.Reason = "not_collected"
+		}
 	case Refused:
 		out.ID, out.Reason = "", "account_closed"
 	case Pending, Missing:
@@ -417,7 +461,7 @@ func (b *Simulated) recallDue(ctx context.Context) error {
 
 // back is the transfer that brings the money of another back.
 func (t transfer) back() transfer {
-	t.dir, t.fate = "back", Settled
+	t.dir, t.fate, t.code = "back", Settled, ""
 	return t
 }
 
@@ -439,14 +483,19 @@ func (b *Simulated) recall(ctx context.Context, id string) (transfer, error) {
 		return transfer{}, invalid("id", "no transfer that left has this id")
 	case all[0].state(time.Now()) != Settled:
 		return transfer{}, &anchor.Error{Kind: anchor.Conflict, Message: "only a settled transfer can be recalled"}
+	case all[0].code != "":
+		return transfer{}, &anchor.Error{Kind: anchor.Conflict, Message: "cash that was handed out cannot be recalled"}
 	}
 	return b.insert(ctx, all[0].back(), 0)
 }
 
-// Settle settles every order that waits for it.
+// Settle settles every order that waits for it. Cash then lies ready.
 func (b *Simulated) Settle(ctx context.Context) error {
 	now := time.Now().UnixMicro()
-	_, err := b.db.ExecContext(ctx, `UPDATE transfers SET settles_at = $1 WHERE settles_at > $2`, now, now)
+	_, err := b.db.ExecContext(ctx, `UPDATE transfers SET settles_at = $1 WHERE settles_at > $1 AND code = ''`, now)
+	if err == nil {
+		_, err = b.db.ExecContext(ctx, `UPDATE transfers SET lies_at = $1, settles_at = $2 WHERE lies_at > $1`, now, now+b.Keep.Microseconds())
+	}
 	nudge(b.changed)
 	return err
 }

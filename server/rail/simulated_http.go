@@ -31,6 +31,7 @@ const (
 //	GET  /bank/api/statement   ?currency=USD
 //	POST /bank/api/transfers   a transfer to the anchor's account
 //	POST /bank/api/recalls     {"id"} of a settled transfer to a customer, which comes back
+//	POST /bank/api/pickups     {"code"} of cash that lies ready, which is handed out
 //
 // It takes JSON only, so that no form on a foreign page can post to it. Errors
 // are {"error", "field"}.
@@ -44,6 +45,7 @@ func (b *Simulated) Handler() http.Handler {
 			"/bank/api/statement": {http.MethodGet, b.getStatement},
 			"/bank/api/transfers": {http.MethodPost, b.postTransfer},
 			"/bank/api/recalls":   {http.MethodPost, b.postRecall},
+			"/bank/api/pickups":   {http.MethodPost, b.postPickup},
 		}[r.URL.Path]
 		switch {
 		case route.do == nil:
@@ -89,12 +91,14 @@ type lineJSON struct {
 	Currency     string        `json:"currency"`
 	Counterparty counterparty  `json:"counterparty"`
 	Reference    string        `json:"reference"`
-	State        TransferState `json:"state"` // settled, pending
+	State        TransferState `json:"state"` // settled, pending, ready
 	// Returns says of money that came in that it is a transfer to a customer that
 	// came back.
 	Returns bool `json:"returns"`
 	// Recalled says of money that went out that it came back.
 	Recalled bool `json:"recalled"`
+	// Cash says of money that went out that it is collected at the desk.
+	Cash bool `json:"cash"`
 }
 
 type counterparty struct {
@@ -109,7 +113,7 @@ func (t transfer) line(now time.Time) lineJSON {
 	}
 	return lineJSON{
 		ID: t.id, At: t.at(), Direction: direction, Returns: t.dir == "back", Amount: t.amount.String(), Currency: t.asset.Code,
-		Counterparty: counterparty{t.name, t.account}, Reference: t.reference, State: t.state(now),
+		Counterparty: counterparty{t.name, t.account}, Reference: t.reference, State: t.state(now), Cash: t.code != "",
 	}
 }
 

@@ -26,7 +26,7 @@ func newTerms() *anchor.Terms {
 	side := anchor.Side{
 		Enabled: true, Min: 10 * anchor.One, Max: 1000 * anchor.One, Window: time.Hour,
 		Fee:     anchor.Schedule{Fixed: anchor.One, Percent: anchor.MustAmount("0.5")},
-		Methods: []anchor.Method{{ID: "bank_transfer"}},
+		Methods: []anchor.Method{{ID: "bank_transfer"}, {ID: anchor.Cash}},
 	}
 	return &anchor.Terms{Asset: usdw, OffChain: usd, Decimals: 2, OffChainDecimals: 2, Account: account, Deposit: side, Withdraw: side}
 }
@@ -39,6 +39,8 @@ type world struct {
 	path  string // of the bank's file
 	file  string // of the books
 	terms *anchor.Terms
+	// method is how customers pay and are paid.
+	method string
 	// What the engines are started with.
 	policies   anchor.Policies
 	checkPayer bool
@@ -56,20 +58,22 @@ func newWorld(t *testing.T, delay time.Duration) *world {
 	books, err := store.Open(t.Context(), filepath.Join(dir, "books.db"), keys)
 	must(t, err)
 	t.Cleanup(func() { must(t, books.Close()) })
-	w := &world{t: t, books: books, path: filepath.Join(dir, "bank.db"), file: filepath.Join(dir, "books.db"), terms: newTerms(), log: slog.New(slog.DiscardHandler)}
+	w := &world{t: t, books: books, path: filepath.Join(dir, "bank.db"), file: filepath.Join(dir, "books.db"), terms: newTerms(), method: "bank_transfer", log: slog.New(slog.DiscardHandler)}
 	w.bank = openBank(t, w.path, delay)
 	t.Cleanup(func() { must(t, w.bank.Close()) })
 	return w
 }
 
 // spoil does to the books what their own rooms never would.
-func (w *world) spoil(statement string) {
-	w.t.Helper()
-	db, err := sql.Open("sqlite3", "file:"+w.file+"?_busy_timeout=10000")
-	must(w.t, err)
-	_, err = db.ExecContext(w.t.Context(), statement)
-	must(w.t, err)
-	must(w.t, db.Close())
+func (w *world) spoil(statement string) { spoil(w.t, w.file, statement) }
+
+func spoil(t *testing.T, file, statement string) {
+	t.Helper()
+	db, err := sql.Open("sqlite3", "file:"+file+"?_busy_timeout=10000")
+	must(t, err)
+	_, err = db.ExecContext(t.Context(), statement)
+	must(t, err)
+	must(t, db.Close())
 }
 
 func openBank(t *testing.T, path string, delay time.Duration) *rail.Simulated {
@@ -122,7 +126,7 @@ func (w *world) agreed(kind anchor.Kind, amount, to string, deadline time.Time) 
 		if err != nil {
 			return err
 		}
-		a.Method, a.Reviewed = "bank_transfer", true
+		a.Method, a.Reviewed = w.method, true
 		if err := a.SetAmount(w.terms, anchor.MustAmount(amount)); err != nil {
 			return err
 		}
