@@ -122,3 +122,18 @@ func TestLanguagesAgree(t *testing.T) {
 		}
 	}
 }
+
+// TestNoSentenceSaysBank: what is said of any transaction holds for one in cash or
+// mobile money too. Names of fields, documents and ways to pay are their own.
+func TestNoSentenceSaysBank(t *testing.T) {
+	t.Parallel()
+	bank := regexp.MustCompile(`(?i)bank|banc|banque|virement|مصرف`)
+	about := regexp.MustCompile(`^(status|message|mail|event|error|page|instruction\..*help)`)
+	for _, lang := range Languages {
+		for k, text := range catalogue[lang] {
+			if about.MatchString(k) && bank.MatchString(text) {
+				t.Errorf("%s: %q speaks of a bank: %s", lang, k, text)
+			}
+		}
+	}
+}

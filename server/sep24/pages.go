@@ -164,7 +164,7 @@ func (h *Handler) Summary(t *anchor.Transaction, lang string) Summary {
 	s.References = []Row{{account, t.Account.Short()}}
 	for _, r := range []Row{
 		{text(lang, "page.ledger_reference", "Stellar transaction"), t.StellarID},
-		{text(lang, "page.bank_reference", "The bank's reference"), t.ExternalID},
+		{text(lang, "page.bank_reference", "Payment number"), t.ExternalID},
 		// The part of the id that holds its millisecond: staff search by it.
 		{text(lang, "page.support_reference", "Support reference"), t.ID[:min(13, len(t.ID))]},
 	} {

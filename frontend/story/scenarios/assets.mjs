@@ -104,6 +104,8 @@ export const scenarios = {
     await page.page.getByRole('img', { name: t('page.pay.qr') }).waitFor()
     await look(page.page, 'deposit-pay-by-code')
     const bank = await BankPage.open(visitor, anchor, `#amount=100&reference=${encodeURIComponent(await page.instruction('reference'))}`)
+    await page.press('page.sent')
+    await page.page.getByText(t('page.takes', { time: '1 minute' })).waitFor() // of the way chosen, while it is waited for
     await bank.send({})
     await wallet.balance('10098.00', 'XLM') // no trustline cost anything
     await wallet.transaction('Deposit', 'completed').filter({ hasText: '100.00 USD → 98.00 XLM' }).waitFor()
