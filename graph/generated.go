@@ -362,6 +362,11 @@ type ComplexityRoot struct {
 		Nodes     func(childComplexity int) int
 	}
 
+	Pickup struct {
+		Code  func(childComplexity int) int
+		Place func(childComplexity int) int
+	}
+
 	Posting struct {
 		Account func(childComplexity int) int
 		Amount  func(childComplexity int) int
@@ -492,6 +497,7 @@ type ComplexityRoot struct {
 		MoreInfoURL           func(childComplexity int) int
 		OnChangeCallback      func(childComplexity int) int
 		PaymentCode           func(childComplexity int) int
+		Pickup                func(childComplexity int) int
 		PostMessageOrigin     func(childComplexity int) int
 		Questions             func(childComplexity int) int
 		Rate                  func(childComplexity int) int
@@ -743,6 +749,7 @@ type TransactionResolver interface {
 	Last(ctx context.Context, obj *anchor.Transaction) (*LastTime, error)
 	Instructions(ctx context.Context, obj *anchor.Transaction) ([]*Instruction, error)
 	PaymentCode(ctx context.Context, obj *anchor.Transaction) (*string, error)
+	Pickup(ctx context.Context, obj *anchor.Transaction) (*anchor.Pickup, error)
 
 	Timeline(ctx context.Context, obj *anchor.Transaction) ([]*store.TimelineEntry, error)
 	Account(ctx context.Context, obj *anchor.Transaction) (string, error)
@@ -2262,6 +2269,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.PayoutPage.Nodes(childComplexity), true
 
+	case "Pickup.code":
+		if e.ComplexityRoot.Pickup.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Pickup.Code(childComplexity), true
+	case "Pickup.place":
+		if e.ComplexityRoot.Pickup.Place == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Pickup.Place(childComplexity), true
+
 	case "Posting.account":
 		if e.ComplexityRoot.Posting.Account == nil {
 			break
@@ -2915,6 +2935,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Transaction.PaymentCode(childComplexity), true
+	case "Transaction.pickup":
+		if e.ComplexityRoot.Transaction.Pickup == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Transaction.Pickup(childComplexity), true
 	case "Transaction.postMessageOrigin":
 		if e.ComplexityRoot.Transaction.PostMessageOrigin == nil {
 			break
@@ -3689,6 +3715,8 @@ type Transaction {
   instructions: [Instruction!]!
   "What a QR code carries by which a deposit is paid, while it can be paid and where the rail has such codes."
   paymentCode: String
+  "How the cash that lies ready is collected: for the customer's own session, while the transaction is pending_user_transfer_complete. Null for viewers and staff. It goes back at the deadline."
+  pickup: Pickup
   "When the waiting for the customer ends."
   deadline: Time
   "Every step so far, oldest first."
@@ -3721,6 +3749,14 @@ type Transaction {
   moreInfoUrl: String!
   "Null for customers and viewers."
   staff: StaffView
+}
+
+"How cash is collected. Whoever has the code has the money."
+type Pickup {
+  "What is shown at the desk."
+  code: String!
+  "A name and an address, in lines."
+  place: String!
 }
 
 "What only staff see of a transaction."
@@ -4885,6 +4921,16 @@ func (ec *executionContext) childFields_PayoutPage(ctx context.Context, field gr
 	return nil, fmt.Errorf("no field named %q was found under type PayoutPage", field.Name)
 }
 
+func (ec *executionContext) childFields_Pickup(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "code":
+		return ec.fieldContext_Pickup_code(ctx, field)
+	case "place":
+		return ec.fieldContext_Pickup_place(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Pickup", field.Name)
+}
+
 func (ec *executionContext) childFields_Posting(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "account":
@@ -5097,6 +5143,8 @@ func (ec *executionContext) childFields_Transaction(ctx context.Context, field g
 		return ec.fieldContext_Transaction_instructions(ctx, field)
 	case "paymentCode":
 		return ec.fieldContext_Transaction_paymentCode(ctx, field)
+	case "pickup":
+		return ec.fieldContext_Transaction_pickup(ctx, field)
 	case "deadline":
 		return ec.fieldContext_Transaction_deadline(ctx, field)
 	case "timeline":
@@ -13481,6 +13529,52 @@ func (ec *executionContext) fieldContext_PayoutPage_endCursor(_ context.Context,
 	return graphql.NewScalarFieldContext("PayoutPage", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _Pickup_code(ctx context.Context, field graphql.CollectedField, obj *anchor.Pickup) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Pickup_code(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Code, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Pickup_code(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Pickup", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Pickup_place(ctx context.Context, field graphql.CollectedField, obj *anchor.Pickup) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Pickup_place(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Place, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Pickup_place(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Pickup", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _Posting_account(ctx context.Context, field graphql.CollectedField, obj *anchor.Posting) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -16444,6 +16538,38 @@ func (ec *executionContext) _Transaction_paymentCode(ctx context.Context, field 
 }
 func (ec *executionContext) fieldContext_Transaction_paymentCode(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Transaction", field, true, true, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Transaction_pickup(ctx context.Context, field graphql.CollectedField, obj *anchor.Transaction) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Transaction_pickup(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Transaction().Pickup(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *anchor.Pickup) graphql.Marshaler {
+			return ec.marshalOPickup2ᚖwindlassᚋserverᚋanchorᚐPickup(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Transaction_pickup(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Transaction",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Pickup(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Transaction_deadline(ctx context.Context, field graphql.CollectedField, obj *anchor.Transaction) (ret graphql.Marshaler) {
@@ -22617,6 +22743,49 @@ func (ec *executionContext) _PayoutPage(ctx context.Context, sel ast.SelectionSe
 	return out
 }
 
+var pickupImplementors = []string{"Pickup"}
+
+func (ec *executionContext) _Pickup(ctx context.Context, sel ast.SelectionSet, obj *anchor.Pickup) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, pickupImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Pickup")
+		case "code":
+			out.Values[i] = ec._Pickup_code(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "place":
+			out.Values[i] = ec._Pickup_place(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var postingImplementors = []string{"Posting"}
 
 func (ec *executionContext) _Posting(ctx context.Context, sel ast.SelectionSet, obj *anchor.Posting) graphql.Marshaler {
@@ -24892,6 +25061,44 @@ func (ec *executionContext) _Transaction(ctx context.Context, sel ast.SelectionS
 					}
 				}()
 				res = ec._Transaction_paymentCode(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "pickup":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Transaction_pickup(ctx, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -27837,6 +28044,13 @@ var (
 		anchor.PayoutCancelled:  "cancelled",
 	}
 )
+
+func (ec *executionContext) marshalOPickup2ᚖwindlassᚋserverᚋanchorᚐPickup(ctx context.Context, sel ast.SelectionSet, v *anchor.Pickup) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._Pickup(ctx, sel, v)
+}
 
 func (ec *executionContext) marshalOPrice2ᚖwindlassᚋgraphᚐPrice(ctx context.Context, sel ast.SelectionSet, v *Price) graphql.Marshaler {
 	if v == nil {

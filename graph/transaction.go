@@ -230,6 +230,14 @@ func (r transaction) PaymentCode(_ context.Context, t *anchor.Transaction) (*str
 	return filled(r.Rail.PaymentCode(t.OffChain, t.Method, t.Expected, t.Reference)), nil
 }
 
+// Pickup is for the customer alone: whoever has the code has the money.
+func (r transaction) Pickup(ctx context.Context, t *anchor.Transaction) (*anchor.Pickup, error) {
+	if role(ctx) != session.Customer || t.Status() != anchor.PendingUserTransferComplete {
+		return nil, nil
+	}
+	return r.Store.Pickup(ctx, t.ID)
+}
+
 // optional is a text of the catalogue, nil if it has none.
 func optional(lang, key string) *string { return filled(language.TextOr(lang, key, "", nil)) }
 

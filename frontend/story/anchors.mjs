@@ -39,6 +39,7 @@ export const lumens = {
       OPTIONAL_FIELDS: 'id_expiration_date,sex',
       METHODS_0_FIELDS: 'bank_account_number,bank_name',
       METHODS_0_OPTIONAL_FIELDS: 'bank_account_type,mobile_money_provider',
+      METHODS_1_ID: 'cash',
     }),
   ]),
 }

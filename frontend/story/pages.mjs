@@ -164,6 +164,11 @@ export class AnchorPage {
     await this.page.getByText(figure(leaves, unit)).waitFor()
   }
 
+  /** A way to pay, among several. */
+  method(id) {
+    return this.page.getByRole('radio', { name: new RegExp(`^${this.t(`method.${id}`)}`) })
+  }
+
   /** The summary, through the choice of a method where there is one. */
   async summary(kind, beforeMethod = () => {}) {
     const method = this.heading(this.t(`page.method.${kind}`))
@@ -178,8 +183,13 @@ export class AnchorPage {
   }
 
   /** A row of the payment instructions. */
-  async instruction(name) {
-    const row = this.page.locator('dl > div').filter({ has: this.page.getByText(this.t(`instruction.${name}`), { exact: true }) })
+  instruction(name) {
+    return this.figures(`instruction.${name}`)
+  }
+
+  /** The figures beside a label. */
+  async figures(key) {
+    const row = this.page.locator('dl > div').filter({ has: this.page.getByText(this.t(key), { exact: true }) })
     return (await row.locator('.mono').first().textContent()).trim()
   }
 
@@ -206,6 +216,12 @@ export class BankPage {
     if (amount !== undefined) await this.page.getByLabel('Amount in').fill(amount)
     if (reference !== undefined) await this.page.getByLabel('Reference').fill(reference)
     await this.page.getByRole('button', { name: 'Send transfer' }).click()
+  }
+
+  /** Shows a code at the cash desk. */
+  async collect(code) {
+    await this.page.getByLabel('Code', { exact: true }).fill(code)
+    await this.page.getByRole('button', { name: 'Collect cash' }).click()
   }
 
   /** The newest line with all of this: everybody's lines are on the statement. */

@@ -124,11 +124,15 @@ func (t *Transaction) In() Asset {
 }
 
 // StatusText is the key of the sentence that explains the status. Lumens need no
-// trustline: what keeps them waiting is another thing.
+// trustline: what keeps them waiting is another thing. Cash is not sent: it is
+// collected.
 func (t *Transaction) StatusText() string {
 	key := "status." + string(t.Kind) + "." + string(t.status)
-	if t.status == PendingTrust && t.Asset.IsNative() {
+	switch {
+	case t.status == PendingTrust && t.Asset.IsNative():
 		key += ".native"
+	case t.Kind == Withdrawal && t.Method == Cash && (t.status == PendingExternal || t.status == Completed):
+		key += ".cash"
 	}
 	return key
 }

@@ -157,6 +157,9 @@ func (h *Handler) Summary(t *anchor.Transaction, lang string) Summary {
 	if len(s.Pay) == 0 && waitsForUser(t.Status()) {
 		s.Deadline = anchor.Readable(t.Deadline)
 	}
+	if t.Status() == anchor.PendingUserTransferComplete && !t.Deadline.IsZero() {
+		s.Amounts = append(s.Amounts, Row{text(lang, "page.pickup.deadline", "Please collect by"), s.Deadline})
+	}
 	account := text(lang, "page.to_account", "To your account")
 	if t.Kind == anchor.Withdrawal {
 		account = text(lang, "page.from_account", "From your account")

@@ -1,5 +1,6 @@
 import type { Status, Step, Transaction } from './model'
 import { situation } from './situation'
+import { inCash } from './steps'
 
 export interface Milestone {
   /** Ends a catalogue key: "page.milestone.<kind>.<name>", or "page.milestone.<name>" for an ending. */
@@ -17,20 +18,24 @@ const road: [name: string, events: string[]][] = [
   ['arrived', ['payout_applied', 'bank_settled', 'picked_up']],
 ]
 
+/** Cash is not sent: the last of the road is the customer's own. */
+const roadToDesk: typeof road = [...road.slice(0, -2), ['ready', ['pickup_ready']], ['collected', ['picked_up', 'bank_settled']]]
+
 /** Statuses beside the road. */
 const endings: Status[] = ['refunded', 'expired', 'no_market', 'too_small', 'too_large', 'error', 'on_hold', 'pending_trust']
 
 /** The transaction's life in a few lines: what happened, what is happening, what comes. */
 export function milestones(tx: Transaction): Milestone[] {
+  const way = inCash(tx) ? roadToDesk : road
   const reached = (events: string[]): Step | undefined => tx.timeline.find((step) => events.includes(step.event))
-  const times = road.map(([name, events]) => (name === 'started' ? tx.startedAt : (reached(events)?.at ?? null)))
+  const times = way.map(([name, events]) => (name === 'started' ? tx.startedAt : (reached(events)?.at ?? null)))
   let last = times.findLastIndex((at) => at !== null)
-  if (tx.status === 'completed') last = road.length - 1
+  if (tx.status === 'completed') last = way.length - 1
 
   const left = endings.includes(tx.status)
-  const all = road.map<Milestone>(([name], i) => ({
+  const all = way.map<Milestone>(([name], i) => ({
     name,
-    at: name === 'arrived' && tx.status === 'completed' ? (tx.completedAt ?? times[i]!) : times[i]!,
+    at: i === way.length - 1 && tx.status === 'completed' ? (tx.completedAt ?? times[i]!) : times[i]!,
     state: i <= last ? 'done' : i === last + 1 && !left ? 'current' : 'next',
   }))
   // Everything is entered, but a person still reads it.

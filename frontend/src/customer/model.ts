@@ -145,6 +145,8 @@ export interface Transaction {
   instructions: Instruction[]
   /** What a QR code for paying carries. */
   paymentCode: string | null
+  /** How the cash that lies ready is collected. */
+  pickup: { code: string; place: string } | null
   deadline: string | null
   timeline: Step[]
   account: string

@@ -11,7 +11,7 @@ const fields = `{
   amountIn amountOut fee { ${fee} } amountRefunded refundFee rate requestedAmount
   terms { minimum maximum feeFixed feePercent methods { id label minimum maximum takes price { amountOut fee { total asset { ${asset} } } } questions { ${question} } saved { ${saved} } } }
   questions { ${question} } review method last { amountIn method { id label } account { ${saved} } }
-  instructions { name label value important help } paymentCode deadline
+  instructions { name label value important help } paymentCode pickup { code place } deadline
   timeline { at event from to label }
   account wallet stellarTransactionId explorerUrl externalTransactionId supportReference
   startedAt updatedAt completedAt lang callback onChangeCallback appUrl postMessageOrigin sep24 moreInfoUrl

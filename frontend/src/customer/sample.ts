@@ -46,6 +46,7 @@ export function sample(more: Partial<Transaction> = {}): Transaction {
     last: null,
     instructions: [],
     paymentCode: null,
+    pickup: null,
     deadline: null,
     timeline: [],
     account: 'GACCOUNT',

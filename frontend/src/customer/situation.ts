@@ -1,5 +1,5 @@
 import type { Transaction } from './model'
-import { funded } from './steps'
+import { funded, inCash } from './steps'
 
 export type Tone = 'waiting' | 'attention' | 'good' | 'ended'
 
@@ -29,7 +29,7 @@ export function situation(tx: Transaction): { name: string; tone: Tone } {
     case 'no_market':
       return { name: 'refunding', tone: 'attention' }
     case 'completed':
-      return { name: `completed.${tx.kind}`, tone: 'good' }
+      return { name: `completed.${inCash(tx) ? 'cash' : tx.kind}`, tone: 'good' }
     case 'refunded':
       return { name: 'refunded', tone: 'ended' }
     case 'expired':

@@ -159,6 +159,15 @@ describe('the timeline', () => {
     expect(states({ status: 'pending_stellar', timeline: [...received, step('payout_signed', 3)] })[4]).toBe('arrived current')
   })
 
+  it('ends at the desk where the money is collected', () => {
+    const cash = { kind: 'withdrawal', method: 'cash' } as const
+    const told = [...received, step('bank_told', 3)]
+    expect(states({ ...cash, status: 'pending_external', timeline: told }).slice(2)).toEqual(['received done', 'ready current', 'collected next'])
+    const ready = [...told, step('pickup_ready', 4)]
+    expect(states({ ...cash, status: 'pending_user_transfer_complete', timeline: ready }).slice(3)).toEqual(['ready done', 'collected current'])
+    expect(states({ ...cash, status: 'completed', timeline: told }).at(-1)).toBe('collected done')
+  })
+
   it('is all done at the end, whatever was not heard of', () => {
     const done = milestones(sample({ status: 'completed', timeline: agreed, completedAt: '2026-11-22T10:09:00Z' }))
     expect(done.every(({ state }) => state === 'done')).toBe(true)

@@ -94,6 +94,9 @@ const arrivals = ['funds_received', 'revived', 'arrived_small', 'arrived_large',
 
 export const funded = (tx: Transaction): boolean => tx.timeline.some((step) => arrivals.includes(step.event))
 
+/** Whether the customer collects the money at a desk. */
+export const inCash = (tx: Transaction): boolean => tx.kind === 'withdrawal' && tx.method === 'cash'
+
 /** Whether the customer could still pay by the instructions. */
 export const payable = (tx: Transaction): boolean =>
   (tx.status === 'pending_user_transfer_start' || tx.status === 'pending_external') && tx.instructions.length > 0 && !funded(tx)

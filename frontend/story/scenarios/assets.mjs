@@ -89,13 +89,12 @@ export const scenarios = {
     await page.press('page.continue')
     await page.summary('deposit', async () => {
       // Each way to pay tells what it takes; one does not take as much.
-      const way = (id) => page.page.getByRole('radio', { name: new RegExp(`^${t(`method.${id}`)}`) })
       await page.press('page.continue')
       await page.page.getByText(t('error.method_missing')).waitFor()
-      assert.equal(await way('cash').isDisabled(), true)
+      assert.equal(await page.method('cash').isDisabled(), true)
       await page.page.getByText(t('page.limits', { minimum: '5.00\u00a0USD', maximum: '50.00\u00a0USD' })).waitFor()
       await look(page.page, 'deposit-methods')
-      await way('instant_transfer').check()
+      await page.method('instant_transfer').check()
     })
     await page.page.getByText(t('page.takes', { time: '1 minute' })).waitFor()
     await look(page.page, 'deposit-summary')
@@ -119,7 +118,10 @@ export const scenarios = {
     await out.press('page.continue')
     await out.amount('withdrawal', '50', '48.00', 'USD')
     await out.press('page.continue')
-    await out.summary('withdrawal')
+    await out.summary('withdrawal', async () => {
+      await out.method('bank_transfer').check()
+      await out.answer()
+    })
     await out.page.getByText('Savings account').waitFor()
     await look(out.page, 'withdrawal-summary')
     await out.press('page.agree.withdrawal')
