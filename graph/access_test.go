@@ -10,6 +10,7 @@ import (
 
 	"windlass/graph"
 	"windlass/server/anchor"
+	"windlass/server/language"
 )
 
 func TestWhoMayAskWhat(t *testing.T) {
@@ -38,23 +39,23 @@ func TestWhoMayAskWhat(t *testing.T) {
 		"customer answers another's":  {customer, one(`mutation { answer(transaction: $id, answers: []) { id } }`, theirs), "NOT_FOUND not_found"},
 		"customer agrees another's":   {customer, one(`mutation { agree(transaction: $id, amountOut: "1") { id } }`, theirs), "NOT_FOUND not_found"},
 		"customer chooses another's":  {customer, one(`mutation { chooseMethod(transaction: $id, method: "bank_transfer") { id } }`, theirs), "NOT_FOUND not_found"},
-		"customer lists":              {customer, list, "FORBIDDEN"},
-		"customer, payouts":           {customer, `{ payouts { nodes { id } } }`, "FORBIDDEN"},
-		"customer, payments":          {customer, `{ payments { nodes { id } } }`, "FORBIDDEN"},
+		"customer lists":              {customer, list, "FORBIDDEN forbidden"},
+		"customer, payouts":           {customer, `{ payouts { nodes { id } } }`, "FORBIDDEN forbidden"},
+		"customer, payments":          {customer, `{ payments { nodes { id } } }`, "FORBIDDEN forbidden"},
 		"viewer, own":                 {viewer, one(`{ transaction(id: $id) { id } }`, mine), ""},
 		"viewer, another's":           {viewer, one(`{ transaction(id: $id) { id } }`, theirs), "NOT_FOUND not_found"},
-		"viewer, price":               {viewer, one(`{ price(transaction: $id, amountIn: "100") { amountOut } }`, mine), "FORBIDDEN"},
-		"viewer cancels":              {viewer, one(`mutation { cancel(transaction: $id) { id } }`, mine), "FORBIDDEN"},
-		"viewer amends":               {viewer, one(`mutation { setAmount(transaction: $id, amountIn: "100") { id } }`, mine), "FORBIDDEN"},
-		"viewer answers":              {viewer, one(`mutation { answer(transaction: $id, answers: []) { id } }`, mine), "FORBIDDEN"},
-		"viewer agrees":               {viewer, one(`mutation { agree(transaction: $id, amountOut: "1") { id } }`, mine), "FORBIDDEN"},
-		"viewer says sent":            {viewer, one(`mutation { markSent(transaction: $id) { id } }`, mine), "FORBIDDEN"},
-		"viewer chooses":              {viewer, one(`mutation { chooseMethod(transaction: $id, method: "bank_transfer") { id } }`, mine), "FORBIDDEN"},
-		"viewer sets language":        {viewer, one(`mutation { setLanguage(transaction: $id, lang: "es") { id } }`, mine), "FORBIDDEN"},
-		"viewer lists":                {viewer, list, "FORBIDDEN"},
+		"viewer, price":               {viewer, one(`{ price(transaction: $id, amountIn: "100") { amountOut } }`, mine), "FORBIDDEN forbidden"},
+		"viewer cancels":              {viewer, one(`mutation { cancel(transaction: $id) { id } }`, mine), "FORBIDDEN forbidden"},
+		"viewer amends":               {viewer, one(`mutation { setAmount(transaction: $id, amountIn: "100") { id } }`, mine), "FORBIDDEN forbidden"},
+		"viewer answers":              {viewer, one(`mutation { answer(transaction: $id, answers: []) { id } }`, mine), "FORBIDDEN forbidden"},
+		"viewer agrees":               {viewer, one(`mutation { agree(transaction: $id, amountOut: "1") { id } }`, mine), "FORBIDDEN forbidden"},
+		"viewer says sent":            {viewer, one(`mutation { markSent(transaction: $id) { id } }`, mine), "FORBIDDEN forbidden"},
+		"viewer chooses":              {viewer, one(`mutation { chooseMethod(transaction: $id, method: "bank_transfer") { id } }`, mine), "FORBIDDEN forbidden"},
+		"viewer sets language":        {viewer, one(`mutation { setLanguage(transaction: $id, lang: "es") { id } }`, mine), "FORBIDDEN forbidden"},
+		"viewer lists":                {viewer, list, "FORBIDDEN forbidden"},
 		"staff, any":                  {staff, one(`{ transaction(id: $id) { id } }`, theirs), ""},
 		"staff lists":                 {staff, list, ""},
-		"staff acts as customer":      {staff, one(`mutation { cancel(transaction: $id) { id } }`, mine), "FORBIDDEN"},
+		"staff acts as customer":      {staff, one(`mutation { cancel(transaction: $id) { id } }`, mine), "FORBIDDEN forbidden"},
 		"staff, none":                 {staff, `{ transaction(id: "x") { id } }`, "NOT_FOUND not_found"},
 		"a query that does not parse": {customer, `{ transaction(`, "INVALID"},
 		"an unknown field":            {customer, one(`{ transaction(id: $id) { idd } }`, mine), "INVALID"},
@@ -84,6 +85,13 @@ func TestWhoMayAskWhat(t *testing.T) {
 				}
 			}
 		})
+	}
+	for _, lang := range language.Languages {
+		viewer.lang = lang
+		_, problems := viewer.ask(list, nil)
+		if len(problems) != 1 || problems[0].Message != language.Text(lang, "error.forbidden", nil) {
+			t.Errorf("refused in %s with %+v", lang, problems)
+		}
 	}
 	for _, tr := range []*anchor.Transaction{mine, theirs} {
 		if s := w.read(tr.ID); s.Status() != anchor.Incomplete || s.AmountsKnown || s.Lang != "" {
@@ -123,7 +131,7 @@ func TestListenersApart(t *testing.T) {
 		var answer struct{ Errors []problem }
 		must(t, json.NewDecoder(resp.Body).Decode(&answer))
 		must(t, resp.Body.Close())
-		if told(answer.Errors) != "FORBIDDEN" {
+		if told(answer.Errors) != "FORBIDDEN forbidden" {
 			t.Error(role, answer)
 		}
 	}

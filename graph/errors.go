@@ -94,18 +94,18 @@ func (v *visit) extensions(e *anchor.Error) map[string]any {
 	return all
 }
 
-// general are the catalogue's sentences for errors that have no code.
+// general are the catalogue's sentences for errors that have no code. A refusal has
+// one, or is told as it is.
 var general = map[anchor.ErrorKind]string{
 	anchor.Internal:        "internal",
 	anchor.Unauthenticated: "session_ended",
-	anchor.Forbidden:       "forbidden",
 	anchor.NotFound:        "not_found",
 	anchor.Unavailable:     "unavailable",
 }
 
 func sentence(lang string, e *anchor.Error) string {
 	code := e.Code
-	if code == "" && e.Kind != anchor.Forbidden || e.Kind == anchor.Internal {
+	if code == "" || e.Kind == anchor.Internal {
 		code = general[e.Kind]
 	}
 	fallback := e.Message

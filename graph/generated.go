@@ -3291,6 +3291,8 @@ enum Reason {
   files_too_large
   "A page has 1 to 100 rows."
   first_malformed
+  "Not for this kind of caller: see @allow."
+  forbidden
   "Whoever asked for it cannot approve it."
   four_eyes
   "1 to 100 visible ASCII characters."
@@ -3421,7 +3423,7 @@ enum Status {
   error
 }
 
-type Query @refuses(reasons: [cursor_malformed, first_malformed, not_found]) {
+type Query @refuses(reasons: [cursor_malformed, first_malformed, forbidden, not_found]) {
   "One transaction. A customer or viewer may name only the session's own."
   transaction(id: ID!): Transaction! @allow(roles: [CUSTOMER, VIEWER, STAFF])
 
@@ -3473,7 +3475,7 @@ type Query @refuses(reasons: [cursor_malformed, first_malformed, not_found]) {
   audit(transaction: ID, subject: String, first: Int! = 20, after: String, oldestFirst: Boolean! = false): AuditPage! @allow(roles: [STAFF])
 }
 
-type Mutation @refuses(reasons: [amount_malformed, amount_too_large, argument_malformed, argument_too_long, changed_meanwhile, key_malformed, key_reused, not_found, note_malformed, state_refused]) {
+type Mutation @refuses(reasons: [amount_malformed, amount_too_large, argument_malformed, argument_too_long, changed_meanwhile, forbidden, key_malformed, key_reused, not_found, note_malformed, state_refused]) {
   "Answer questions about the customer: those asked of everybody, and of those with a from as many as you like. Faulty answers are reported one error a field; then nothing is stored."
   answer(transaction: ID!, answers: [Answer!]!): Transaction! @allow(roles: [CUSTOMER]) @refuses(reasons: [account_number_malformed, already_agreed, choice_unknown, country_unknown, date_future, date_malformed, date_too_early, document_expired, email_malformed, field_malformed, field_required, field_too_long, field_unknown, file_unknown, not_offered, phone_malformed, phone_without_country, rejected])
 
@@ -3673,7 +3675,7 @@ type Mutation @refuses(reasons: [amount_malformed, amount_too_large, argument_ma
   forgetSignIn(account: ID!, key: ID!, note: String): SignIn @allow(roles: [STAFF])
 }
 
-type Subscription @refuses(reasons: [not_found]) {
+type Subscription @refuses(reasons: [forbidden, not_found]) {
   "The transaction now, and again after every change of it."
   transaction(id: ID!): Transaction! @allow(roles: [CUSTOMER, VIEWER, STAFF])
 }

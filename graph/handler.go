@@ -216,7 +216,7 @@ func (s *server) allow(ctx context.Context, _ any, next graphql.Resolver, roles 
 	return next(ctx)
 }
 
-var errNotAllowed = &anchor.Error{Kind: anchor.Forbidden, Message: "you are not allowed to do this"}
+var errNotAllowed = &anchor.Error{Kind: anchor.Forbidden, Code: "forbidden", Message: "you are not allowed to do this"}
 
 // own reads a transaction that the caller may see. Customers and viewers see
 // one; any other does not exist for them.

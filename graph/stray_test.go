@@ -236,7 +236,7 @@ func TestStaffOnly(t *testing.T) {
 		queries = append(queries, whole(query))
 	}
 	for _, query := range queries {
-		for want, c := range map[string]caller{"FORBIDDEN": w.customer(tr), "FORBIDDEN ": w.viewer(tr), "UNAUTHENTICATED": {w: w}} {
+		for want, c := range map[string]caller{"FORBIDDEN forbidden": w.customer(tr), "FORBIDDEN forbidden ": w.viewer(tr), "UNAUTHENTICATED": {w: w}} {
 			v := maps.Clone(everything)
 			v["key"] = nextKey()
 			if _, problems := c.ask(query, v); told(problems) != strings.TrimSpace(want) {

@@ -189,7 +189,7 @@ func TestDocumentsRefused(t *testing.T) {
 		want   string
 	}{
 		"nobody":                {caller{w: w, transaction: tr.ID}, good, 401, "UNAUTHENTICATED"},
-		"a viewer":              {w.viewer(tr), good, 403, "FORBIDDEN"},
+		"a viewer":              {w.viewer(tr), good, 403, "FORBIDDEN forbidden"},
 		"staff":                 {w.staff(), good, 415, "INVALID"},
 		"without the header":    {c, bare, 403, "FORBIDDEN"},
 		"another's transaction": {w.customer(theirs), good, 200, "NOT_FOUND not_found"},

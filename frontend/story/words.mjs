@@ -3,6 +3,9 @@
 
 import { readFileSync } from 'node:fs'
 
+/** Figures are isolated in a sentence that runs from right to left. */
+const figures = /\{\{\w+\}\}(?: \{\{\w+\}\})*/g
+
 /**
  * t(key, {name}) of a language: the sentence with its names filled in.
  * t.like(key): what it looks like whatever the names are.
@@ -14,9 +17,12 @@ export function words(lang) {
     return catalogue[key]
   }
   const t = (key, names = {}) => {
-    return find(key).replace(/\{\{(\w+)\}\}/g, (_, name) => {
-      if (!(name in names)) throw new Error(`${key} needs ${name}`)
-      return names[name]
+    return find(key).replace(figures, (these) => {
+      const filled = these.replace(/\{\{(\w+)\}\}/g, (_, name) => {
+        if (!(name in names)) throw new Error(`${key} needs ${name}`)
+        return names[name]
+      })
+      return lang === 'ar' ? `\u2068${filled}\u2069` : filled
     })
   }
   t.like = (key) => new RegExp(find(key).split(/\{\{\w+\}\}/).map(literally).join('.+'))

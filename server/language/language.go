@@ -14,6 +14,7 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -118,6 +119,8 @@ func Has(lang, key string) bool {
 // Text is the key's text in the language, with {{name}} replaced by args. What
 // the language lacks is taken from English; what English lacks is the key.
 // An argument that is missing leaves its {{name}} in place, so that it is seen.
+// Arguments are isolated where the sentence runs from right to left: what people are
+// to copy stands beside the sentence, or is put into it by whoever shows it.
 func Text(lang, key string, args map[string]string) string {
 	text, ok := catalogue[lang][key]
 	if !ok {
@@ -125,7 +128,7 @@ func Text(lang, key string, args map[string]string) string {
 			return key
 		}
 	}
-	return fill(text, args)
+	return fill(text, args, rightToLeft[lang])
 }
 
 // TextOr is Text, or the fallback where the catalogue has no such key.
@@ -142,30 +145,31 @@ func Sentence(lang, code, fallback string, args map[string]string) string {
 	return TextOr(lang, "error."+code, fallback, args)
 }
 
+// A hole is a {{name}}; figures are an amount and its unit, which stay together, or
+// a value alone.
+var (
+	hole    = regexp.MustCompile(`\{\{[^{}]*\}\}`)
+	figures = regexp.MustCompile(hole.String() + `(?: ` + hole.String() + `)*`)
+)
+
 // fill replaces each {{name}}. Arguments are not looked at again, so that one
-// holding {{…}} stays as it is.
-func fill(text string, args map[string]string) string {
+// holding {{…}} stays as it is. Isolated (UAX #9, FSI and PDI), they run in their own
+// direction and leave the sentence in its; the page's sentence.ts does the same.
+func fill(text string, args map[string]string, isolate bool) string {
 	if !strings.Contains(text, "{{") {
 		return text
 	}
-	var b strings.Builder
-	for {
-		before, rest, found := strings.Cut(text, "{{")
-		b.WriteString(before)
-		if !found {
-			return b.String()
+	return figures.ReplaceAllStringFunc(text, func(these string) string {
+		filled := hole.ReplaceAllStringFunc(these, func(hole string) string {
+			value, ok := args[strings.TrimSpace(strings.Trim(hole, "{}"))]
+			if !ok {
+				return hole
+			}
+			return value
+		})
+		if !isolate || filled == these {
+			return filled
 		}
-		name, after, found := strings.Cut(rest, "}}")
-		value, ok := args[strings.TrimSpace(name)]
-		switch {
-		case !found:
-			b.WriteString("{{" + rest)
-			return b.String()
-		case ok:
-			b.WriteString(value)
-		default:
-			b.WriteString("{{" + name + "}}")
-		}
-		text = after
-	}
+		return "\u2068" + filled + "\u2069"
+	})
 }

@@ -64,8 +64,26 @@ func TestFill(t *testing.T) {
 		"} {{a}} {{":     "} 1 {{",
 		"ñ {{a}} {{a}}.": "ñ 1 1.",
 	} {
-		if got := fill(text, args); got != is {
+		if got := fill(text, args, false); got != is {
 			t.Errorf("fill(%q) = %q, expected %q", text, got, is)
+		}
+	}
+}
+
+// TestIsolated: an amount and its unit keep their order in Arabic, and the
+// sentence's is not theirs. Elsewhere nothing that nobody sees is put in.
+func TestIsolated(t *testing.T) {
+	t.Parallel()
+	args := map[string]string{"amount_out": "97.50", "asset_out": "USDW", "deadline": "2026-11-23 14:30 UTC"}
+	for _, c := range []struct{ lang, key, is string }{
+		{"ar", "status.deposit.completed", "وصل \u206897.50 USDW\u2069 إلى حسابك."},
+		{"ar", "mail.deadline", "يرجى القيام بذلك قبل \u20682026-11-23 14:30 UTC\u2069."},
+		{"ar", "mail.ask", catalogue["ar"]["mail.ask"]}, // what is missing is seen
+		{"ar", "mail.open", catalogue["ar"]["mail.open"]},
+		{"en", "status.deposit.completed", "97.50 USDW arrived in your account."},
+	} {
+		if got := Text(c.lang, c.key, args); got != c.is {
+			t.Errorf("%s in %s: %q, expected %q", c.key, c.lang, got, c.is)
 		}
 	}
 }

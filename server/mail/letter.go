@@ -60,7 +60,7 @@ type page struct {
 func (s *Sender) page(l Letter) page {
 	text := func(key string, args map[string]string) string { return language.Text(l.Lang, key, args) }
 	p := page{Letter: l, Dir: language.Direction(l.Lang), Name: s.Name, Open: text("mail.open", nil), Careful: text("mail.careful", nil),
-		Why: text("mail.why", map[string]string{"name": s.Name}), Ask: text("mail.ask", map[string]string{"support": s.Support})}
+		Why: text("mail.why", map[string]string{"name": s.Name}), Ask: strings.Replace(text("mail.ask", nil), "{{support}}", s.Support, 1)} // to be copied: nothing that nobody sees goes with it
 	if len(l.Text) > 0 && strings.TrimSuffix(l.Text[0], ".") == l.Subject {
 		p.Text = l.Text[1:] // nothing is said twice
 	}

@@ -139,6 +139,10 @@ func looks(t *testing.T, l mail.Letter, of map[string]string) {
 			t.Errorf("%s: the page has no %q:\n%s", l.Lang, want, html)
 		}
 	}
+	// What is copied carries nothing that nobody sees.
+	if !strings.Contains(text, "\nReference: WL-1\n") || !strings.Contains(html, "<bdi>WL-1</bdi>") || strings.Contains(text+html, "\u2068help@") {
+		t.Errorf("%s: %q", l.Lang, text)
+	}
 	for _, found := range address.FindAllStringSubmatch(html, -1) {
 		if found[1] != "href" || found[2] != "https://anchor.example/transaction/tx-1?c=abc&amp;d=e" {
 			t.Errorf("%s: the page leads to %q", l.Lang, found)

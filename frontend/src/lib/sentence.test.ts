@@ -8,6 +8,7 @@ const catalogue = {
   check_two: 'two answers',
   check_few: '{{count}} answers (few)',
   check_other: '{{count}} answers',
+  arrived: 'وصل {{amount}} {{asset}} إلى {{where}}.',
 }
 
 it.each([
@@ -18,7 +19,9 @@ it.each([
   ['en', 'check', { count: 1 }, 'one answer'],
   ['en', 'check', { count: 3 }, '3 answers'],
   ['ar', 'check', { count: 2 }, 'two answers'],
-  ['ar', 'check', { count: 3 }, '3 answers (few)'],
+  ['ar', 'check', { count: 3 }, '\u20683\u2069 answers (few)'],
+  ['ar', 'arrived', { amount: '97.50', asset: 'USDW' }, 'وصل \u206897.50 USDW\u2069 إلى {{where}}.'],
+  ['en', 'arrived', { amount: '97.50', asset: 'USDW', where: 'X' }, 'وصل 97.50 USDW إلى X.'],
 ] as const)('says in %s %s with %o: %s', (code, key, values, said) => {
   expect(sentence(catalogue, code, key, values)).toBe(said)
 })

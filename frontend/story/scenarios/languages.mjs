@@ -16,7 +16,16 @@ async function spoken({ visitor, anchor, look }, lang, name) {
   const page = await depositUpToPaying(visitor, wallet, t, look)
   assert.equal(await page.page.locator('html').getAttribute('lang'), lang)
   assert.equal(await page.page.locator('html').getAttribute('dir'), lang === 'ar' ? 'rtl' : 'ltr')
-  await payAndArrive(visitor, anchor, wallet, await page.instruction('reference'))
+  const reference = await page.instruction('reference')
+  // What is copied is what the bank takes, with nothing that nobody sees.
+  await visitor.context.grantPermissions(['clipboard-read', 'clipboard-write'])
+  for (const [name, value] of [['amount', '100.00'], ['reference', reference]]) {
+    await page.page.getByRole('button', { name: t(`instruction.${name}`) }).click()
+    await page.page.getByRole('button', { name: t(`instruction.${name}`) }).getByText(t('page.copied')).waitFor()
+    assert.equal(await page.page.evaluate(() => navigator.clipboard.readText()), value)
+  }
+  assert.match(reference, /^[!-~]+$/)
+  await payAndArrive(visitor, anchor, wallet, reference)
   await page.heading(t('page.heading.completed.deposit')).waitFor()
   await look(page.page, 'deposit-completed')
   // The anchor's sentences in the wallet are in the chosen language too.
