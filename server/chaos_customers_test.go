@@ -46,6 +46,7 @@ type customer struct {
 // A story is one deposit or withdrawal.
 type story struct {
 	id, kind string
+	page     pageOf
 	manner   manner
 	agreed   anchor.Amount
 	tariff   tariff          // that was agreed to
@@ -71,13 +72,14 @@ const (
 	toClosed  manner = "to a closed"   // the bank refuses the payout: held
 	toBounce  manner = "to a bounced"  // the bank sends the payout back: held
 	toRecall  manner = "to a recaller" // it is completed, and comes back: held
+	inCash    manner = "in cash"       // and comes for it
 )
 
 // pick chooses a manner; most people do as they are told.
 func pick(rng *rand.Rand, kind string) manner {
 	some := []manner{nearly, nearly, tooMuch, tooLittle, wrongly, wrongly, twice, twice}
 	if kind == "withdrawal" {
-		some = append(some, toClosed, toBounce, toRecall)
+		some = append(some, toClosed, toBounce, toRecall, inCash, inCash, inCash)
 	}
 	if rng.IntN(10) < 6 {
 		return exactly
@@ -280,6 +282,7 @@ func (c *customer) story(ctx context.Context) (*story, error) {
 	if err != nil {
 		return nil, fmt.Errorf("begin a %s: %w", s.kind, err)
 	}
+	s.page = page
 	c.stories = append(c.stories, s)
 	if s.kind == "deposit" {
 		err = c.payAtBank(ctx, s, page)
@@ -366,7 +369,7 @@ func (c *customer) operate(ctx context.Context, listener string, header http.Hea
 // agree enters everything and says yes.
 func (c *customer) agree(ctx context.Context, s *story, p pageOf) error {
 	var method []string
-	if s.kind == "withdrawal" {
+	if s.kind == "withdrawal" && s.manner != inCash {
 		account := map[manner]string{toClosed: rail.ClosedAccount, toBounce: rail.ReturningAccount, toRecall: rail.RecallingAccount}[s.manner]
 		if account == "" {
 			account = "777000999"
@@ -392,8 +395,8 @@ func (c *customer) enter(ctx context.Context, s *story, p pageOf, method []strin
 		{`mutation($id: ID!, $a: [Answer!]!) { answer(transaction: $id, answers: $a) { review } }`,
 			map[string]any{"a": answers("first_name", "Ada", "last_name", "Lovelace", "email_address", "ada@example.com")}, nil},
 		{`mutation($id: ID!, $in: Amount!) { setAmount(transaction: $id, amountIn: $in) { amountOut } }`, map[string]any{"in": s.agreed.String()}, nil},
-		{`mutation($id: ID!, $a: [Answer!]!) { chooseMethod(transaction: $id, method: "bank_transfer", answers: $a) { amountOut } }`,
-			map[string]any{"a": append([]map[string]string{}, answers(method...)...)}, &chosen},
+		{`mutation($id: ID!, $m: ID!, $a: [Answer!]!) { chooseMethod(transaction: $id, method: $m, answers: $a) { amountOut } }`,
+			map[string]any{"m": s.method(), "a": append([]map[string]string{}, answers(method...)...)}, &chosen},
 	} {
 		if err := c.ask(ctx, p, step.query, step.variables, step.answer); err != nil {
 			return err
@@ -412,6 +415,29 @@ func (c *customer) enter(ctx context.Context, s *story, p pageOf, method []strin
 		return errors.Join(err, poll)
 	}
 	return nil
+}
+
+// method is how the bank's side moves.
+func (s *story) method() string {
+	if s.manner == inCash {
+		return anchor.Cash
+	}
+	return "bank_transfer"
+}
+
+// collect shows the code of the cash that lies ready at the bank's desk.
+func (c *customer) collect(ctx context.Context, s *story) error {
+	var a struct {
+		Transaction struct{ Pickup *struct{ Code string } }
+	}
+	if err := c.ask(ctx, s.page, `query($id: ID!) { transaction(id: $id) { pickup { code } } }`, map[string]any{}, &a); err != nil || a.Transaction.Pickup == nil {
+		return err
+	}
+	err := c.insist(ctx)(http.MethodPost, c.life.at("public")+"/bank/api/pickups", nil, map[string]string{"code": a.Transaction.Pickup.Code}, nil)
+	if no, refused := errors.AsType[*refusal](err); refused && no.status == http.StatusBadRequest {
+		return nil // an earlier answer was lost: the books will hear of it
+	}
+	return err
 }
 
 // poll asks how the transaction is.
@@ -508,6 +534,10 @@ func (c *customer) until(ctx context.Context, s *story) error {
 		switch {
 		case s.ended():
 			return c.claim(ctx, s)
+		case s.last.Status == string(anchor.PendingUserTransferComplete):
+			if err := c.collect(ctx, s); err != nil {
+				return fmt.Errorf("collect the cash: %w", err)
+			}
 		case s.last.Status == string(anchor.PendingTrust):
 			if err := c.trust(ctx); err != nil {
 				return fmt.Errorf("add the trustline: %w", err)
