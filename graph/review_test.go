@@ -171,3 +171,51 @@ func TestCorrectionAccepted(t *testing.T) {
 		t.Errorf("%q, want %q", events, want)
 	}
 }
+
+// Money for what was agreed to is held, where its customer has since been turned away,
+// doubted, or made somebody else of themselves by another transaction.
+func TestDoubtedAfterAgreeing(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		then func(w *world, other *anchor.Transaction)
+		want anchor.Status
+	}{
+		"nothing": {func(*world, *anchor.Transaction) {}, anchor.PendingAnchor},
+		"the same said again": {func(w *world, other *anchor.Transaction) {
+			w.customer(other).do(answer, map[string]any{"id": other.ID, "answers": ana})
+		}, anchor.PendingAnchor},
+		"another name": {func(w *world, other *anchor.Transaction) {
+			w.customer(other).do(answer, map[string]any{"id": other.ID, "answers": answers("last_name", "Doe")})
+		}, anchor.OnHold},
+		"another name, accepted": {func(w *world, other *anchor.Transaction) {
+			w.customer(other).do(answer, map[string]any{"id": other.ID, "answers": answers("last_name", "Doe")})
+			w.pressed("acceptCustomer", other, "")
+		}, anchor.PendingAnchor},
+		"a correction": {func(w *world, other *anchor.Transaction) {
+			w.pressed("askCorrection", other, "")
+		}, anchor.OnHold},
+		"a rejection": {func(w *world, other *anchor.Transaction) {
+			w.pressed("rejectCustomer", other, "")
+		}, anchor.OnHold},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, byHand)
+			tr, other := w.open(anchor.Withdrawal), w.open(anchor.Deposit)
+			customer := w.customer(tr)
+			customer.do(answer, map[string]any{"id": tr.ID, "answers": ana})
+			w.pressed("acceptCustomer", tr, "")
+			w.walk(customer, []takes{
+				{name: "amount", query: setAmount, variables: map[string]any{"amountIn": "100"}},
+				{name: "method", query: choose, variables: map[string]any{"method": "bank_transfer", "answers": answers("bank_account_number", "12345678")}},
+				{name: "agree", query: agree, variables: map[string]any{"amountOut": "98.5"}, status: anchor.PendingUserTransferStart},
+			})
+			c.then(w, other)
+			w.came(tr, 100*anchor.One)
+			if got := w.read(tr.ID).Status(); got != c.want {
+				t.Errorf("it is %s, want %s", got, c.want)
+			}
+			balanced(t, w.books)
+		})
+	}
+}

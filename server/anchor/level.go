@@ -134,16 +134,27 @@ func (s *Side) ReviewOf(c *Customer, in Amount, now time.Time) Review {
 		return c.Review
 	case len(c.Missing(fields, now)) > 0:
 		return ReviewNone
-	case c.Vetting == Vetted, c.Vetting == Unvetted && s.ReviewFor(in) == ByNobody && s.Screening.Expects(c, now):
+	case s.trusts(c, in, now):
 		return ReviewAccepted
 	}
 	return ReviewPending
 }
 
-// Outgrown reports whether the amount that came asks more of the customer, nil if
-// there is none, than the one that they agreed to, and more than they are good for.
-func (t *Transaction) Outgrown(terms *Terms, c *Customer, now time.Time) bool {
+// trusts reports whether nobody needs to look at the customer for an amount, whatever
+// they have yet to answer.
+func (s *Side) trusts(c *Customer, in Amount, now time.Time) bool {
+	return c.Vetting == Vetted || c.Vetting == Unvetted && s.ReviewFor(in) == ByNobody && s.Screening.Expects(c, now)
+}
+
+// Doubtful reports whether a person must look at whose money came, of a customer who
+// is nil if there is none: since they agreed they were doubted or turned away, by
+// another transaction of theirs, or are no longer who was accepted; or so much came
+// that it asks more of them than what they agreed to, and than they are good for.
+func (t *Transaction) Doubtful(terms *Terms, c *Customer, now time.Time) bool {
 	s := terms.Side(t.Kind)
+	if c != nil && c.Review != ReviewNone && (c.Review == ReviewRejected || c.Review == ReviewCorrection || !s.trusts(c, t.AmountIn, now)) {
+		return true
+	}
 	return len(s.reached(t.AmountIn)) > len(s.reached(t.Expected)) && s.ReviewOf(c, t.AmountIn, now) != ReviewAccepted
 }
 

@@ -24,7 +24,7 @@ func writePersonal(t *testing.T, b *books) (withdrawal string) {
 	t.Helper()
 	id := b.waiting(t, anchor.Withdrawal, 7)
 	b.do(t, func(tx *store.Tx) error {
-		if err := tx.SaveCustomer(&anchor.Customer{ID: "c1", Owner: anchor.Identity{Account: alice}, Fields: person, Review: anchor.ReviewAccepted, Lang: "en", CreatedAt: noon, UpdatedAt: noon}); err != nil {
+		if err := tx.SaveCustomer(&anchor.Customer{ID: "c1", Owner: anchor.Identity{Account: alice}, Fields: person, Review: anchor.ReviewAccepted, Vetting: anchor.Vetted, Lang: "en", CreatedAt: noon, UpdatedAt: noon}); err != nil {
 			return err
 		}
 		if err := tx.SaveCustomer(&anchor.Customer{ID: "c2", Owner: anchor.Identity{Account: bob}, Fields: map[string]string{"first_name": "Other"}, CreatedAt: noon, UpdatedAt: noon}); err != nil {

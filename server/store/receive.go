@@ -91,18 +91,16 @@ func (t *Tx) received(a *anchor.Transaction, terms *anchor.Terms, arrival anchor
 	return arrival, t.SaveTransaction(a)
 }
 
-// judgeAgain holds money that is so much more than was agreed to that a person must
-// look at whom it is from: who agrees to a little less than what is asked more of,
-// and sends more, gets no further than who says so at once.
+// judgeAgain holds money where a person must look at whom it is from, though all was
+// well when it was agreed to: who is turned away, or says to be somebody else, by
+// another transaction, or agrees to a little less than what is asked more of and
+// sends more, gets no further than who does so at once.
 func (t *Tx) judgeAgain(a *anchor.Transaction, terms *anchor.Terms, now time.Time) (anchor.Arrival, error) {
-	if a.AmountIn <= a.Expected {
-		return anchor.Accepted, nil
-	}
 	c, err := t.CustomerOf(a.Owner)
 	if err != nil && anchor.KindOf(err) != anchor.NotFound {
 		return "", err
 	}
-	if !a.Outgrown(terms, c, now) {
+	if !a.Doubtful(terms, c, now) {
 		return anchor.Accepted, nil
 	}
 	return anchor.Held, a.Hold(now)
