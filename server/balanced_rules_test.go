@@ -59,6 +59,8 @@ func (l *look) transactions(context.Context) error {
 		l.liability(t)
 		l.trailOf(t)
 		l.outboxOf(t)
+		l.reviewOf(t)
+		l.mailsOf(t)
 		switch {
 		case t.is("status", string(anchor.Completed)) && t.is("kind", string(anchor.Deposit)):
 			l.Deposits++
@@ -403,7 +405,7 @@ func (l *look) outboxOf(t row) {
 	waits := map[string]bool{} // by kind
 	for _, r := range l.outbox[id] {
 		if r.is("kind", "mail") {
-			continue // which wait for their time, and are deleted when they are true no more
+			continue // see mailsOf
 		}
 		l.Messages[message{id, r.text("kind")}]++
 		switch {

@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -152,6 +153,11 @@ func TestBalancedFinds(t *testing.T) {
 		{`UPDATE payouts SET destination = source WHERE operation = 'claimable_balance'`, "can be claimed by", doubled},
 		{`UPDATE payouts SET amount = amount + 1 WHERE operation = 'claimable_balance'`, "the balance", unbalanced},
 		{`UPDATE payouts SET result_id = substr(result_id, 1, 71) || char(97 + (substr(result_id, 72) = 'a')) WHERE result_id <> ''`, "is gone, to", lost},
+		{`UPDATE transactions SET reviewed = 0 WHERE status = 'completed'`, "its customer was not accepted", doubled},
+		{`UPDATE transactions SET status = 'pending_anchor' WHERE funded_at = 0`, `waits for a review, and that of its customer is "accepted"`, lost},
+		{`INSERT INTO outbox (transaction_id, kind, url, status, state, attempts, not_before, created_at)
+			SELECT transaction_id, kind, url, status, state, attempts, not_before, created_at FROM outbox WHERE kind = 'mail'`, "has two e-mails about", doubled},
+		{`UPDATE outbox SET status = 'pending_stellar' WHERE kind = 'mail'`, "which is no step to tell of", unbalanced},
 	} {
 		if err := os.WriteFile(b.Config.Database.Path, sound, 0o600); err != nil {
 			t.Fatal(err)
@@ -166,16 +172,30 @@ func TestBalancedFinds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		v, err := b.look(t.Context())
-		if err != nil {
-			t.Fatalf("%s: %v", tt.spoil, err)
-		}
-		found := false
-		for _, f := range v.Findings {
-			found = found || f.Kind == tt.kind && strings.Contains(f.Text, tt.text)
-		}
-		if !found || v.count(tt.kind) == 0 {
-			t.Errorf("%s: found %v, want %s: … %s", tt.spoil, v.Findings, tt.kind, tt.text)
-		}
+		spoilt(t, b, tt.spoil, tt.text, tt.kind)
+	}
+
+	// Books that are sound, of an anchor that should have asked for more.
+	if err := os.WriteFile(b.Config.Database.Path, sound, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	side := &b.Config.Assets[0].Deposit
+	side.Levels = []LevelConfig{{From: "50", Fields: []string{"photo_id_front"}, Review: "none"}}
+	spoilt(t, b, "a document", "of 100 is paid out, and its customer has shown no photo_id_front", unbalanced)
+	side.Levels[0].Review = "person"
+	spoilt(t, b, "a level", "of 100 is paid out without a person's yes to its customer", doubled)
+	side.Levels, side.Review = nil, "person"
+	spoilt(t, b, "a review", "of 30 is paid out without a person's yes to its customer", doubled)
+}
+
+// spoilt looks at a balance that must find something.
+func spoilt(t *testing.T, b *balance, spoil, text string, kind findingKind) {
+	t.Helper()
+	v, err := b.look(t.Context())
+	if err != nil {
+		t.Fatalf("%s: %v", spoil, err)
+	}
+	if !slices.ContainsFunc(v.Findings, func(f finding) bool { return f.Kind == kind && strings.Contains(f.Text, text) }) {
+		t.Errorf("%s: found %v, want %s: … %s", spoil, v.Findings, kind, text)
 	}
 }

@@ -75,6 +75,10 @@ type verdict struct {
 	// Open counts intents and orders that still wait for something to happen by
 	// itself, Parked those that wait for a person.
 	Open, Parked int
+	// Reviewed counts what a person has said of customers, by the mutation.
+	Reviewed map[string]int
+	// Mails are the e-mails that were sent, by their own ids.
+	Mails []string
 	// Undelivered counts the messages of the outbox that wait, Messages all there
 	// are of each transaction and kind.
 	Undelivered int
@@ -120,7 +124,7 @@ func (b *balance) look(ctx context.Context) (_ *verdict, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	l := &look{balance: b, verdict: &verdict{Messages: map[message]int{}, Returned: map[string]anchor.Amount{}, Helped: map[string]int{}}, db: db, taken: time.Now()}
+	l := &look{balance: b, verdict: &verdict{Messages: map[message]int{}, Returned: map[string]anchor.Amount{}, Helped: map[string]int{}, Reviewed: map[string]int{}}, db: db, taken: time.Now()}
 	if err := l.readBooks(ctx, db); err != nil {
 		return nil, fmt.Errorf("read the books: %w", err)
 	}
@@ -161,6 +165,10 @@ type look struct {
 	paidFor              map[string][]row    // intents and orders, by what they are for
 	replaced             map[string]bool     // refused orders that another took the place of
 	credited             map[string]int64    // what came in, by transaction
+	customers            map[string]row      // by owner
+	verdicts             map[string][]row    // of persons about customers, by owner
+	correcting           map[string]bool     // owners who have been asked for a correction
+	documents            map[string]bool     // by customer and question
 	approvals            map[string]string   // who has let an intent or order go, by "payout:" or "order:" and its id
 }
 
@@ -218,6 +226,7 @@ func (l *look) readBooks(ctx context.Context, db *sql.DB) (err error) {
 	for _, r := range read(`SELECT subject, actor FROM audit WHERE event IN ('approvePayout', 'approveBankPayout')`) {
 		l.approvals[r.text("subject")] = r.text("actor")
 	}
+	l.readCustomers(read)
 	l.carried = map[string][]string{}
 	for _, r := range read(`SELECT * FROM envelope_payouts ORDER BY envelope_id, ordinal`) {
 		l.carried[r.text("envelope_id")] = append(l.carried[r.text("envelope_id")], r.text("payout_id"))

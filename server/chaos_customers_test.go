@@ -39,6 +39,7 @@ type customer struct {
 	sequence int64
 	sent     anchor.Amount // to the anchor, on the ledger
 	stories  []*story
+	rejected bool // a person has refused them
 
 	lost, doubled int
 }
@@ -51,6 +52,7 @@ type story struct {
 	agreed   anchor.Amount
 	tariff   tariff          // that was agreed to
 	paid     anchor.Amount   // that of it which counts
+	shown    []string        // the questions that documents were sent for
 	want     []anchor.Status // any of them is an end
 	last     *polled
 	claimed  bool // the balance that it was paid by
@@ -200,7 +202,7 @@ func (c *customer) submit(ctx context.Context, memo txnbuild.Memo, ops []txnbuil
 // still under way, and sees each to its end.
 func (c *customer) live(ctx context.Context, closing <-chan struct{}) {
 	c.report(ctx, func() error {
-		for !closed(closing) {
+		for !closed(closing) && !c.rejected {
 			s, err := c.visit(ctx)
 			if err == nil && c.rng.IntN(3) > 0 {
 				err = c.until(ctx, s)
@@ -232,7 +234,7 @@ func (c *customer) report(ctx context.Context, do func() error) {
 // visit begins one thing, and perhaps has staff meddle with it.
 func (c *customer) visit(ctx context.Context) (*story, error) {
 	s, err := c.story(ctx)
-	if err == nil && s.manner != tooLittle && s.manner != wrongly && s.manner != toRecall && c.rng.IntN(6) == 0 {
+	if err == nil && !c.rejected && s.manner != tooLittle && s.manner != wrongly && s.manner != toRecall && c.rng.IntN(6) == 0 {
 		err = c.meddle(ctx, s)
 	}
 	return s, err
@@ -278,14 +280,23 @@ func (c *customer) story(ctx context.Context) (*story, error) {
 	default:
 		s.want = []anchor.Status{anchor.Completed}
 	}
-	page, err := c.begin(ctx, s)
-	if err != nil {
+	if err := c.begin(ctx, s); err != nil {
 		return nil, fmt.Errorf("begin a %s: %w", s.kind, err)
 	}
-	s.page = page
 	c.stories = append(c.stories, s)
+	if err := c.cleared(ctx, s); err != nil {
+		return nil, fmt.Errorf("wait for a review of a %s: %w", s.kind, err)
+	}
+	if c.rejected {
+		return s, nil
+	}
+	if c.rng.IntN(30) == 0 {
+		if err := c.doubted(ctx); err != nil {
+			return nil, fmt.Errorf("be doubted: %w", err)
+		}
+	}
 	if s.kind == "deposit" {
-		err = c.payAtBank(ctx, s, page)
+		err = c.payAtBank(ctx, s)
 	} else {
 		err = c.payOnLedger(ctx, s)
 	}
@@ -334,19 +345,25 @@ func (c *customer) holds(ctx context.Context) (asset, lumens anchor.Amount, err 
 	return asset, lumens, err
 }
 
-// begin starts a transaction and goes through its page until it waits for money.
-func (c *customer) begin(ctx context.Context, s *story) (p pageOf, err error) {
+// begin starts a transaction and goes through its page up to the yes.
+func (c *customer) begin(ctx context.Context, s *story) error {
+	p, err := c.open(ctx, s.kind)
+	if s.id, s.page = p.id, p; err != nil {
+		return err
+	}
+	return c.agree(ctx, s)
+}
+
+// open starts a transaction and opens its page.
+func (c *customer) open(ctx context.Context, kind string) (p pageOf, err error) {
 	wallet := map[string]string{"asset_code": c.terms.Asset.Code, "claimable_balance_supported": strconv.FormatBool(c.claims)}
 	mail := map[string]string{"callback": c.life.mail.url + "/callback/", "on_change_callback": c.life.mail.url + "/on_change_callback/"}
 	for {
-		p, err = openPage(c.insist(ctx), c.life.at("public"), c.token, s.kind, wallet, mail)
-		if _, refused := errors.AsType[*refusal](err); refused && p.id != "" {
-			continue // it took longer than the page may: the wallet opens another
+		p, err = openPage(c.insist(ctx), c.life.at("public"), c.token, kind, wallet, mail)
+		if _, refused := errors.AsType[*refusal](err); !refused || p.id == "" {
+			return p, err
 		}
-		if s.id = p.id; err == nil {
-			err = c.agree(ctx, s, p)
-		}
-		return p, err
+		// It took longer than the page may: the wallet opens another.
 	}
 }
 
@@ -358,8 +375,13 @@ func (c *customer) ask(ctx context.Context, p pageOf, query string, variables ma
 
 // operate runs a GraphQL operation until it is answered.
 func (c *customer) operate(ctx context.Context, listener string, header http.Header, query string, variables map[string]any, answer any) error {
+	return untilAnswered(ctx, func() error { return c.insist(ctx).graphql(listener, header, query, variables, answer) })
+}
+
+// untilAnswered does something until there is an answer to it.
+func untilAnswered(ctx context.Context, do func() error) error {
 	for {
-		err := c.insist(ctx).graphql(listener, header, query, variables, answer)
+		err := do()
 		if _, passes := errors.AsType[errLater](err); !passes || ctx.Err() != nil {
 			return err
 		}
@@ -367,7 +389,7 @@ func (c *customer) operate(ctx context.Context, listener string, header http.Hea
 }
 
 // agree enters everything and says yes.
-func (c *customer) agree(ctx context.Context, s *story, p pageOf) error {
+func (c *customer) agree(ctx context.Context, s *story) error {
 	var method []string
 	if s.kind == "withdrawal" && s.manner != inCash {
 		account := map[manner]string{toClosed: rail.ClosedAccount, toBounce: rail.ReturningAccount, toRecall: rail.RecallingAccount}[s.manner]
@@ -377,7 +399,7 @@ func (c *customer) agree(ctx context.Context, s *story, p pageOf) error {
 		method = []string{"bank_account_number", account, "bank_name", "Far Bank"}
 	}
 	for {
-		err := c.enter(ctx, s, p, method)
+		err := c.enter(ctx, s, s.page, method)
 		if no, ok := errors.AsType[*gqlRefusal](err); !ok || no.Extensions.Reason != "price_changed" {
 			return err
 		}
@@ -386,32 +408,37 @@ func (c *customer) agree(ctx context.Context, s *story, p pageOf) error {
 
 // enter goes through the page up to the yes, at the price that is told.
 func (c *customer) enter(ctx context.Context, s *story, p pageOf, method []string) error {
+	var asked struct {
+		SetAmount struct{ Questions []question }
+	}
 	var chosen struct{ ChooseMethod struct{ AmountOut string } }
-	for _, step := range []struct {
-		query     string
-		variables map[string]any
-		answer    any
-	}{
-		{`mutation($id: ID!, $a: [Answer!]!) { answer(transaction: $id, answers: $a) { review } }`,
-			map[string]any{"a": answers("first_name", "Ada", "last_name", "Lovelace", "email_address", "ada@example.com")}, nil},
-		{`mutation($id: ID!, $in: Amount!) { setAmount(transaction: $id, amountIn: $in) { amountOut } }`, map[string]any{"in": s.agreed.String()}, nil},
-		{`mutation($id: ID!, $m: ID!, $a: [Answer!]!) { chooseMethod(transaction: $id, method: $m, answers: $a) { amountOut } }`,
-			map[string]any{"m": s.method(), "a": append([]map[string]string{}, answers(method...)...)}, &chosen},
-	} {
-		if err := c.ask(ctx, p, step.query, step.variables, step.answer); err != nil {
-			return err
-		}
+	err := c.introduce(ctx, p)
+	if err == nil {
+		err = c.ask(ctx, p, `mutation($id: ID!, $in: Amount!) { setAmount(transaction: $id, amountIn: $in) { questions { name type from answered } } }`,
+			map[string]any{"in": s.agreed.String()}, &asked)
+	}
+	if err == nil {
+		questions := documents(asked.SetAmount.Questions, s.agreed)
+		s.shown = append(s.shown, questions...)
+		err = c.show(ctx, p, questions)
+	}
+	if err == nil {
+		err = c.ask(ctx, p, `mutation($id: ID!, $m: ID!, $a: [Answer!]!) { chooseMethod(transaction: $id, method: $m, answers: $a) { amountOut } }`,
+			map[string]any{"m": s.method(), "a": append([]map[string]string{}, answers(method...)...)}, &chosen)
+	}
+	if err != nil {
+		return err
 	}
 	if err := c.told(s, chosen.ChooseMethod.AmountOut); err != nil {
 		return err
 	}
-	err := c.ask(ctx, p, `mutation($id: ID!, $out: Amount!) { agree(transaction: $id, amountOut: $out) { status } }`,
+	err = c.ask(ctx, p, `mutation($id: ID!, $out: Amount!) { agree(transaction: $id, amountOut: $out) { status } }`,
 		map[string]any{"out": chosen.ChooseMethod.AmountOut}, nil)
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
 	// An earlier yes may have been heard, and its answer lost.
-	if poll := c.poll(ctx, s); poll != nil || s.last.Status != string(anchor.PendingUserTransferStart) {
+	if poll := c.poll(ctx, s); poll != nil || s.last.Status == string(anchor.Incomplete) {
 		return errors.Join(err, poll)
 	}
 	return nil
@@ -447,79 +474,6 @@ func (c *customer) poll(ctx context.Context, s *story) error {
 		return err
 	}
 	s.last = a.Transaction
-	return nil
-}
-
-// amounts are what is paid for a story, and what of it counts.
-func (s *story) amounts() (all []anchor.Amount, counts anchor.Amount) {
-	switch s.manner {
-	case nearly:
-		a := (s.agreed * 104 / 100).Floor(s.tariff.in)
-		return []anchor.Amount{a}, a
-	case tooMuch:
-		a := (s.agreed * 13 / 10).Floor(s.tariff.in)
-		return []anchor.Amount{a}, a
-	case tooLittle:
-		return []anchor.Amount{(s.agreed / 2).Floor(s.tariff.in)}, 0
-	case wrongly:
-		return []anchor.Amount{s.agreed}, 0
-	case twice:
-		return []anchor.Amount{s.agreed, s.agreed}, s.agreed
-	default:
-		return []anchor.Amount{s.agreed}, s.agreed
-	}
-}
-
-// payAtBank makes the transfers of a deposit.
-func (c *customer) payAtBank(ctx context.Context, s *story, p pageOf) error {
-	var a struct {
-		Transaction struct {
-			Instructions []struct{ Name, Value string }
-		}
-	}
-	if err := c.ask(ctx, p, `query($id: ID!) { transaction(id: $id) { instructions { name value } } }`, map[string]any{}, &a); err != nil {
-		return err
-	}
-	reference := ""
-	for _, i := range a.Transaction.Instructions {
-		if i.Name == "reference" {
-			reference = i.Value
-		}
-	}
-	if reference == "" {
-		return fmt.Errorf("no reference in %+v", a)
-	}
-	if s.manner == wrongly {
-		reference = "for my account"
-	}
-	all, counts := s.amounts()
-	s.paid = counts
-	for i, amount := range all {
-		if err := c.insist(ctx)(http.MethodPost, c.life.at("public")+"/bank/api/transfers", http.Header{"Idempotency-Key": {fmt.Sprintf("%s-%d", s.id, i)}},
-			map[string]string{"amount": amount.String(), "currency": c.currency, "reference": reference, "payer_name": "Ada Lovelace", "payer_account": "555000111"}, nil); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// payOnLedger makes the payments of a withdrawal.
-func (c *customer) payOnLedger(ctx context.Context, s *story) error {
-	if err := c.poll(ctx, s); err != nil {
-		return err
-	}
-	var memo txnbuild.Memo
-	if s.manner != wrongly {
-		memo = memoID(c.life.t, s.last.WithdrawMemo)
-	}
-	all, counts := s.amounts()
-	s.paid = counts
-	for _, amount := range all {
-		c.sent += amount
-		if err := c.submit(ctx, memo, []txnbuild.Operation{&txnbuild.Payment{Destination: s.last.WithdrawAnchorAccount, Amount: amount.String(), Asset: c.asset}}); err != nil {
-			return err
-		}
-	}
 	return nil
 }
 

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"windlass/server/rig"
 	"windlass/server/store"
 )
 
@@ -42,7 +43,7 @@ func TestChaos(t *testing.T) {
 			defer func() { // however it ends
 				lived := l.sum()
 				all.add(lived)
-				t.Logf("%s, in %s; newcomers %d, approvals %d, refunds taken back %d, payouts %v", lived, time.Since(began).Round(time.Second), len(l.newcomers), l.verdict.Approved, l.verdict.Undone, l.verdict.Helped)
+				t.Logf("%s, in %s; newcomers %d, approvals %d, refunds taken back %d, payouts %v, reviews %v, e-mails %d", lived, time.Since(began).Round(time.Second), len(l.newcomers), l.verdict.Approved, l.verdict.Undone, l.verdict.Helped, l.verdict.Reviewed, len(l.verdict.Mails))
 			}()
 			l.live()
 		})
@@ -116,6 +117,7 @@ type life struct {
 	ports   map[string]int
 	gate    *gate
 	mail    *mailbox
+	post    *rig.Sink // where e-mails come
 	balance *balance
 	killed  int
 	untold  int      // messages that wallets did not get
@@ -251,7 +253,7 @@ func (l *life) prepare() {
 		l.t.Fatal(err)
 	}
 	for day := range prices {
-		l.offers = append(l.offers, balanceOf(l.t, l.dir, l.horizon, append(priced(day), chaosSettings...)...).Config)
+		l.offers = append(l.offers, balanceOf(l.t, l.dir, l.horizon, slices.Concat(priced(day), chaosSettings, reviews)...).Config)
 	}
 	l.cfg = l.offers[0]
 	l.balance = &balance{Config: l.cfg, Earlier: l.offers[1:], Horizon: l.horizon}
@@ -262,7 +264,7 @@ func (l *life) prepare() {
 	if err := issueAssets(l.t.Context(), l.cfg, guarded, 2, nil, log); err != nil {
 		l.t.Fatal(err)
 	}
-	l.gate, l.mail = newGate(l.t, l.at("stormy")), newMailbox(l.t)
+	l.gate, l.mail, l.post = newGate(l.t, l.at("stormy")), newMailbox(l.t), rig.NewSink(l.t, false)
 }
 
 // startAnchor starts serve; it does not wait.
@@ -273,12 +275,19 @@ func (l *life) startAnchor(dies string) *program {
 		fmt.Sprintf("WINDLASS_LISTEN_PUBLIC=127.0.0.1:%d", l.ports["public"]), fmt.Sprintf("WINDLASS_LISTEN_ADMIN=127.0.0.1:%d", l.ports["admin"]),
 		diesAt + "=" + dies,
 	}
-	environ = append(append(environ, chaosSettings...), priced(l.killed)...) // each start is a day
+	environ = slices.Concat(environ, chaosSettings, reviews, l.mailed(), priced(l.killed)) // each start is a day
 	p := l.start("anchor.log", environ, "serve", "--config", filepath.Join(l.dir, configFile))
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.anchor = p
 	return p
+}
+
+const mailDomain = "anchor.example"
+
+// mailed are the settings by which customers are written to.
+func (l *life) mailed() []string {
+	return []string{"WINDLASS_MAIL_HOST=127.0.0.1", fmt.Sprintf("WINDLASS_MAIL_PORT=%d", l.post.Port), "WINDLASS_MAIL_TLS=none", "WINDLASS_MAIL_FROM=money@" + mailDomain}
 }
 
 // killAnchor kills whatever runs just now.
@@ -305,7 +314,8 @@ func (l *life) live() {
 	for _, c := range l.customers {
 		customers.Go(func() { c.live(ctx, closing) })
 	}
-	staff.Go(func() { l.approve(ctx) })
+	staff.Go(func() { l.work(ctx, 1, (*customer).approveAll) })
+	staff.Go(func() { l.work(ctx, 2, (*customer).reviewAll) })
 	for i, a := range slices.Repeat(arrivals, 4) {
 		customers.Go(func() { l.welcome(ctx, closing, i, a) })
 	}
@@ -350,6 +360,16 @@ func (l *life) quiet(cancel func(), customers *sync.WaitGroup) {
 		l.untold++
 		l.t.Errorf("the wallet was not told as often as the outbox says: %v", m)
 	}
+	came := map[string]bool{}
+	for _, m := range l.post.Got() {
+		came[m.Header.Get("Message-Id")] = true
+	}
+	for _, id := range l.verdict.Mails {
+		if !came["<"+id+"@"+mailDomain+">"] {
+			l.untold++
+			l.t.Errorf("the customer was not written to as the outbox says: %s", id)
+		}
+	}
 }
 
 // see looks at the balance and remembers it.
@@ -377,8 +397,8 @@ func (l *life) sum() tally {
 	return a
 }
 
-// birth kills the first starts while the books are made: somewhere, and then
-// before and after each migration and the first commit.
+// birth kills the first starts while the books are made: somewhere, and then before
+// the first migration, after some, and before and after the first commit.
 func (l *life) birth() {
 	l.t.Helper()
 	for range 3 {
@@ -395,7 +415,12 @@ func (l *life) birth() {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	for _, dies := range slices.Concat([]string{"migrating 1"}, slices.Repeat([]string{"migrated 1"}, len(migrations)), []string{"committing 1", "committed 1"}) {
+	moments := []string{"migrating 1"}
+	for left := len(migrations); left > 0; { // some of them, in each life others
+		n := 1 + l.rng.IntN(min(left, 8))
+		moments, left = append(moments, fmt.Sprintf("migrated %d", n)), left-n
+	}
+	for _, dies := range append(moments, "committing 1", "committed 1") {
 		l.end(l.startAnchor(dies), patience)
 		l.note("killed by itself while the books are made, %s", dies)
 	}

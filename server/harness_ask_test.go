@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"mime/multipart"
 	"net/http"
 	"net/url"
 	"slices"
@@ -16,6 +17,8 @@ import (
 	"github.com/stellar/go-stellar-sdk/keypair"
 	"github.com/stellar/go-stellar-sdk/network"
 	"github.com/stellar/go-stellar-sdk/txnbuild"
+
+	"windlass/server/anchor"
 )
 
 // An asker makes one request, in the patience of whoever asks: body is sent as
@@ -53,6 +56,8 @@ func request(ctx context.Context, client *http.Client, method, address string, h
 	case nil:
 	case url.Values:
 		sent, kind = strings.NewReader(b.Encode()), "application/x-www-form-urlencoded"
+	case form:
+		sent, kind = bytes.NewReader(b.content), b.kind
 	default:
 		text, err := json.Marshal(b)
 		if err != nil {
@@ -92,6 +97,12 @@ func request(ctx context.Context, client *http.Client, method, address string, h
 		return fmt.Errorf("%s %s: %w in %.200s", method, req.URL.Path, err, text)
 	}
 	return nil
+}
+
+// A form is a body of its own kind.
+type form struct {
+	kind    string
+	content []byte
 }
 
 // bearer is the header of whoever has a token.
@@ -164,11 +175,65 @@ func (r *gqlRefusal) Error() string { return fmt.Sprintf("%+v", r.gqlError) }
 
 // graphql runs an operation; data is decoded into answer.
 func (ask asker) graphql(listener string, header http.Header, query string, variables map[string]any, answer any) error {
+	return ask.operation(listener, header, map[string]any{"query": query, "variables": variables}, answer)
+}
+
+// attach sends a document from a customer's page, as the answer to a question.
+func (ask asker) attach(listener string, p pageOf, question string, document []byte) error {
+	operation, err := json.Marshal(map[string]any{
+		"query":     `mutation($id: ID!, $name: ID!, $file: Upload!) { attach(transaction: $id, name: $name, file: $file) { review } }`,
+		"variables": map[string]any{"id": p.id, "name": question, "file": nil},
+	})
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	w := multipart.NewWriter(&b)
+	for _, part := range []struct {
+		name    string
+		content []byte
+	}{{"operations", operation}, {"map", []byte(`{"0": ["variables.file"]}`)}, {"0", document}} {
+		to, err := w.CreateFormFile(part.name, part.name)
+		if err == nil {
+			_, err = to.Write(part.content)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := w.Close(); err != nil {
+		return err
+	}
+	return ask.operation(listener, p.header(), form{w.FormDataContentType(), b.Bytes()}, nil)
+}
+
+// A question is one of a page's.
+type question struct {
+	Name, Type string
+	From       *anchor.Amount
+	Answered   bool
+}
+
+// documents are the questions that an amount asks to be answered by a document,
+// and that were not yet.
+func documents(of []question, in anchor.Amount) (names []string) {
+	for _, q := range of {
+		if q.Type == "file" && !q.Answered && (q.From == nil || *q.From <= in) {
+			names = append(names, q.Name)
+		}
+	}
+	return names
+}
+
+// picture is a document that nobody has sent before, as far as the anchor looks.
+func picture(of string) []byte { return []byte("\xff\xd8\xff\xe0 " + of) }
+
+func (ask asker) operation(listener string, header http.Header, body, answer any) error {
 	var a struct {
 		Data   json.RawMessage
 		Errors []gqlError
 	}
-	err := ask(http.MethodPost, listener+"/graphql", header, map[string]any{"query": query, "variables": variables}, &a)
+	err := ask(http.MethodPost, listener+"/graphql", header, body, &a)
 	switch {
 	case err != nil:
 		return err

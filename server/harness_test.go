@@ -209,6 +209,7 @@ type polled struct {
 	WithdrawAnchorAccount string `json:"withdraw_anchor_account"`
 	WithdrawMemo          string `json:"withdraw_memo"`
 	MoreInfoURL           string `json:"more_info_url"`
+	Deadline              string `json:"user_action_required_by"`
 	BalanceID             string `json:"claimable_balance_id"`
 	Refunds               struct {
 		AmountRefunded string `json:"amount_refunded"`

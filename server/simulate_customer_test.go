@@ -98,7 +98,12 @@ func (c *citizen) live() {
 		c.count("visits")
 		c.count("errand " + s.name)
 		c.note("customer %d: %s", c.number, s.name)
-		if err := s.tell(c); err != nil && !errors.Is(err, errGone) {
+		err := s.tell(c)
+		if errors.Is(err, errNotWanted) {
+			c.note("customer %d is refused", c.number)
+			return
+		}
+		if err != nil && !errors.Is(err, errGone) {
 			c.find("customer %d (%s): %s: %v", c.number, c.key.Address(), s.name, err)
 			return // what they own is not known any more
 		}
@@ -196,16 +201,22 @@ func (c *citizen) agreeOn(p pageOf, kind string, amount anchor.Amount, bankAccou
 		method = answers("bank_account_number", bankAccount, "bank_name", "Harbour Test Bank")
 	}
 	var a struct {
-		ChooseMethod struct{ AmountOut string }
-		Agree        struct{ Status string }
+		ChooseMethod struct {
+			AmountOut string
+			Questions []question
+		}
+		Agree struct{ Status string }
 	}
-	who := answers("first_name", "Ada", "last_name", "Lovelace", "email_address", fmt.Sprintf("ada%d@example.com", c.number))
 	err := c.graphql(p, `mutation($id: ID!, $who: [Answer!]!, $in: Amount!, $method: [Answer!]!) {
 		answer(transaction: $id, answers: $who) { review }
 		setAmount(transaction: $id, amountIn: $in) { amountOut }
-		chooseMethod(transaction: $id, method: "bank_transfer", answers: $method) { amountOut } }`,
-		map[string]any{"who": who, "in": amount.String(), "method": append([]map[string]string{}, method...)}, &a)
+		chooseMethod(transaction: $id, method: "bank_transfer", answers: $method) { amountOut questions { name type from answered } } }`,
+		map[string]any{"who": c.who(), "in": amount.String(), "method": append([]map[string]string{}, method...)}, &a)
 	if err != nil {
+		return nil, err
+	}
+	shows := documents(a.ChooseMethod.Questions, amount)
+	if err := c.show(p, shows); err != nil {
 		return nil, err
 	}
 	out := a.ChooseMethod.AmountOut
@@ -213,16 +224,18 @@ func (c *citizen) agreeOn(p pageOf, kind string, amount anchor.Amount, bankAccou
 		map[string]any{"out": out}, &a); err != nil {
 		return nil, err
 	}
-	o := &order{id: p.id, kind: kind, in: amount, out: anchor.MustAmount(out), deadline: time.Now().Add(12 * time.Hour)}
+	o := &order{id: p.id, kind: kind, in: amount, out: anchor.MustAmount(out)}
 	if err := c.priced(o, since); err != nil {
 		return nil, err
 	}
+	tx, err := c.cleared(o, p, shows)
+	if err != nil {
+		return nil, err
+	}
+	if o.deadline, err = time.Parse(time.RFC3339Nano, tx.Deadline); err != nil {
+		return nil, err
+	}
 	if kind == "withdrawal" {
-		o.deadline = time.Now().Add(6 * time.Hour)
-		tx, err := c.poll(o)
-		if err != nil {
-			return nil, err
-		}
 		o.account, o.memo = tx.WithdrawAnchorAccount, tx.WithdrawMemo
 		return o, nil
 	}
@@ -253,7 +266,7 @@ func (c *citizen) poll(o *order) (*polled, error) {
 		return nil, err
 	}
 	tx := &a.Transaction
-	if tx.AmountOut != "" {
+	if tx.AmountOut != "" && tx.Status != "incomplete" { // where nothing is agreed to, or no more
 		left := anchor.MustAmount(tx.AmountIn) - anchor.MustAmount(tx.AmountFee) - tx.wentBack()
 		if !slices.ContainsFunc(c.tariffs(o), func(f tariff) bool { return f.worth(left) == anchor.MustAmount(tx.AmountOut) }) {
 			c.find("%s does not add up: %+v", o.id, *tx)

@@ -19,6 +19,8 @@ type clerk struct {
 	header   http.Header
 	since    time.Time       // when it was got
 	released map[string]bool // withdrawals that the bank was to pay again
+	// corrected are transactions whose customers were asked for a correction.
+	corrected map[string]bool
 }
 
 func (c *clerk) work(do func()) {
@@ -83,6 +85,7 @@ func (c *clerk) clear() {
 			c.ask("refundTransaction", `transaction: $id, fee: "0"`, t.ID)
 		}
 	}
+	c.review()
 	c.approve()
 }
 
@@ -147,7 +150,7 @@ func (c *clerk) approve() {
 }
 
 // busy are the refusals that pass: the engines were quicker, or are at it.
-var busy = []string{"payout_under_way", "not_unmatched", "changed_meanwhile", "nothing_to_refund", "not_in_approval", "four_eyes", "paid_already", "cancelled_already"}
+var busy = []string{"payout_under_way", "not_unmatched", "changed_meanwhile", "nothing_to_refund", "not_in_approval", "four_eyes", "paid_already", "cancelled_already", "reviewed_already"}
 
 // ask asks for one thing, twice: the second answer must be the first's. It reports
 // whether it was done.

@@ -102,7 +102,7 @@ func (s *simulation) live(t *testing.T) {
 	l.startAnchor()
 	l.begins = time.Now()
 	l.ends = l.begins.Add(time.Duration(s.days) * 24 * time.Hour)
-	staff, second := &clerk{lifetime: l, name: "clerk", released: map[string]bool{}}, &clerk{lifetime: l, name: "supervisor"}
+	staff, second := &clerk{lifetime: l, name: "clerk", released: map[string]bool{}, corrected: map[string]bool{}}, &clerk{lifetime: l, name: "supervisor"}
 	go staff.work(staff.clear)
 	go second.work(second.approve)
 	for _, k := range troubles {
@@ -141,14 +141,14 @@ func (l *lifetime) summary() string {
 		l.sim.days, (lived - time.Duration(l.sim.days)*24*time.Hour).Round(time.Minute), l.sim.seed, len(l.everybody), l.counts["visits"], l.ledgers)
 	fmt.Fprintf(b, "  deposits %d, withdrawals %d, refunds %d and %d taken back, starts of the anchor %d, requests to Horizon that failed %d\n",
 		l.verdict.Deposits, l.verdict.Withdrawals, l.verdict.Refunds, l.verdict.Undone, l.counts["starts"], l.struck)
-	for _, sort := range []string{"errand", "trouble"} {
+	for _, sort := range []string{"errand", "trouble", "review"} {
 		var parts []string
 		for _, name := range slices.Sorted(maps.Keys(l.counts)) {
 			if what, ok := strings.CutPrefix(name, sort+" "); ok {
 				parts = append(parts, fmt.Sprintf("%s %d", what, l.counts[name]))
 			}
 		}
-		fmt.Fprintf(b, "  %s: %s\n", map[string]string{"errand": "errands", "trouble": "troubles"}[sort], strings.Join(parts, ", "))
+		fmt.Fprintf(b, "  %s: %s\n", sort+"s", strings.Join(parts, ", "))
 	}
 	return b.String()
 }

@@ -122,6 +122,10 @@ func newLifetime(ctx context.Context, s *simulation) (l *lifetime, err error) {
 		// Who cannot receive dollars yet is helped. Much of them, and of lumens, needs a
 		// second person alone, and of the euros what is much for a day.
 		envPrefix + "ASSETS_0_CREATE_ACCOUNT=2", envPrefix + "ASSETS_0_TOP_UP=0.5", envPrefix + "ASSETS_1_TOP_UP=0.5",
+		// A person looks at whoever buys euros, and many dollars, for which a document is
+		// shown besides.
+		envPrefix + "ASSETS_1_DEPOSIT_REVIEW=person", envPrefix + "ASSETS_0_DEPOSIT_LEVELS_0_FROM=250",
+		envPrefix + "ASSETS_0_DEPOSIT_LEVELS_0_FIELDS=photo_id_front", envPrefix + "ASSETS_0_DEPOSIT_LEVELS_0_REVIEW=person",
 		envPrefix + "ASSETS_0_PAYOUT_LIMIT=400", envPrefix + "ASSETS_1_DAILY_LIMIT=3000", envPrefix + "ASSETS_2_PAYOUT_LIMIT=250",
 	}
 	if l.revives {
