@@ -288,8 +288,8 @@ func (m mutation) Expire(ctx context.Context, id, _ string, _ *string) (*anchor.
 }
 
 // AcceptCustomer lets the customer behind a transaction go on.
-func (m mutation) AcceptCustomer(ctx context.Context, id, _ string, _ *string) (*anchor.Transaction, error) {
-	return m.review(ctx, id, anchor.ReviewAccepted, "")
+func (m mutation) AcceptCustomer(ctx context.Context, id, answersVersion, _ string, _ *string) (*anchor.Transaction, error) {
+	return m.review(ctx, id, anchor.ReviewAccepted, answersVersion, "")
 }
 
 // AskCorrection sends the customer behind a transaction back to their details.
@@ -297,16 +297,16 @@ func (m mutation) AskCorrection(ctx context.Context, id, message, _ string, _ *s
 	if strings.TrimSpace(message) == "" {
 		return nil, &anchor.Error{Kind: anchor.Invalid, Code: "note_malformed", Field: "message", Message: "say what the customer is to correct"}
 	}
-	return m.review(ctx, id, anchor.ReviewCorrection, message)
+	return m.review(ctx, id, anchor.ReviewCorrection, "", message)
 }
 
 // RejectCustomer refuses the customer behind a transaction.
 func (m mutation) RejectCustomer(ctx context.Context, id string, message *string, _ string, _ *string) (*anchor.Transaction, error) {
-	return m.review(ctx, id, anchor.ReviewRejected, orNone(message))
+	return m.review(ctx, id, anchor.ReviewRejected, "", orNone(message))
 }
 
-func (m mutation) review(ctx context.Context, id string, verdict anchor.Review, words string) (*anchor.Transaction, error) {
-	how := store.Reviewing{Terms: m.termsOf, Draw: func(t *anchor.Transaction) anchor.Instructions {
+func (m mutation) review(ctx context.Context, id string, verdict anchor.Review, seen, words string) (*anchor.Transaction, error) {
+	how := store.Reviewing{Seen: seen, Terms: m.termsOf, Draw: func(t *anchor.Transaction) anchor.Instructions {
 		how := draw()
 		how.AnchorAccount = m.termsOf(t).Account
 		return how

@@ -1,6 +1,7 @@
 package graph_test
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -15,11 +16,12 @@ import (
 
 // The mutations of staff, by their names, and what they are told of.
 var mutations = map[string]string{
-	"hold":           `mutation($transaction: ID!, $key: ID!, $note: String) { hold(transaction: $transaction, key: $key, note: $note) { ...t } }`,
-	"release":        `mutation($transaction: ID!, $key: ID!, $note: String) { release(transaction: $transaction, key: $key, note: $note) { ...t } }`,
-	"retry":          `mutation($transaction: ID!, $key: ID!, $note: String) { retry(transaction: $transaction, key: $key, note: $note) { ...t } }`,
-	"expire":         `mutation($transaction: ID!, $key: ID!, $note: String) { expire(transaction: $transaction, key: $key, note: $note) { ...t } }`,
-	"acceptCustomer": `mutation($transaction: ID!, $key: ID!, $note: String) { acceptCustomer(transaction: $transaction, key: $key, note: $note) { ...t } }`,
+	"hold":    `mutation($transaction: ID!, $key: ID!, $note: String) { hold(transaction: $transaction, key: $key, note: $note) { ...t } }`,
+	"release": `mutation($transaction: ID!, $key: ID!, $note: String) { release(transaction: $transaction, key: $key, note: $note) { ...t } }`,
+	"retry":   `mutation($transaction: ID!, $key: ID!, $note: String) { retry(transaction: $transaction, key: $key, note: $note) { ...t } }`,
+	"expire":  `mutation($transaction: ID!, $key: ID!, $note: String) { expire(transaction: $transaction, key: $key, note: $note) { ...t } }`,
+	"acceptCustomer": `mutation($transaction: ID!, $answersVersion: ID!, $key: ID!, $note: String) {
+		acceptCustomer(transaction: $transaction, answersVersion: $answersVersion, key: $key, note: $note) { ...t } }`,
 	"askCorrection": `mutation($transaction: ID!, $message: String = "Your name, please", $key: ID!, $note: String) {
 		askCorrection(transaction: $transaction, message: $message, key: $key, note: $note) { ...t } }`,
 	"rejectCustomer": `mutation($transaction: ID!, $message: String, $key: ID!, $note: String) {
@@ -93,7 +95,17 @@ func (c caller) press(name string, variables map[string]any) (object, []problem)
 	c.w.t.Helper()
 	v := map[string]any{"key": nextKey()}
 	maps.Copy(v, variables)
+	if name == "acceptCustomer" && v["answersVersion"] == nil { // they look first
+		v["answersVersion"] = c.w.version(v["transaction"])
+	}
 	return c.ask(whole(mutations[name]), v)
+}
+
+// version is that of the answers that staff see, "none" if there are none.
+func (w *world) version(transaction any) string {
+	w.t.Helper()
+	got, _ := w.staff().ask(`query($id: ID!) { transaction(id: $id) { staff { answersVersion } } }`, map[string]any{"id": transaction})
+	return cmp.Or(got.str("transaction.staff.answersVersion"), "none")
 }
 
 // update changes the books, as somebody else.

@@ -243,7 +243,7 @@ type ComplexityRoot struct {
 	}
 
 	Mutation struct {
-		AcceptCustomer         func(childComplexity int, transaction string, key string, note *string) int
+		AcceptCustomer         func(childComplexity int, transaction string, answersVersion string, key string, note *string) int
 		Agree                  func(childComplexity int, transaction string, amountOut anchor.Amount, rate *string) int
 		Answer                 func(childComplexity int, transaction string, answers []*Answer) int
 		ApproveBankPayout      func(childComplexity int, order string, key string, note *string) int
@@ -436,6 +436,7 @@ type ComplexityRoot struct {
 	StaffView struct {
 		Actions        func(childComplexity int) int
 		AmountRefunded func(childComplexity int) int
+		AnswersVersion func(childComplexity int) int
 		Audit          func(childComplexity int) int
 		BankLines      func(childComplexity int) int
 		BankPayouts    func(childComplexity int) int
@@ -621,7 +622,7 @@ type MutationResolver interface {
 	RefundPayment(ctx context.Context, payment string, fee *anchor.Amount, key string, note *string) (*anchor.Payment, error)
 	RefundBankLine(ctx context.Context, line string, fee *anchor.Amount, key string, note *string) (*anchor.BankLine, error)
 	DismissBankLine(ctx context.Context, line string, key string, note string) (*anchor.BankLine, error)
-	AcceptCustomer(ctx context.Context, transaction string, key string, note *string) (*anchor.Transaction, error)
+	AcceptCustomer(ctx context.Context, transaction string, answersVersion string, key string, note *string) (*anchor.Transaction, error)
 	AskCorrection(ctx context.Context, transaction string, message string, key string, note *string) (*anchor.Transaction, error)
 	RejectCustomer(ctx context.Context, transaction string, message *string, key string, note *string) (*anchor.Transaction, error)
 	Hold(ctx context.Context, transaction string, key string, note *string) (*anchor.Transaction, error)
@@ -708,6 +709,7 @@ type StaffViewResolver interface {
 	Owner(ctx context.Context, obj *StaffView) (string, error)
 	ClientDomain(ctx context.Context, obj *StaffView) (*string, error)
 	CustomerID(ctx context.Context, obj *StaffView) (*string, error)
+	AnswersVersion(ctx context.Context, obj *StaffView) (*string, error)
 	Actions(ctx context.Context, obj *StaffView) ([]Action, error)
 	AmountRefunded(ctx context.Context, obj *StaffView) (anchor.Amount, error)
 	RefundFee(ctx context.Context, obj *StaffView) (anchor.Amount, error)
@@ -1532,7 +1534,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.AcceptCustomer(childComplexity, args["transaction"].(string), args["key"].(string), args["note"].(*string)), true
+		return e.ComplexityRoot.Mutation.AcceptCustomer(childComplexity, args["transaction"].(string), args["answersVersion"].(string), args["key"].(string), args["note"].(*string)), true
 	case "Mutation.agree":
 		if e.ComplexityRoot.Mutation.Agree == nil {
 			break
@@ -2632,6 +2634,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.StaffView.AmountRefunded(childComplexity), true
+	case "StaffView.answersVersion":
+		if e.ComplexityRoot.StaffView.AnswersVersion == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StaffView.AnswersVersion(childComplexity), true
 	case "StaffView.audit":
 		if e.ComplexityRoot.StaffView.Audit == nil {
 			break
@@ -3227,6 +3235,8 @@ enum Reason {
   amount_twice
   "The operation could not be read, so nobody knows how much came."
   amount_unknown
+  "The customer has said or sent something else since: look again."
+  answers_changed
   "It contains characters that nobody sees, or that turn others around."
   argument_malformed
   "More than 200 characters."
@@ -3553,9 +3563,10 @@ type Mutation @refuses(reasons: [amount_malformed, amount_too_large, argument_ma
 
   """
   Accept the customer behind a transaction, and let all that is theirs go on which
-  asks nothing more. They are known from then on, in every wallet.
+  asks nothing more. They are known from then on, in every wallet. answersVersion is
+  that of the answers you have seen: others, or another document, are not accepted.
   """
-  acceptCustomer(transaction: ID!, key: ID!, note: String): Transaction! @allow(roles: [STAFF]) @refuses(reasons: [customer_missing, reviewed_already])
+  acceptCustomer(transaction: ID!, answersVersion: ID!, key: ID!, note: String): Transaction! @allow(roles: [STAFF]) @refuses(reasons: [answers_changed, customer_missing, reviewed_already])
 
   """
   Send the customer behind a transaction back to their details, before money has
@@ -3766,6 +3777,8 @@ type StaffView {
   owner: String!
   clientDomain: String
   customerId: ID
+  "What the customer has said, as a version: it is another one once they say or send something else. acceptCustomer wants it. Null while they have said nothing."
+  answersVersion: ID
   "What the transaction's status allows to ask for now. It may still be refused, because of a payout that is under way."
   actions: [Action!]!
   "What came in and was decided to go back, and what was kept for that, in the asset that came in."
@@ -5039,6 +5052,8 @@ func (ec *executionContext) childFields_StaffView(ctx context.Context, field gra
 		return ec.fieldContext_StaffView_clientDomain(ctx, field)
 	case "customerId":
 		return ec.fieldContext_StaffView_customerId(ctx, field)
+	case "answersVersion":
+		return ec.fieldContext_StaffView_answersVersion(ctx, field)
 	case "actions":
 		return ec.fieldContext_StaffView_actions(ctx, field)
 	case "amountRefunded":
@@ -5340,22 +5355,30 @@ func (ec *executionContext) field_Mutation_acceptCustomer_args(ctx context.Conte
 		return nil, err
 	}
 	args["transaction"] = arg0
-	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "key",
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "answersVersion",
 		func(ctx context.Context, v any) (string, error) {
 			return ec.unmarshalNID2string(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["key"] = arg1
-	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "note",
+	args["answersVersion"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "key",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["key"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "note",
 		func(ctx context.Context, v any) (*string, error) {
 			return ec.unmarshalOString2ᚖstring(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["note"] = arg2
+	args["note"] = arg3
 	return args, nil
 }
 
@@ -10865,7 +10888,7 @@ func (ec *executionContext) _Mutation_acceptCustomer(ctx context.Context, field 
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().AcceptCustomer(ctx, fc.Args["transaction"].(string), fc.Args["key"].(string), fc.Args["note"].(*string))
+			return ec.Resolvers.Mutation().AcceptCustomer(ctx, fc.Args["transaction"].(string), fc.Args["answersVersion"].(string), fc.Args["key"].(string), fc.Args["note"].(*string))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -15312,6 +15335,29 @@ func (ec *executionContext) _StaffView_customerId(ctx context.Context, field gra
 	)
 }
 func (ec *executionContext) fieldContext_StaffView_customerId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("StaffView", field, true, true, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _StaffView_answersVersion(ctx context.Context, field graphql.CollectedField, obj *StaffView) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StaffView_answersVersion(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.StaffView().AnswersVersion(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOID2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_StaffView_answersVersion(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("StaffView", field, true, true, errors.New("field of type ID does not have child fields"))
 }
 
@@ -23668,6 +23714,44 @@ func (ec *executionContext) _StaffView(ctx context.Context, sel ast.SelectionSet
 					}
 				}()
 				res = ec._StaffView_customerId(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "answersVersion":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._StaffView_answersVersion(ctx, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}

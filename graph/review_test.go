@@ -88,7 +88,13 @@ func TestReview(t *testing.T) {
 		t.Error(problems)
 	}
 	toReview(tr.ID, other.ID)
-	before := w.read(tr.ID).Deadline
+	before, seen := w.read(tr.ID).Deadline, w.version(tr.ID)
+	// While the reviewer looks, the customer says something else in another window.
+	w.customer(other).do(answer, map[string]any{"id": other.ID, "answers": answers("last_name", "Doe")})
+	press("acceptCustomer", "CONFLICT answers_changed answersVersion", map[string]any{"answersVersion": seen})
+	if w.version(tr.ID) == seen {
+		t.Error("other answers have the same version")
+	}
 	press("acceptCustomer", "", nil)
 	press("acceptCustomer", "CONFLICT reviewed_already", nil)
 	is(customer, anchor.Incomplete, "accepted", "")

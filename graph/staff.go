@@ -155,6 +155,15 @@ func (staffView) ClientDomain(_ context.Context, v *StaffView) (*string, error) 
 	return filled(v.of.Owner.Client), nil
 }
 
+// AnswersVersion is that of the answers which the same query shows.
+func (r staffView) AnswersVersion(ctx context.Context, v *StaffView) (*string, error) {
+	c, err := r.customer(ctx, v.of)
+	if err != nil || c == nil || c.Review == anchor.ReviewNone {
+		return nil, err
+	}
+	return new(c.Version()), nil
+}
+
 func (staffView) CustomerID(_ context.Context, v *StaffView) (*string, error) {
 	return filled(v.of.CustomerID), nil
 }

@@ -229,7 +229,7 @@ func TestStaffOnly(t *testing.T) {
 	w.came(tr, 100*anchor.One)
 	before := len(w.trail(tr.ID))
 	everything := map[string]any{"transaction": tr.ID, "payment": w.strayPayment(), "line": w.strayLine(), "operation": "1", "as": "own", "callback": "1",
-		"order": "x", "payout": "x", "bankId": "b", "amount": "1", "at": time.Now(), "account": account}
+		"order": "x", "payout": "x", "bankId": "b", "amount": "1", "at": time.Now(), "account": account, "answersVersion": "1"}
 	queries := []string{`{ payouts(state: parked) { nodes { id } } }`, `{ bankPayouts { nodes { id } } }`, `{ bankLines { nodes { id } } }`, `{ balances { amount } }`, `{ audit { nodes { id } } }`,
 		`{ pauses { key } }`, `{ outgoing { nodes { id } } }`, `{ callbacks { nodes { id } } }`, `{ callbackHosts { nodes { host } } }`, `{ signIn(account: "` + account + `") { shared } }`}
 	for _, query := range mutations {

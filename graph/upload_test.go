@@ -153,14 +153,14 @@ func TestDocumentAfterAcceptance(t *testing.T) {
 	c.do(setAmount, map[string]any{"id": tr.ID, "amountIn": "100"})
 	c.attach("photo_id_front", jpeg)
 	c.do(answer, map[string]any{"id": tr.ID, "answers": ana})
-	w.staff().do(`mutation($id: ID!) { acceptCustomer(transaction: $id, key: "1") { id } }`, map[string]any{"id": tr.ID})
+	w.pressed("acceptCustomer", tr, "")
 	if got := c.do(seen, map[string]any{"id": tr.ID}).str("transaction.review"); got != "accepted" {
 		t.Fatal(got)
 	}
 	if got := c.attach("photo_id_front", jpeg+" of somebody else").str("transaction.review"); got != "pending" || w.read(tr.ID).Reviewed {
 		t.Errorf("%s, reviewed: %v", got, w.read(tr.ID).Reviewed)
 	}
-	w.staff().do(`mutation($id: ID!) { acceptCustomer(transaction: $id, key: "2") { id } }`, map[string]any{"id": tr.ID})
+	w.pressed("acceptCustomer", tr, "")
 }
 
 func TestDocumentsRefused(t *testing.T) {

@@ -84,39 +84,43 @@ func (c *customer) correct(ctx context.Context, s *story) error {
 func (c *customer) reviewAll(ctx context.Context) error {
 	var waits struct {
 		Transactions struct {
-			Nodes []struct{ ID, UpdatedAt string }
+			Nodes []struct {
+				ID    string
+				Staff struct{ AnswersVersion string }
+			}
 		}
 	}
 	if err := c.signInStaff(ctx, "Cora"); err != nil {
 		return err
 	}
-	if err := c.operate(ctx, c.life.at("admin"), c.staff["Cora"], `{ transactions(filter: {toReview: true, status: [pending_anchor]}, first: 50) { nodes { id updatedAt } } }`, nil, &waits); err != nil {
+	if err := c.operate(ctx, c.life.at("admin"), c.staff["Cora"], `{ transactions(filter: {toReview: true, status: [pending_anchor]}, first: 50) { nodes { id staff { answersVersion } } } }`, nil, &waits); err != nil {
 		return err
 	}
 	for _, t := range waits.Transactions.Nodes {
-		what := "acceptCustomer"
+		what, seen := "acceptCustomer", t.Staff.AnswersVersion
 		switch c.rng.IntN(12) {
 		case 0:
 			what = "rejectCustomer"
 		case 1, 2, 3:
 			what = "askCorrection"
 		}
-		if err := c.judge(ctx, what, t.ID, t.UpdatedAt); err != nil {
+		err := c.judge(ctx, what, t.ID, seen)
+		if no, ok := errors.AsType[*gqlRefusal](err); ok && no.Extensions.Reason == "answers_changed" {
+			continue // they are looked at again
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// judge has Cora say something of the customer behind a transaction, twice under one
-// key: it is done once.
-func (c *customer) judge(ctx context.Context, what, id, when string) error {
-	words := ""
-	if what == "askCorrection" {
-		words = `, message: "The picture is not sharp."`
-	}
+// judge has Cora say something of the customer behind a transaction, whose answers she
+// has seen, twice under one key: it is done once.
+func (c *customer) judge(ctx context.Context, what, id, seen string) error {
+	more := map[string]string{"askCorrection": `, message: "The picture is not sharp."`, "acceptCustomer": fmt.Sprintf(`, answersVersion: %q`, seen)}[what]
 	for range 2 {
-		if err := c.act(ctx, "Cora", fmt.Sprintf(`mutation { %s(transaction: %q%s, key: "%s-%s") { id } }`, what, id, words, id, when)); err != nil {
+		if err := c.act(ctx, "Cora", fmt.Sprintf(`mutation { %s(transaction: %q%s, key: "%s-%s") { id } }`, what, id, more, id, seen)); err != nil {
 			return err
 		}
 	}

@@ -63,10 +63,13 @@ func (c *citizen) cleared(o *order, p pageOf, shows []string) (tx *polled, err e
 func (c *clerk) review() {
 	var s struct {
 		Transactions struct {
-			Nodes []struct{ ID string }
+			Nodes []struct {
+				ID    string
+				Staff struct{ AnswersVersion string }
+			}
 		}
 	}
-	if err := c.graphql(`{ transactions(filter: {toReview: true, status: [pending_anchor]}, first: 100) { nodes { id } } }`, nil, &s); err != nil {
+	if err := c.graphql(`{ transactions(filter: {toReview: true, status: [pending_anchor]}, first: 100) { nodes { id staff { answersVersion } } } }`, nil, &s); err != nil {
 		c.note("staff cannot look: %v", err)
 		return
 	}
@@ -79,7 +82,7 @@ func (c *clerk) review() {
 		case n < 4 && !c.corrected[t.ID]:
 			c.corrected[t.ID] = c.judge("askCorrection", `, message: "The picture is not sharp."`, t.ID)
 		default:
-			c.judge("acceptCustomer", "", t.ID)
+			c.judge("acceptCustomer", fmt.Sprintf(`, answersVersion: %q`, t.Staff.AnswersVersion), t.ID)
 		}
 	}
 }

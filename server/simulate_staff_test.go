@@ -150,7 +150,7 @@ func (c *clerk) approve() {
 }
 
 // busy are the refusals that pass: the engines were quicker, or are at it.
-var busy = []string{"payout_under_way", "not_unmatched", "changed_meanwhile", "nothing_to_refund", "not_in_approval", "four_eyes", "paid_already", "cancelled_already", "reviewed_already"}
+var busy = []string{"payout_under_way", "not_unmatched", "changed_meanwhile", "nothing_to_refund", "not_in_approval", "four_eyes", "paid_already", "cancelled_already", "reviewed_already", "answers_changed"}
 
 // ask asks for one thing, twice: the second answer must be the first's. It reports
 // whether it was done.

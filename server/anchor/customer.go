@@ -3,6 +3,7 @@ package anchor
 import (
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -55,6 +56,10 @@ func (c *Customer) Judged(verdict Review, now time.Time) {
 		c.Vetting = Vetted
 	}
 }
+
+// Version names what the customer has said, so that a reviewer can say what they saw:
+// it is another one after every answer, and after every verdict.
+func (c *Customer) Version() string { return strconv.FormatInt(c.UpdatedAt.UnixMicro(), 36) }
 
 // Decided reports whether a person need not say so again.
 func (c *Customer) Decided(verdict Review) bool {

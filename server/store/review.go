@@ -9,13 +9,16 @@ import (
 // Reviewing is what a review needs to know of each transaction that it moves: its
 // terms, and fresh instructions for one whose customer may pay now.
 type Reviewing struct {
+	// Seen is the version of the customer's answers that the reviewer saw: nobody is
+	// accepted with others.
+	Seen  string
 	Terms func(*anchor.Transaction) *anchor.Terms
 	Draw  func(*anchor.Transaction) anchor.Instructions
 }
 
 // Review writes down what a reviewer decided about the customer behind a
 // transaction that this Tx has loaded, and moves it and the customer's others for
-// which no money has come: an acceptance lets all go on that ask nothing more, a
+// which no money has come: an acceptance, of the answers that were seen, lets all go on that ask nothing more, a
 // rejection ends all, and a correction is asked for where the reviewer looked.
 // words are for the customer, and may be empty. Nobody who could be reviewed, or
 // what was decided already, is a Conflict.
@@ -31,6 +34,8 @@ func (t *Tx) Review(a *anchor.Transaction, verdict anchor.Review, words string, 
 		return customerMissing()
 	case c.Decided(verdict) && !a.AwaitsReview():
 		return &anchor.Error{Kind: anchor.Conflict, Code: "reviewed_already", Message: "the review of this customer is " + string(verdict) + " already"}
+	case verdict == anchor.ReviewAccepted && how.Seen != c.Version():
+		return &anchor.Error{Kind: anchor.Conflict, Code: "answers_changed", Field: "answersVersion", Message: "the customer has said something else since: look at the answers again, and name their version"}
 	case verdict == anchor.ReviewAccepted && len(c.Missing(sideOf(a).FieldsFor(a.Foreseen()), now)) > 0:
 		return customerMissing()
 	}

@@ -20,15 +20,17 @@ async function reviewer(visitor, anchor) {
     return data
   }
   const decide = (mutation, id, message) =>
-    message === undefined
-      ? ask(`mutation($id: ID!, $key: ID!) { ${mutation}(transaction: $id, key: $key) { status } }`, { id, key: mutation })
-      : ask(`mutation($id: ID!, $key: ID!, $message: String!) { ${mutation}(transaction: $id, key: $key, message: $message) { status } }`, { id, key: mutation, message })
+    ask(`mutation($id: ID!, $key: ID!, $message: String!) { ${mutation}(transaction: $id, key: $key, message: $message) { status } }`, { id, key: mutation, message })
   return {
     async waiting() {
       const { transactions } = await ask('{ transactions(filter: {toReview: true}) { nodes { id } } }')
       return transactions.nodes.map(({ id }) => id)
     },
-    accept: (id) => decide('acceptCustomer', id),
+    async accept(id) {
+      const { transaction } = await ask('query($id: ID!) { transaction(id: $id) { staff { answersVersion } } }', { id })
+      const seen = { id, seen: transaction.staff.answersVersion, key: 'accept' }
+      return ask('mutation($id: ID!, $seen: ID!, $key: ID!) { acceptCustomer(transaction: $id, answersVersion: $seen, key: $key) { status } }', seen)
+    },
     correct: (id, message) => decide('askCorrection', id, message),
     reject: (id, message) => decide('rejectCustomer', id, message),
   }
