@@ -51,6 +51,9 @@ var Notices = []Notice{
 func NoticeAfter(k Kind, step Step) (Notice, bool) {
 	n, ok := NoticeOf(k, step.To)
 	ok = ok && (n.Events == nil || slices.Contains(n.Events, step.Event)) && (n.From == nil || slices.Contains(n.From, step.From))
+	if step.Event == ReviewPassed {
+		n.After = 0 // they waited for a person, and most likely went away
+	}
 	return n, ok
 }
 

@@ -25,3 +25,15 @@ func TestNoticesAreWanted(t *testing.T) {
 		}
 	}
 }
+
+// TestToldAfterReview: who waited for a person is told at once that they may pay; who
+// goes through by themselves only if their wallet has not paid soon.
+func TestToldAfterReview(t *testing.T) {
+	t.Parallel()
+	for ev, soonEnough := range map[Event]bool{ReviewPassed: true, Agreed: false} {
+		n, ok := NoticeAfter(Withdrawal, Step{Event: ev, From: PendingAnchor, To: PendingUserTransferStart})
+		if !ok || n.Name != "pay" || (n.After == 0) != soonEnough {
+			t.Errorf("after %s: %+v, %v", ev, n, ok)
+		}
+	}
+}
