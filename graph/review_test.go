@@ -216,10 +216,22 @@ func TestDoubtedAfterAgreeing(t *testing.T) {
 				{name: "method", query: choose, variables: map[string]any{"method": "bank_transfer", "answers": answers("bank_account_number", "12345678")}},
 				{name: "agree", query: agree, variables: map[string]any{"amountOut": "98.5"}, status: anchor.PendingUserTransferStart},
 			})
+			again := w.open(anchor.Withdrawal)
+			w.walk(w.customer(again), []takes{
+				{name: "amount", query: setAmount, variables: map[string]any{"amountIn": "100"}},
+				{name: "method", query: choose, variables: map[string]any{"method": "bank_transfer", "answers": answers("bank_account_number", "12345678")}},
+				{name: "agree", query: agree, variables: map[string]any{"amountOut": "98.5"}, status: anchor.PendingUserTransferStart},
+			})
 			c.then(w, other)
 			w.came(tr, 100*anchor.One)
-			if got := w.read(tr.ID).Status(); got != c.want {
-				t.Errorf("it is %s, want %s", got, c.want)
+			// Nor does it help that staff say whose it is.
+			if _, problems := w.staff().press("assignPayment", map[string]any{"payment": w.strayPayment(), "transaction": again.ID}); len(problems) > 0 {
+				t.Error(told(problems))
+			}
+			for _, id := range []string{tr.ID, again.ID} {
+				if got := w.read(id).Status(); got != c.want {
+					t.Errorf("it is %s, want %s", got, c.want)
+				}
 			}
 			balanced(t, w.books)
 		})
