@@ -760,6 +760,32 @@ func TestObject(t *testing.T) {
 	if x["message"] != language.Text("en", "message.cancelled", nil) {
 		t.Errorf("the message is %v", x["message"])
 	}
+
+	// While a person looks at the customer there is nowhere to pay to, and nothing to do.
+	v := w.begin("withdraw", who, map[string]any{})
+	w.move(v.ID, entered("100"), func(_ *store.Tx, x *anchor.Transaction) error {
+		x.Reviewed = false
+		return x.Submit(anchor.Instructions{BankSide: "****6789", Deadline: time.Now().Add(time.Hour)}, time.Now())
+	})
+	want("under review", show(v.ID, ""), map[string]any{"status": "pending_anchor", "kyc_verified": false, "amount_in": "100", "message": language.Text("en", "message.review", nil)},
+		"withdraw_anchor_account", "withdraw_memo", "withdraw_memo_type", "user_action_required_by", "status_eta")
+
+	// Cash waits for the customer.
+	cash := w.begin("withdraw", who, map[string]any{})
+	w.move(cash.ID, entered("100"), agreed, func(tx *store.Tx, x *anchor.Transaction) error {
+		_, entry, err := x.Receive(terms()[0], anchor.MustAmount("100"), "hash", time.Now(), time.Now())
+		if err != nil {
+			return err
+		}
+		return tx.Post(time.Now(), entry)
+	})
+	until := time.Now().Add(72 * time.Hour).UTC().Truncate(time.Microsecond)
+	w.move(cash.ID, func(_ *store.Tx, x *anchor.Transaction) error { return x.CashReady(until, time.Now()) })
+	x = show(cash.ID, "")
+	want("cash", x, map[string]any{"status": "pending_user_transfer_complete"}, "completed_at")
+	if by, err := time.Parse(time.RFC3339Nano, fmt.Sprint(x["user_action_required_by"])); err != nil || !by.Equal(until) {
+		t.Errorf("it is to be collected by %v, expected %s", x["user_action_required_by"], until)
+	}
 }
 
 // TestFind looks a transaction up by each of its names, and lets nobody see
