@@ -264,7 +264,13 @@ func (w *wallet) get(path string) string {
 // fetch gets a text.
 func fetch(t *testing.T, address string) string {
 	t.Helper()
-	res := send(t, http.MethodGet, address, nil, "")
+	return fetchAs(t, address, nil)
+}
+
+// fetchAs gets a text as whoever the header says.
+func fetchAs(t *testing.T, address string, header http.Header) string {
+	t.Helper()
+	res := send(t, http.MethodGet, address, header, "")
 	defer res.Body.Close()
 	b, err := io.ReadAll(res.Body)
 	if err != nil || res.StatusCode != http.StatusOK {
@@ -392,15 +398,21 @@ func answers(nameValue ...string) []map[string]string {
 }
 
 // agree enters everything and says yes.
-func (p *page) agree(amount string, method ...string) {
+func (p *page) agree(amount string, account ...string) {
+	p.w.t.Helper()
+	p.agreeBy("bank_transfer", amount, account...)
+}
+
+// agreeBy is agree by a method, with answers to what it asks.
+func (p *page) agreeBy(method, amount string, asked ...string) {
 	p.w.t.Helper()
 	p.must(`mutation($id: ID!, $a: [Answer!]!) { answer(transaction: $id, answers: $a) { review } }`,
 		map[string]any{"id": p.id, "a": answers("first_name", "Ada", "last_name", "Lovelace", "email_address", "ada@example.com")}, nil)
 	p.must(`mutation($id: ID!, $in: Amount!) { setAmount(transaction: $id, amountIn: $in) { amountOut } }`,
 		map[string]any{"id": p.id, "in": amount}, nil)
 	var chosen struct{ ChooseMethod struct{ AmountOut string } }
-	p.must(`mutation($id: ID!, $a: [Answer!]!) { chooseMethod(transaction: $id, method: "bank_transfer", answers: $a) { amountOut } }`,
-		map[string]any{"id": p.id, "a": append([]map[string]string{}, answers(method...)...)}, &chosen)
+	p.must(`mutation($id: ID!, $m: ID!, $a: [Answer!]!) { chooseMethod(transaction: $id, method: $m, answers: $a) { amountOut } }`,
+		map[string]any{"id": p.id, "m": method, "a": append([]map[string]string{}, answers(asked...)...)}, &chosen)
 	p.must(`mutation($id: ID!, $out: Amount!) { agree(transaction: $id, amountOut: $out) { status } }`,
 		map[string]any{"id": p.id, "out": chosen.ChooseMethod.AmountOut}, nil)
 }

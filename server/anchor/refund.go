@@ -45,10 +45,15 @@ func (t *Transaction) MayRefund() error {
 	switch {
 	case !t.Funded():
 		return &Error{Kind: Conflict, Code: "not_funded", Message: "no money has come in that could go back"}
-	case slices.Contains([]Status{PendingStellar, PendingExternal, PendingUserTransferComplete, Refunded}, t.status):
+	case t.underWay() || t.status == Refunded:
 		return &Error{Kind: Conflict, Code: "state_refused", Message: "a " + string(t.Kind) + " that is " + string(t.status) + " cannot be refunded"}
 	}
 	return nil
+}
+
+// underWay reports whether a payout of the transaction may be paid at this moment.
+func (t *Transaction) underWay() bool {
+	return slices.Contains([]Status{PendingStellar, PendingExternal, PendingUserTransferComplete}, t.status)
 }
 
 // Refund decides that amount goes back to whoever paid, and that fee is kept for
@@ -157,7 +162,7 @@ func (t *Transaction) UndoRefund(amount, fee Amount, back []FeeLine, now time.Ti
 		return nil, &Error{Message: "the transaction " + t.ID + " does not know of the refund that is taken back"}
 	case more > 0 && t.PaidOut():
 		return nil, &Error{Kind: Conflict, Code: "paid_out", Message: "the rest was paid out, and nothing would bring this to the customer: it must go back"}
-	case more > 0 && (t.status == PendingStellar || t.status == PendingExternal):
+	case more > 0 && t.underWay():
 		return nil, &Error{Kind: Conflict, Code: "payout_under_way", Message: "the rest may be paid at this moment; wait for its end"}
 	}
 	was := *t

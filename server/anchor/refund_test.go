@@ -179,6 +179,7 @@ func TestUndoRefund(t *testing.T) {
 		{"while its destination cannot take it", anchor.Deposit, []refund{{"10", "0"}}, []int{0}, func(a *anchor.Transaction) error { return a.TrustMissing(deadline, someday) }, "", anchor.OnHold, "48.75", "1.25"},
 		{"while the rest is on its way", anchor.Deposit, []refund{{"10", "0"}}, []int{0}, func(a *anchor.Transaction) error { return a.PayoutSigned(someday) }, "payout_under_way", anchor.PendingStellar, "38.75", "1.25"},
 		{"while the bank has the rest", anchor.Withdrawal, []refund{{"10", "0"}}, []int{0}, func(a *anchor.Transaction) error { return a.BankTold(someday) }, "payout_under_way", anchor.PendingExternal, "37.75", "2.25"},
+		{"while the cash of the rest lies ready", anchor.Withdrawal, []refund{{"10", "0"}}, []int{0}, func(a *anchor.Transaction) error { return a.CashReady(deadline, someday) }, "payout_under_way", anchor.PendingUserTransferComplete, "37.75", "2.25"},
 		{"the rest was paid", anchor.Withdrawal, []refund{{"10", "0"}}, []int{0}, paidByBank, "paid_out", anchor.Completed, "37.75", "2.25"},
 	} {
 		a, terms := funded(t, c.kind, m("50"))

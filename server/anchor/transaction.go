@@ -406,10 +406,14 @@ func (t *Transaction) PaidByBank(ref string, at, now time.Time) error {
 	if !t.PaidOut() {
 		t.PaidOutAt, t.ExternalID = at.UTC().Truncate(time.Microsecond), ref
 	}
-	if t.status == PendingUserTransferComplete {
-		return t.fire(PickedUp, now)
+	if t.status != PendingUserTransferComplete {
+		return t.fire(BankSettled, now)
 	}
-	return t.fire(BankSettled, now)
+	if err := t.fire(PickedUp, now); err != nil {
+		return err
+	}
+	t.Deadline = time.Time{}
+	return nil
 }
 
 // Hold stops a funded transaction for review; Release lets it go on.

@@ -2,8 +2,12 @@ package rail_test
 
 import (
 	"context"
+	"fmt"
+	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"windlass/server/anchor"
@@ -86,6 +90,9 @@ func TestCashIsCollected(t *testing.T) {
 	if order.Pickup != nil || w.pickup(tr.ID) != nil {
 		t.Error("the books keep the code of what was collected")
 	}
+	if !tr.Deadline.IsZero() {
+		t.Error("what was collected is waited for until", tr.Deadline)
+	}
 	if err := w.bank.HandOut(t.Context(), p.Code); anchor.KindOf(err) != anchor.Invalid {
 		t.Errorf("the desk hands out twice: %v", err)
 	}
@@ -123,6 +130,88 @@ func TestCashThatNobodyCollects(t *testing.T) {
 	if b := balanced(t, w.books); b[anchor.InFlight] != 0 || b[anchor.Customers] != -anchor.MustAmount("98.5") {
 		t.Error(b)
 	}
+}
+
+// The bank does not take the order: nothing ever lies ready.
+func TestCashThatTheBankRefuses(t *testing.T) {
+	t.Parallel()
+	w := newCashWorld(t, time.Nanosecond)
+	w.start(w.bank)
+	tr := w.paidWithdrawal("100", rail.ClosedAccount)
+	tr = w.await(tr.ID, "a person", func(t *anchor.Transaction) bool { return t.Status() == anchor.OnHold })
+	if o := w.order(tr.ID); o.State != anchor.BankRefused || o.Reason != "account_closed" || o.Pickup != nil || o.MayBePaid() {
+		t.Errorf("%+v", o)
+	}
+	if err := tr.MayRefund(); err != nil {
+		t.Error(err)
+	}
+	w.booked(0, 0)
+	if b := balanced(t, w.books); b[anchor.InFlight] != 0 || b[anchor.Customers] != -anchor.MustAmount("98.5") {
+		t.Error(b)
+	}
+}
+
+// A person says which line has brought the money of cash back that lay ready: the
+// code is forgotten with it.
+func TestCashThatALineBringsBack(t *testing.T) {
+	t.Parallel()
+	w := newCashWorld(t, time.Nanosecond)
+	stop := w.start(w.bank)
+	tr := w.paidWithdrawal("100", "")
+	w.ready(tr.ID)
+	w.pay("98.50", "USD", "what nobody knows")
+	line := w.lines(1)[0].ID
+	stop()
+	must(t, w.books.Update(t.Context(), staff, func(tx *store.Tx) error {
+		return tx.BankPayoutReturned(w.order(tr.ID).ID, line, "desk_closed", time.Now())
+	}))
+	if o := w.order(tr.ID); o.State != anchor.BankRefused || o.Pickup != nil {
+		t.Errorf("%+v", o)
+	}
+}
+
+// Who tries codes is kept from the desk for a while, and so is the right code: else
+// it would tell which one that is. Codes that were good once are no tries.
+func TestTriesAtTheDesk(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		bank := openBank(t, filepath.Join(t.TempDir(), "bank.db"), time.Nanosecond)
+		defer func() { must(t, bank.Close()) }()
+		cash := func(id string) string {
+			_, err := bank.Pay(t.Context(), rail.Order{ID: id, Asset: usd, Amount: anchor.One, Method: anchor.Cash, Until: time.Now().Add(time.Minute)})
+			must(t, err)
+			<-time.After(time.Millisecond) // by the bubble's clock
+			tr, err := bank.Lookup(t.Context(), id)
+			must(t, err)
+			return tr.Pickup.Code
+		}
+		asks := func(code string) int {
+			return call(bank, "POST", "/bank/api/pickups", `{"code":"`+code+`"}`).Code
+		}
+		collected, next := cash("1"), cash("2")
+		if got := asks(collected); got != http.StatusCreated {
+			t.Fatal(got)
+		}
+		for range 20 {
+			if got := asks(collected); got != http.StatusBadRequest {
+				t.Fatalf("a collected code again: %d", got)
+			}
+		}
+		for i := range 10 {
+			if got := asks(fmt.Sprintf("no code %d", i)); got != http.StatusBadRequest {
+				t.Fatalf("try %d: %d", i, got)
+			}
+		}
+		for _, code := range []string{"no code", collected, next} {
+			if got := asks(code); got != http.StatusTooManyRequests {
+				t.Errorf("%s after ten tries: %d", code, got)
+			}
+		}
+		<-time.After(time.Minute)
+		if got := asks(next); got != http.StatusCreated {
+			t.Errorf("the right code after a minute: %d", got)
+		}
+	})
 }
 
 // The cash is collected before the books hear that it lies ready, or that the bank

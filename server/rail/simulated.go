@@ -60,6 +60,8 @@ type Simulated struct {
 	// Statement.ReadUntil promises, and has no order taken after a look that missed it
 	// at a later time than the order may be taken: what Transfer.At promises.
 	mu sync.Mutex
+	// misses are the last tries at the desk with codes that never were any. mu guards it.
+	misses []time.Time
 }
 
 const bankSchema = `
@@ -386,7 +388,7 @@ func (b *Simulated) Pay(ctx context.Context, o Order) (Transfer, error) {
 			time.AfterFunc(settle+b.recallAfter(), func() { nudge(b.changed) })
 		}
 	}
-	if o.Method == anchor.Cash {
+	if o.Method == anchor.Cash && t.fate != Refused {
 		code, err := newCode()
 		if err != nil {
 			return Transfer{}, err

@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"math/big"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
+
+	"windlass/server/anchor"
 )
 
 // The simulated bank's cash desk. Cash that an order pays out lies there, and is
@@ -26,6 +29,17 @@ func newCode() (string, error) {
 // strangers nothing.
 var notReady = invalid("code", "no cash lies ready under this code: it may have been collected, or have gone back")
 
+// maxMisses is how many codes that never were any the desk takes within missesWithin.
+// Nobody finds one of a thousand million at that pace while its cash lies there.
+const (
+	maxMisses    = 10
+	missesWithin = time.Minute
+)
+
+// tooManyTries is the desk's answer to every code, a right one too, once so many were
+// tried: else it would still tell which one is right.
+var tooManyTries = &anchor.Error{Kind: anchor.Unavailable, Message: "too many wrong codes were tried: the desk opens again in a minute"}
+
 // HandOut gives the cash under a code to whoever shows it.
 func (b *Simulated) HandOut(ctx context.Context, code string) error {
 	_, err := b.handOut(ctx, code)
@@ -39,11 +53,18 @@ func (b *Simulated) handOut(ctx context.Context, code string) (transfer, error) 
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	now := time.Now()
+	b.misses = slices.DeleteFunc(b.misses, func(at time.Time) bool { return now.Sub(at) >= missesWithin })
+	if len(b.misses) >= maxMisses {
+		return transfer{}, tooManyTries
+	}
 	all, err := b.query(ctx, `code = $1`, code)
 	if err != nil {
 		return transfer{}, err
 	}
-	now := time.Now()
+	if len(all) == 0 {
+		b.misses = append(b.misses, now)
+	}
 	if len(all) == 0 || all[0].state(now) != Ready {
 		return transfer{}, notReady
 	}

@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -63,6 +64,9 @@ func (b *Simulated) Handler() http.Handler {
 			answer(w, status, v)
 		case errors.As(err, &e) && e.Kind == anchor.Invalid:
 			answer(w, http.StatusBadRequest, refusal{e.Message, e.Field})
+		case errors.Is(err, tooManyTries):
+			w.Header().Set("Retry-After", strconv.Itoa(int(missesWithin.Seconds())))
+			answer(w, http.StatusTooManyRequests, refusal{Error: tooManyTries.Message, Field: "code"})
 		case errors.As(err, &e) && e.Kind == anchor.Conflict:
 			answer(w, http.StatusConflict, refusal{Error: e.Message})
 		default:

@@ -138,6 +138,50 @@ func TestItAgreesWhileTheAnchorIsDown(t *testing.T) {
 	w.untilZero()
 }
 
+// Cash is the bank's to hand out until it is collected: the books and the bank agree
+// before it lies ready, while it does, when it was collected and nobody has heard of
+// it, and after; and when nobody came for it.
+func TestItAgreesWhileCashIsCollected(t *testing.T) {
+	w := newWorld(t)
+	w.method = anchor.Cash
+	stop := w.start()
+	w.deposits(2)
+	collected, left := w.open(anchor.Withdrawal), w.open(anchor.Withdrawal)
+	w.pay(w.customer, w.distribution.Address(), "90", memo(collected))
+	w.untilStatus(anchor.PendingExternal, collected.ID)
+	w.untilZero()
+	must(t, w.bank.Settle(t.Context()))
+	w.untilStatus(anchor.PendingUserTransferComplete, collected.ID)
+	w.untilZero()
+
+	stop()
+	p, err := w.books.Pickup(t.Context(), collected.ID)
+	must(t, err)
+	must(t, w.bank.HandOut(t.Context(), p.Code))
+	account, err := w.bank.Account(t.Context(), time.Time{})
+	must(t, err)
+	r := w.agrees()
+	w.items(r, "bank USD -89 order_not_booked "+account.Lines[len(account.Lines)-1].ID)
+	if !slices.Equal(r.Items[0].Transactions, []string{collected.ID}) {
+		t.Error(r.Items[0].Transactions)
+	}
+	w.start()
+	w.untilStatus(anchor.Completed, collected.ID)
+	w.untilZero()
+
+	w.pay(w.customer, w.distribution.Address(), "90", memo(left))
+	w.untilStatus(anchor.PendingExternal, left.ID)
+	w.bank.Keep = time.Microsecond
+	must(t, w.bank.Settle(t.Context()))
+	w.untilStatus(anchor.OnHold, left.ID)
+	w.untilZero()
+	for _, l := range w.agrees().Lines {
+		if l.Place == reconcile.Bank && (l.Journal != l.Actual || l.Actual != 111*anchor.One) {
+			t.Errorf("the bank has %s and the journal %s", l.Actual, l.Journal)
+		}
+	}
+}
+
 // unheard lets envelopes reach the ledger, and nobody hears of it.
 func (w *world) unheard() {
 	w.gate.Set(func(rw http.ResponseWriter, r *http.Request, next http.Handler) bool {

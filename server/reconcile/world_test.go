@@ -52,6 +52,8 @@ type world struct {
 	asset                                        anchor.Asset
 	terms                                        *anchor.Terms
 	memos                                        uint64
+	// method is how customers pay and are paid.
+	method string
 	// claimBack is when balances that the customer did not claim come back; 0 is that
 	// none are made.
 	claimBack time.Duration
@@ -66,7 +68,7 @@ func newWorld(t *testing.T) *world {
 	t.Parallel()
 	n, err := sandbox.Open(sandbox.Config{CloseEvery: 200 * time.Millisecond, StreamEvery: 50 * time.Millisecond})
 	must(t, err)
-	w := &world{t: t, gate: &rig.Gate{Next: n.Handler()}, logger: slog.New(slog.NewTextHandler(rig.Log{T: t}, nil))}
+	w := &world{t: t, method: "bank_transfer", gate: &rig.Gate{Next: n.Handler()}, logger: slog.New(slog.NewTextHandler(rig.Log{T: t}, nil))}
 	front, back := httptest.NewServer(w.gate), httptest.NewServer(n.Handler())
 	w.ledger = horizon.New(horizon.Config{URLs: []string{front.URL}, Passphrase: passphrase})
 	w.plain = horizon.New(horizon.Config{URLs: []string{back.URL}})
@@ -168,7 +170,7 @@ func (w *world) open(kind anchor.Kind) *anchor.Transaction {
 	now := time.Now()
 	customer := w.customer.Address()
 	a := anchor.Start(store.NewID(), kind, w.terms, anchor.Identity{Account: customer}, anchor.Address(customer), now.Add(time.Hour), now)
-	a.Method, a.Reviewed, a.ClaimableBalance = "bank_transfer", true, w.claimBack > 0
+	a.Method, a.Reviewed, a.ClaimableBalance = w.method, true, w.claimBack > 0
 	must(w.t, a.SetAmount(w.terms, 100*anchor.One))
 	must(w.t, w.books.Update(w.t.Context(), store.Wallet, func(tx *store.Tx) error { return tx.CreateTransaction(a) }))
 	must(w.t, w.books.Update(w.t.Context(), store.Customer, func(tx *store.Tx) error {

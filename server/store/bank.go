@@ -197,9 +197,9 @@ func (t *Tx) CreateBankPayout(p *anchor.BankPayout) error {
 }
 
 // sealPickup encrypts how an order's cash is collected; it is empty where none lies
-// ready.
+// ready, so that the code is forgotten however the order leaves the bank.
 func (t *Tx) sealPickup(p *anchor.BankPayout) ([]byte, error) {
-	if p.Pickup == nil {
+	if p.Pickup == nil || p.State != anchor.BankAsked {
 		return []byte{}, nil
 	}
 	return t.box().seal("bank_payouts.pickup:"+p.ID, p.Pickup)
