@@ -95,7 +95,7 @@ func New(o Options) http.Handler {
 	})
 	describe(schema.Schema())
 	h := handler.New(schema)
-	h.AddTransport(exchange{s.limits, &uploads{of: map[string]int{}}})
+	h.AddTransport(exchange{s, &uploads{of: map[string]int{}}})
 	h.SetQueryCache(lru.New[*ast.QueryDocument](cachedQueries))
 	h.SetParserTokenLimit(s.limits.tokens)
 	h.SetErrorPresenter(s.present)

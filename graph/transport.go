@@ -93,7 +93,8 @@ func reply(w http.ResponseWriter, status int, response *graphql.Response) {
 // personal data included, in answers and in the log, and write pings from a
 // goroutine that may outlive the request.
 type exchange struct {
-	limits  limits
+	*server
+
 	uploads *uploads
 }
 
@@ -104,7 +105,9 @@ func (x exchange) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphE
 	start := graphql.Now()
 	read := x.read
 	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind == formData {
-		leave, ok := x.uploads.enter(session.FromContext(r.Context()).Transaction)
+		transaction := session.FromContext(r.Context()).Transaction
+		_, _ = x.own(r.Context(), transaction) // whose language refusals are in; attach reads it again, and says what is wrong
+		leave, ok := x.uploads.enter(transaction)
 		if !ok {
 			refuse(w, v, http.StatusServiceUnavailable, errBusy)
 			return

@@ -21,7 +21,7 @@ import (
 
 // Attach keeps a document as the answer to a question.
 func (m mutation) Attach(ctx context.Context, id, name string, file Upload) (*anchor.Transaction, error) {
-	if _, err := m.own(ctx, id); err != nil { // whose language refusals are in
+	if _, err := m.own(ctx, id); err != nil {
 		return nil, err
 	}
 	f, err := anchor.NewFile(store.NewID(), "", name, file.content, time.Now())

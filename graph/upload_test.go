@@ -3,12 +3,15 @@ package graph_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"mime/multipart"
 	"net/http"
+	"net/http/httptrace"
 	"strings"
 	"testing"
+	"time"
 
 	"windlass/graph"
 	"windlass/server/anchor"
@@ -235,8 +238,13 @@ func TestDocumentsRefused(t *testing.T) {
 	// In the customer's language, not the browser's.
 	arabic := w.open(anchor.Deposit, func(t *anchor.Transaction) { t.Lang = "ar" })
 	a := w.customer(arabic)
-	if _, _, problems := a.sendForm(a.sending(attach, "photo_id_front", "<html>")); len(problems) != 1 || problems[0].Message != language.Text("ar", "error.file_kind_unknown", nil) {
-		t.Errorf("%+v", problems)
+	for content, want := range map[string]string{
+		"<html>": language.Text("ar", "error.file_kind_unknown", nil),
+		jpeg + strings.Repeat("x", anchor.MaxFile): language.Text("ar", "error.file_too_large", map[string]string{"limit": "8"}),
+	} {
+		if _, _, problems := a.sendForm(a.sending(attach, "photo_id_front", content)); len(problems) != 1 || problems[0].Message != want {
+			t.Errorf("%+v, want %s", problems, want)
+		}
 	}
 	// As JSON, nothing is a file.
 	_, problems := c.ask(attach, map[string]any{"id": tr.ID, "name": "photo_id_front", "file": map[string]string{"content": jpeg}})
@@ -263,6 +271,62 @@ func TestDocumentBreaksOff(t *testing.T) {
 		status, _, problems := c.sendBody(strings.NewReader(content[:len(content)-40]), kind, "")
 		if status != http.StatusBadRequest || told(problems) != "INVALID" {
 			t.Fatalf("%d %+v", status, problems)
+		}
+	}
+	c.attach("photo_id_front", jpeg)
+}
+
+// Who comes when all places are taken is told so in their language, and finds one
+// when another has left.
+func TestDocumentsAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	asksFiles(w.terms)
+	tr := w.open(anchor.Deposit, func(t *anchor.Transaction) { t.Lang = "ar" })
+	c := w.customer(tr)
+	client := &http.Client{Transport: &http.Transport{ExpectContinueTimeout: time.Hour}}
+	defer client.CloseIdleConnections()
+	content, kind := c.sending(attach, "photo_id_front", jpeg).body(t)
+
+	// begin begins to send one, and returns once the server asks for its body: it has
+	// its place then. finish sends the body, and waits for the answer.
+	begin := func() (finish func() int) {
+		inPlace, ended := make(chan struct{}), make(chan int, 1)
+		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{Got100Continue: func() { close(inPlace) }})
+		from, to := io.Pipe()
+		r, err := http.NewRequestWithContext(ctx, http.MethodPost, w.public, from)
+		must(t, err)
+		for name, value := range map[string]string{"Content-Type": kind, "Role": c.role, "Transaction": tr.ID, "X-Windlass-Transaction": tr.ID, "Expect": "100-continue"} {
+			r.Header.Set(name, value)
+		}
+		go func() {
+			resp, err := client.Do(r)
+			if err != nil {
+				t.Error(err)
+				ended <- 0
+				return
+			}
+			ended <- resp.StatusCode
+			_ = resp.Body.Close()
+		}()
+		<-inPlace
+		return func() int {
+			_, err := io.WriteString(to, content)
+			must(t, errors.Join(err, to.Close()))
+			return <-ended
+		}
+	}
+	var all []func() int
+	for range 3 {
+		all = append(all, begin())
+	}
+	status, _, problems := c.sendForm(c.sending(attach, "photo_id_front", jpeg))
+	if status != http.StatusServiceUnavailable || told(problems) != "UNAVAILABLE uploads_busy" || problems[0].Message != language.Text("ar", "error.uploads_busy", nil) {
+		t.Errorf("%d %+v", status, problems)
+	}
+	for _, finish := range all {
+		if status := finish(); status != http.StatusOK {
+			t.Errorf("one that had its place: %d", status)
 		}
 	}
 	c.attach("photo_id_front", jpeg)

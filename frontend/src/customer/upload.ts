@@ -18,6 +18,7 @@ export function upload<T>(url: string, headers: Headers, query: string, variable
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest()
     const lost = () => reject(new Unreachable('no answer'))
+    if (signal.aborted) return lost() // while this program was fetched
     request.open('POST', url)
     request.withCredentials = true
     request.timeout = PATIENCE

@@ -82,7 +82,23 @@ export const scenarios = {
     await look(tab, 'no-document')
     await choose(bill, { name: 'bill.pdf', mimeType: 'application/pdf', buffer: Buffer.alloc(9 << 20, 'x') })
     await bill.getByText(t('error.file_too_large', { limit: 8 })).waitFor()
+
+    // Nobody goes on without what is on its way, even where it need not be sent; they may give it up.
+    const formsBreak = (route) => (route.request().headers()['content-type'].startsWith('multipart/') ? route.abort() : route.continue())
+    await tab.route('**/graphql', formsBreak)
     await choose(bill, { name: 'bill.pdf', mimeType: 'application/pdf', buffer: pdf })
+    await bill.getByText(t('page.file.lost')).waitFor()
+    await page.who()
+    await page.press('page.continue')
+    await bill.and(tab.locator(':focus')).waitFor()
+    await bill.getByText(t('page.file.lost')).waitFor()
+    await bill.getByRole('button', { name: t('page.file.stop') }).click()
+    await bill.getByText(t('page.file.kinds', { limit: 8 })).waitFor()
+    await bill.getByRole('button', { name: t('page.file.take') }).waitFor()
+    await choose(bill, { name: 'bill.pdf', mimeType: 'application/pdf', buffer: pdf })
+    await bill.getByText(t('page.file.lost')).waitFor()
+    await tab.unroute('**/graphql', formsBreak)
+    await page.press('page.continue') // which tries again at once
     await bill.getByText(t('page.file.there')).waitFor()
     await tab.reload()
     await bill.getByText(t('page.file.there')).waitFor()
