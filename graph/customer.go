@@ -18,21 +18,27 @@ func (q query) Transaction(ctx context.Context, id string) (*anchor.Transaction,
 	return q.own(ctx, id)
 }
 
-// entered is the amount_in of an amount that was entered as it or as what comes out.
-func entered(terms *anchor.Terms, t *anchor.Transaction, in, out *anchor.Amount) (anchor.Amount, error) {
+// entered is the amount_in of an amount that was entered as it or as what comes out,
+// and the method that it is for: the one that is chosen, as long as that can do it,
+// else "", which is one to be chosen anew.
+func entered(terms *anchor.Terms, t *anchor.Transaction, in, out *anchor.Amount) (anchor.Amount, string, error) {
 	switch {
 	case in != nil && out != nil:
-		return 0, &anchor.Error{Kind: anchor.Invalid, Code: "amount_twice", Field: "amount", Message: "name one amount: what goes in, or what comes out"}
+		return 0, "", &anchor.Error{Kind: anchor.Invalid, Code: "amount_twice", Field: "amount", Message: "name one amount: what goes in, or what comes out"}
 	case in != nil:
-		return *in, terms.CheckAmount(t.Kind, "", *in)
-	case out != nil:
-		// By the method that is chosen, as long as that takes the amount.
-		if in, err := terms.AmountFor(t.Kind, t.Method, *out); err == nil {
-			return in, nil
+		method := t.Method
+		if !terms.Side(t.Kind).Takes(method, *in) {
+			method = ""
 		}
-		return terms.AmountFor(t.Kind, "", *out)
+		return *in, method, terms.CheckAmount(t.Kind, "", *in)
+	case out != nil:
+		if in, err := terms.AmountFor(t.Kind, t.Method, *out); err == nil {
+			return in, t.Method, nil
+		}
+		in, err := terms.AmountFor(t.Kind, "", *out)
+		return in, "", err
 	}
-	return 0, &anchor.Error{Kind: anchor.Invalid, Code: "amount_missing", Field: "amount", Message: "enter an amount first"}
+	return 0, "", &anchor.Error{Kind: anchor.Invalid, Code: "amount_missing", Field: "amount", Message: "enter an amount first"}
 }
 
 // Price works an amount out by the transaction's terms.
@@ -45,13 +51,9 @@ func (q query) Price(ctx context.Context, id string, wantIn, wantOut *anchor.Amo
 	if err != nil {
 		return nil, err
 	}
-	in, err := entered(terms, t, wantIn, wantOut)
+	in, method, err := entered(terms, t, wantIn, wantOut)
 	if err != nil {
 		return nil, err
-	}
-	method := t.Method
-	if !terms.Side(t.Kind).Takes(method, in) {
-		method = "" // to be chosen anew
 	}
 	p, err := terms.Price(t.Kind, method, in)
 	if err != nil {
@@ -257,10 +259,11 @@ func (m mutation) SetAmount(ctx context.Context, id string, wantIn, wantOut *anc
 		if t.Status() != anchor.Incomplete {
 			return alreadyAgreed()
 		}
-		in, err := entered(terms, t, wantIn, wantOut)
+		in, method, err := entered(terms, t, wantIn, wantOut)
 		if err != nil {
 			return err
 		}
+		t.Method = method
 		return t.SetAmount(terms, in)
 	})
 }

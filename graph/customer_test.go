@@ -200,7 +200,7 @@ func TestWithdrawal(t *testing.T) {
 	for path, want := range map[string]string{
 		"transaction.instructions.1.name": "account", "transaction.instructions.1.value": account,
 		"transaction.instructions.2.value": stored.Memo.Value, "transaction.instructions.2.important": "true", "transaction.instructions.3.value": "id",
-		"transaction.terms.methods.0.questions.0.value": "1234 5678", "transaction.terms.methods.0.questions.1.value": "My Bank",
+		"transaction.terms.methods.0.questions.0.value": "", "transaction.terms.methods.0.questions.1.value": "My Bank",
 	} {
 		if got := agreed.str(path); got != want {
 			t.Errorf("%s is %q, want %q", path, got, want)
@@ -286,6 +286,9 @@ func TestMethods(t *testing.T) {
 		"method": "cash", "amountOut": "47", "terms.methods.0.price.amountOut": "48.75",
 		"terms.methods.1.price.amountOut": "47", "terms.methods.1.price.fee.total": "3", "paymentCode": "",
 	})
+	w.walk(c, []takes{{name: "more than cash leaves of what it takes", query: `mutation($id: ID!) { setAmount(transaction: $id, amountOut: "48") { id } }`}})
+	shows(map[string]string{"method": "", "amountIn": "49.25", "amountOut": "48"})
+	w.walk(c, []takes{{name: "cash once more", query: choose, variables: map[string]any{"method": "cash", "answers": answers()}}})
 	w.walk(c, []takes{{name: "more than cash takes", query: setAmount, variables: map[string]any{"amountIn": "100"}}})
 	shows(map[string]string{"method": "", "amountOut": "98.5", "terms.methods.1.price": "", "terms.methods.0.price.amountOut": "98.5"})
 	w.walk(c, []takes{

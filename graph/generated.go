@@ -3938,9 +3938,9 @@ type Question {
   "The first and the last day that a date may be; null where any may."
   earliest: String
   latest: String
-  "The answer known so far, the wallet's prefill included; null where it no longer will do."
+  "The answer known so far, the wallet's prefill included until the method was chosen; null where it no longer will do."
   value: String
-  "The answer as its owner recognises it, where it was taken from a saved account: value is null then."
+  "The account as its owner recognises it, where it was taken from a saved one or is agreed to: value is null then."
   masked: String
   "The document that answers a question of type file; null for viewers."
   file: File

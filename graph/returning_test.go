@@ -9,6 +9,7 @@ import (
 
 	"windlass/graph"
 	"windlass/server/anchor"
+	"windlass/server/store"
 )
 
 const (
@@ -248,4 +249,37 @@ func TestLastTime(t *testing.T) {
 		}
 		terms.Withdraw = was
 	}
+}
+
+// What is shown of a method is what was said when it was chosen, not what the wallet
+// had proposed before; and once it was agreed to, no page is told where money goes.
+func TestWhatWasSaidOfAMethod(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	harbour := w.withdrawn("100", "1234567890", "")
+	tr := w.open(anchor.Withdrawal)
+	must(t, w.books.Update(t.Context(), store.Wallet, func(tx *store.Tx) error {
+		return tx.SetDetails(tr.ID, store.Details{Prefill: map[string]string{"bank_account_number": "5555555555", "bank_name": "Proposed"}})
+	}))
+	c := w.customer(tr)
+	shows := func(values ...string) {
+		t.Helper()
+		page := c.do(offers, map[string]any{"id": tr.ID})
+		for i, field := range []string{"0.value", "0.masked", "1.value"} {
+			if got := page.str("transaction.terms.methods.0.questions." + field); got != values[i] {
+				t.Errorf("%s is %q, want %q", field, got, values[i])
+			}
+		}
+	}
+	shows("5555555555", "", "Proposed")
+	w.walk(c, []takes{
+		{name: "amount", query: setAmount, variables: map[string]any{"amountIn": "100"}},
+		{name: "a saved account", query: take, variables: map[string]any{"saved": harbour.ID}},
+	})
+	shows("", "••••7890", "")
+	w.walk(c, []takes{{name: "one's own, of no named bank", query: choose, variables: map[string]any{
+		"method": "bank_transfer", "answers": answers("bank_account_number", "4444333322", "bank_name", "")}}})
+	shows("4444333322", "", "")
+	w.walk(c, []takes{{name: "agree", query: agree, variables: map[string]any{"amountOut": "98.5"}, status: anchor.PendingUserTransferStart}})
+	shows("", "••••3322", "")
 }

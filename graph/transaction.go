@@ -385,12 +385,17 @@ func (r method) Questions(ctx context.Context, m *Method) ([]*Question, error) {
 		return nil, nil
 	}
 	d, err := loadersOf(ctx).details.Load(ctx, m.of.ID)
-	if d.Saved != "" && m.ID != m.of.Method {
+	switch {
+	case m.ID == m.of.Method:
+		d.Prefill = nil // the customer has said what counts, and may have said nothing
+	case d.Saved != "":
 		d.Answers = nil // which are another method's
 	}
+	// To be looked at is what was typed, until it was agreed to.
+	known := d.Saved != "" || m.of.Status() != anchor.Incomplete
 	all := questions(ctx, m.fields, d.Answers, d.Prefill)
 	for _, q := range all {
-		if d.Saved != "" && q.Value != nil && anchor.SaysWhere(q.Name) && role(ctx) == session.Customer {
+		if known && q.Value != nil && anchor.SaysWhere(q.Name) && role(ctx) == session.Customer {
 			q.Value, q.Masked = nil, new(dotted(anchor.MaskAccount(*q.Value)))
 		}
 	}

@@ -93,7 +93,7 @@ func (t *Tx) forget(a *anchor.Transaction) error {
 		}
 		return err
 	}
-	c.Fields, c.UpdatedAt = nil, a.UpdatedAt
+	c.Fields, c.Lang, c.UpdatedAt = nil, "", a.UpdatedAt
 	if c.Vetting == anchor.Vetted {
 		c.Vetting = anchor.Unvetted
 	}

@@ -37,7 +37,7 @@ func TestWhoGivesUpIsForgotten(t *testing.T) {
 			b := newBooks(t)
 			a, other := start(anchor.Withdrawal), start(anchor.Withdrawal)
 			b.do(t, func(tx *store.Tx) error {
-				if err := tx.SaveCustomer(&anchor.Customer{ID: "c", Owner: a.Owner, Review: c.review, Fields: map[string]string{"first_name": "Ana"}, CreatedAt: noon, UpdatedAt: noon}); err != nil {
+				if err := tx.SaveCustomer(&anchor.Customer{ID: "c", Owner: a.Owner, Review: c.review, Lang: "ar", Fields: map[string]string{"first_name": "Ana"}, CreatedAt: noon, UpdatedAt: noon}); err != nil {
 					return err
 				}
 				if err := tx.CreateTransaction(a); err != nil {
@@ -79,7 +79,7 @@ func TestWhoGivesUpIsForgotten(t *testing.T) {
 				t.Errorf("its details are %v, %v", d, err)
 			}
 			who, err := b.CustomerOf(t.Context(), a.Owner)
-			if err != nil || (who.Fields["first_name"] != "") != c.fields || who.Review != c.want {
+			if err != nil || (who.Fields["first_name"] != "") != c.fields || (who.Lang != "") != c.fields || who.Review != c.want {
 				t.Errorf("the customer is %+v, %v", who, err)
 			}
 		})

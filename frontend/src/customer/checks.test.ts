@@ -88,7 +88,7 @@ describe('the countries', () => {
 
   it.each(['en', 'es', 'pt', 'fr', 'id', 'ar'])('have names in %s, in their order', (language) => {
     const all = countries(language, [])
-    expect(all).toHaveLength(249)
+    expect(all).toHaveLength(250)
     expect(all.filter(({ value, label }) => label === value || /^[A-Z]{2}$/.test(label))).toEqual([])
     expect(all.map(({ label }) => label)).toEqual(all.map(({ label }) => label).sort(new Intl.Collator(language).compare))
   })
