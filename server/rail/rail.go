@@ -113,6 +113,9 @@ type Credit struct {
 type Account struct {
 	Balances map[anchor.Asset]anchor.Amount
 	Lines    []Line // both directions, oldest first
+	// Ready is the cash that lies at a desk, whenever it was ordered: what its lines will
+	// be if it is collected.
+	Ready []Line
 }
 
 // Line is one booking at the bank.

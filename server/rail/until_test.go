@@ -179,7 +179,10 @@ func (b tells) Pay(context.Context, rail.Order) (rail.Transfer, error) {
 func (b tells) Lookup(ctx context.Context, id string) (rail.Transfer, error) {
 	b.looks.Add(1)
 	o, err := b.books.BankPayout(ctx, id)
-	return rail.Transfer{State: rail.Missing, At: b.asOf(o.AskedUntil)}, err
+	if err != nil { // the engine is stopped
+		return rail.Transfer{}, err
+	}
+	return rail.Transfer{State: rail.Missing, At: b.asOf(o.AskedUntil)}, nil
 }
 
 // Only what the bank says of a later moment of its own clock proves that an order
