@@ -56,6 +56,14 @@ export const scenarios = {
     // The third time another amount, to the same account.
     const third = await open(visitor, anchor, wallet)
     const page = new AnchorPage(third, t)
+    // What was typed stays what it was in another language, where its comma parts thousands.
+    await page.amount('withdrawal', '60,500', '58.19', 'USD')
+    const menu = (t) => third.getByRole('combobox', { name: t('page.language') })
+    await menu(t).selectOption({ label: 'English' })
+    await third.locator('html[lang=en]').waitFor()
+    assert.equal(await third.getByRole('textbox', { name: words('en')('page.you_send') }).inputValue(), '60.5')
+    await third.getByText(figure('58.19', 'USD')).waitFor()
+    await menu(words('en')).selectOption({ label: 'Español' })
     await page.amount('withdrawal', '60', '57.70', 'USD')
     await page.press('page.continue')
     await page.heading(t('page.method.withdrawal')).waitFor()
