@@ -34,6 +34,8 @@ function still() {
     [/\bWL-[A-Z0-9]{4}-[A-Z0-9]{4}\b/g, 'WL-7Q2M-4KXD'],
     [/\b(?=[A-Z]*[2-7])[A-Z2-7]{16}\b/g, 'EH3STMJYCNJA7CT2'],
     [/\b\d{1,2}:\d{2}:\d{2}\b/g, '9:41:00'],
+    [/\b\d{3} \d{3} \d{3}\b/g, '314 159 265'],
+    [/localhost:\d+/g, 'localhost:8000'],
     [/\b\d{15,20}\b/g, '8421907733104559201'],
   ]
   const changed = []

@@ -1,6 +1,9 @@
 package anchor
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Transaction is one deposit or withdrawal (SEP-24, "Transaction History").
 //
@@ -123,6 +126,9 @@ func (t *Transaction) In() Asset {
 	return t.Asset
 }
 
+// InCash reports whether the customer collects the money at a desk.
+func (t *Transaction) InCash() bool { return t.Kind == Withdrawal && t.Method == Cash }
+
 // StatusText is the key of the sentence that explains the status. Lumens need no
 // trustline: what keeps them waiting is another thing. Cash is not sent: it is
 // collected.
@@ -131,7 +137,7 @@ func (t *Transaction) StatusText() string {
 	switch {
 	case t.status == PendingTrust && t.Asset.IsNative():
 		key += ".native"
-	case t.Kind == Withdrawal && t.Method == Cash && (t.status == PendingExternal || t.status == Completed):
+	case t.InCash() && slices.Contains([]Status{PendingUserTransferStart, PendingExternal, Completed}, t.status):
 		key += ".cash"
 	}
 	return key
@@ -406,13 +412,14 @@ func (t *Transaction) PaidByBank(ref string, at, now time.Time) error {
 	if !t.PaidOut() {
 		t.PaidOutAt, t.ExternalID = at.UTC().Truncate(time.Microsecond), ref
 	}
-	if t.status != PendingUserTransferComplete {
-		return t.fire(BankSettled, now)
+	ev := BankSettled
+	if t.status == PendingUserTransferComplete {
+		ev = PickedUp
 	}
-	if err := t.fire(PickedUp, now); err != nil {
+	if err := t.fire(ev, now); err != nil {
 		return err
 	}
-	t.Deadline = time.Time{}
+	t.Note, t.Deadline = "", time.Time{} // what was said of money that came back holds no more
 	return nil
 }
 
@@ -433,9 +440,13 @@ func (t *Transaction) BankGaveBack(now time.Time) error {
 		t.PaidOutAt, t.Note = time.Time{}, "returned"
 		return nil
 	}
+	note := "returned"
+	if t.status == PendingUserTransferComplete {
+		note = "not_collected"
+	}
 	err := t.fireWith(BankReturned, now, func() { t.PaidOutAt = time.Time{} })
 	if err == nil {
-		t.Note, t.Deadline = "returned", time.Time{}
+		t.Note, t.Deadline = note, time.Time{}
 	}
 	return err
 }

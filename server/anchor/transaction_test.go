@@ -548,6 +548,18 @@ func TestWithdrawalStory(t *testing.T) {
 		t.Errorf("%s, %v", c.Status(), err)
 	}
 
+	// Nobody came for the cash, it seems; then somebody did after all.
+	d := waiting(t, anchor.Withdrawal, terms, 50*anchor.One)
+	if _, _, err := d.Receive(terms, 50*anchor.One, "hash", someday, someday); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(d.CashReady(someday, someday), d.BankGaveBack(someday)); err != nil || d.Status() != anchor.OnHold || d.Note != "not_collected" {
+		t.Errorf("%s %q, %v", d.Status(), d.Note, err)
+	}
+	if err := d.PaidByBank("b", someday, someday); err != nil || d.Status() != anchor.Completed || d.Note != "" {
+		t.Errorf("%s %q, %v", d.Status(), d.Note, err)
+	}
+
 	// A bank that nobody could ask turns out to have paid.
 	b := waiting(t, anchor.Withdrawal, terms, 50*anchor.One)
 	if _, _, err := b.Receive(terms, 50*anchor.One, "hash", someday, someday); err != nil {

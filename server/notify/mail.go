@@ -78,11 +78,14 @@ func (n *Notifier) letter(ctx context.Context, m *store.Message) (*mail.Letter, 
 	return &l, nil
 }
 
-// subject is a notice's, in words for its kind of transaction if there are any.
+// subject is a notice's, in words for its kind of transaction, and for its method, if
+// there are any.
 func subject(notice anchor.Notice, t *anchor.Transaction, lang string, words map[string]string) string {
 	key := "mail.subject." + notice.Name
-	if own := key + "." + string(t.Kind); language.Has(language.Default, own) {
-		key = own
+	for _, own := range []string{string(t.Kind), t.Method} {
+		if language.Has(language.Default, key+"."+own) {
+			key += "." + own
+		}
 	}
 	return language.Text(lang, key, words)
 }

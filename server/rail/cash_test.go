@@ -117,7 +117,7 @@ func TestCashThatNobodyCollects(t *testing.T) {
 
 	tr = w.await(tr.ID, "a person", func(t *anchor.Transaction) bool { return t.Status() == anchor.OnHold })
 	order := w.order(tr.ID)
-	if tr.Note != "returned" || !tr.Deadline.IsZero() || order.State != anchor.BankRefused || order.Reason != "not_collected" || order.MayBePaid() || order.Pickup != nil {
+	if tr.Note != "not_collected" || !tr.Deadline.IsZero() || order.State != anchor.BankRefused || order.Reason != "not_collected" || order.MayBePaid() || order.Pickup != nil {
 		t.Errorf("%q %s %+v", tr.Note, tr.Deadline, order)
 	}
 	if err := w.bank.HandOut(t.Context(), code); anchor.KindOf(err) != anchor.Invalid {

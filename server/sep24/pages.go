@@ -87,8 +87,8 @@ type Summary struct {
 	Message                  string
 	Amounts, Pay, References []Row
 	PayTitle                 string
-	// Deadline is until when the customer must do something else than pay; "" if
-	// there is none.
+	// Deadline is until when the customer must do something else than pay or collect;
+	// "" if there is none.
 	Deadline string
 }
 
@@ -154,11 +154,10 @@ func (h *Handler) Summary(t *anchor.Transaction, lang string) Summary {
 	if len(s.Pay) > 0 && !t.Deadline.IsZero() {
 		s.Pay = append(s.Pay, Row{text(lang, "page.deadline", "Please pay by"), anchor.Readable(t.Deadline)})
 	}
-	if len(s.Pay) == 0 && waitsForUser(t.Status()) {
-		s.Deadline = anchor.Readable(t.Deadline)
-	}
 	if t.Status() == anchor.PendingUserTransferComplete && !t.Deadline.IsZero() {
-		s.Amounts = append(s.Amounts, Row{text(lang, "page.pickup.deadline", "Please collect by"), s.Deadline})
+		s.Amounts = append(s.Amounts, Row{text(lang, "page.pickup.deadline", "Please collect by"), anchor.Readable(t.Deadline)})
+	} else if len(s.Pay) == 0 && waitsForUser(t.Status()) {
+		s.Deadline = anchor.Readable(t.Deadline)
 	}
 	account := text(lang, "page.to_account", "To your account")
 	if t.Kind == anchor.Withdrawal {

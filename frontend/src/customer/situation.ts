@@ -5,6 +5,7 @@ export type Tone = 'waiting' | 'attention' | 'good' | 'ended'
 
 /** What the progress page is about, as the last part of a catalogue key, and how it looks. */
 export function situation(tx: Transaction): { name: string; tone: Tone } {
+  const sent = inCash(tx) ? 'cash' : tx.kind
   switch (tx.status) {
     case 'incomplete':
       return { name: 'incomplete', tone: 'attention' }
@@ -13,11 +14,11 @@ export function situation(tx: Transaction): { name: string; tone: Tone } {
     case 'pending_user_transfer_start':
       return { name: `awaiting.${tx.kind}`, tone: 'waiting' }
     case 'pending_external':
-      return tx.kind === 'deposit' && !funded(tx) ? { name: 'awaiting.deposit', tone: 'waiting' } : { name: `sending.${tx.kind}`, tone: 'waiting' }
+      return tx.kind === 'deposit' && !funded(tx) ? { name: 'awaiting.deposit', tone: 'waiting' } : { name: `sending.${sent}`, tone: 'waiting' }
     case 'pending_anchor':
-      return funded(tx) ? { name: `sending.${tx.kind}`, tone: 'waiting' } : { name: 'review', tone: 'waiting' }
+      return funded(tx) ? { name: `sending.${sent}`, tone: 'waiting' } : { name: 'review', tone: 'waiting' }
     case 'pending_stellar':
-      return { name: `sending.${tx.kind}`, tone: 'waiting' }
+      return { name: `sending.${sent}`, tone: 'waiting' }
     case 'pending_user_transfer_complete':
       return { name: 'pickup', tone: 'good' }
     case 'pending_trust':
@@ -29,7 +30,7 @@ export function situation(tx: Transaction): { name: string; tone: Tone } {
     case 'no_market':
       return { name: 'refunding', tone: 'attention' }
     case 'completed':
-      return { name: `completed.${inCash(tx) ? 'cash' : tx.kind}`, tone: 'good' }
+      return { name: `completed.${sent}`, tone: 'good' }
     case 'refunded':
       return { name: 'refunded', tone: 'ended' }
     case 'expired':

@@ -163,6 +163,8 @@ describe('the timeline', () => {
     const cash = { kind: 'withdrawal', method: 'cash' } as const
     const told = [...received, step('bank_told', 3)]
     expect(states({ ...cash, status: 'pending_external', timeline: told }).slice(2)).toEqual(['received done', 'ready current', 'collected next'])
+    expect(situation(sample({ ...cash, status: 'pending_external', timeline: told })).name).toBe('sending.cash')
+    expect(situation(sample({ kind: 'deposit', method: 'cash', status: 'pending_stellar', timeline: told })).name).toBe('sending.deposit')
     const ready = [...told, step('pickup_ready', 4)]
     expect(states({ ...cash, status: 'pending_user_transfer_complete', timeline: ready }).slice(3)).toEqual(['ready done', 'collected current'])
     expect(states({ ...cash, status: 'completed', timeline: told }).at(-1)).toBe('collected done')

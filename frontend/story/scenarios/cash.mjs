@@ -1,9 +1,26 @@
 // Money that is collected at a desk.
 
 import assert from 'node:assert/strict'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { phone } from '../browser.mjs'
 import { AnchorPage, BankPage, WalletPage } from '../pages.mjs'
 import { words } from '../words.mjs'
+
+const address = 'cash.collector@example.org'
+
+/** The e-mail to who collects, under this subject, once it is written. */
+async function letter(anchor, subject) {
+  const dir = join(anchor.dir, 'mail')
+  for (const deadline = Date.now() + 30_000; Date.now() < deadline; await pause(100)) {
+    for (const file of await readdir(dir).catch(() => [])) {
+      const text = (await readFile(join(dir, file), 'utf8')).replaceAll(/=\r?\n/g, '')
+      if (text.includes(address) && text.includes(`Subject: ${subject}`)) return text
+    }
+  }
+  throw new Error(`Nobody wrote “${subject}”`)
+}
 
 export const scenarios = {
   async 'a withdrawal is collected in cash, on a phone'({ visitor, anchor, look }) {
@@ -13,6 +30,7 @@ export const scenarios = {
     await wallet.page.getByLabel('What to deposit and withdraw').selectOption('XLM')
     const page = new AnchorPage(await visitor.popup(() => wallet.button('Withdraw').click()), t)
     await page.who()
+    await page.page.locator('#email_address').fill(address)
     await page.press('page.continue')
     await page.amount('withdrawal', '50', '48.00', 'USD')
     await page.press('page.continue')
@@ -25,19 +43,35 @@ export const scenarios = {
     // The wallet has paid; who collects has a code, and still has it after a reload.
     await page.heading(t('page.heading.pickup')).waitFor()
     await page.page.getByRole('term').filter({ hasText: t('page.pickup.code') }).waitFor()
+    await page.page.getByText(t('page.pickup.late')).waitFor()
     await look(page.page, 'cash-ready')
     const code = await page.figures('page.pickup.code')
     assert.match(code, /^\d{3} \d{3} \d{3}$/)
     await page.page.reload()
     await page.page.getByText(code).waitFor()
 
-    // Whoever only has the link does not.
+    // Another language says the same, and turns nothing around.
+    const chosen = page.page.getByRole('combobox', { name: t('page.language') })
+    await chosen.selectOption({ label: 'العربية' })
+    const arabic = new AnchorPage(page.page, words('ar'))
+    await arabic.heading(arabic.t('page.heading.pickup')).waitFor()
+    assert.equal(await arabic.figures('page.pickup.code'), code)
+    await look(page.page, 'cash-ready-in-arabic')
+    await page.page.getByRole('combobox', { name: arabic.t('page.language') }).selectOption({ label: 'English' })
+    await page.heading(t('page.heading.pickup')).waitFor()
+
+    // An e-mail says that the cash is there; it and the link in it tell nobody the code.
+    const unsaid = new RegExp(code.replaceAll(' ', ' ?'))
+    const told = await letter(anchor, t('mail.subject.collect', { amount_out: '48.00', asset_out: 'USD' }))
+    assert.match(told, /the code that this withdrawal shows/)
+    assert.match(told, /\/transaction\/\S+\?c=/)
+    assert.doesNotMatch(told, unsaid)
     const entry = wallet.transaction('Withdrawal', 'pending_user_transfer_complete')
     const link = new URL(await entry.getByRole('link').getAttribute('href'))
     link.searchParams.delete('resume')
     const plain = await visitor.openWithoutScripts(link.href)
     await plain.getByText(t('page.pickup.deadline')).waitFor()
-    assert.doesNotMatch(await plain.content(), new RegExp(code.replaceAll(' ', ' ?')))
+    assert.doesNotMatch(await plain.content(), unsaid)
 
     const bank = await BankPage.open(visitor, anchor)
     await bank.line('−48.00 USD', 'At the desk').waitFor()
@@ -51,6 +85,7 @@ export const scenarios = {
 
     await page.heading(t('page.heading.completed.cash')).waitFor()
     assert.equal(await page.page.getByText(code).count(), 0)
+    assert.doesNotMatch(await letter(anchor, t('mail.subject.completed.withdrawal.cash', { amount_out: '48.00', asset_out: 'USD' })), unsaid)
     await look(page.page, 'cash-collected')
     await wallet.transaction('Withdrawal', 'completed').waitFor()
   },
