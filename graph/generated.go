@@ -3275,6 +3275,8 @@ enum Reason {
   delivered
   "The document is valid no more."
   document_expired
+  "No more documents are taken at present."
+  documents_full
   "Another kind of money, or more of it than there can be."
   does_not_fit
   "It exists already."
@@ -3495,7 +3497,7 @@ type Mutation @refuses(reasons: [amount_malformed, amount_too_large, argument_ma
   content; all of a customer's together have at most 24 MiB. The other questions may
   still be open: answer ends them. One document goes into a request.
   """
-  attach(transaction: ID!, name: ID!, file: Upload!): Transaction! @allow(roles: [CUSTOMER]) @refuses(reasons: [already_agreed, field_unknown, file_heic, file_kind_unknown, file_too_large, files_too_large, not_offered, rejected, uploads_busy])
+  attach(transaction: ID!, name: ID!, file: Upload!): Transaction! @allow(roles: [CUSTOMER]) @refuses(reasons: [already_agreed, documents_full, field_unknown, file_heic, file_kind_unknown, file_too_large, files_too_large, not_offered, rejected, uploads_busy])
 
   "Enter or change the amount: what goes in, or what is to come out, as in price."
   setAmount(transaction: ID!, amountIn: Amount, amountOut: Amount): Transaction! @allow(roles: [CUSTOMER]) @refuses(reasons: [already_agreed, amount_above_maximum, amount_below_fee, amount_below_minimum, amount_missing, amount_out_above_maximum, amount_out_below_minimum, amount_too_precise, amount_twice, not_offered])

@@ -41,6 +41,8 @@ type Options struct {
 	// CallbackSchemes are those of wallets' apps that the page may open, in small
 	// letters.
 	CallbackSchemes []string
+	// Documents is how many bytes those of all customers may have together.
+	Documents int64
 	// Staff makes the handler of the admin listener: staff only, with
 	// introspection. Else customers and viewers, without.
 	Staff  bool

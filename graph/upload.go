@@ -49,7 +49,15 @@ func (m mutation) Attach(ctx context.Context, id, name string, file Upload) (*an
 			return err
 		}
 		t.CustomerID = c.ID
-		return tx.AddFile(sealed)
+		if err := tx.AddFile(sealed); err != nil {
+			return err
+		}
+		size, err := tx.FilesSize()
+		if err == nil && size > m.Documents {
+			m.Logger.ErrorContext(ctx, "a document is refused: limits.documents is reached", "bytes", size, "limit", m.Documents)
+			err = errFull
+		}
+		return err
 	})
 }
 
@@ -85,6 +93,9 @@ const (
 )
 
 var errBusy = &anchor.Error{Kind: anchor.Unavailable, Code: "uploads_busy", Message: "too many documents are being received; try again in a moment"}
+
+// errFull is no Unavailable: a page that sends it over again would be of no use.
+var errFull = &anchor.Error{Kind: anchor.Conflict, Code: "documents_full", Message: "no more documents are taken at present; ask us when they are"}
 
 // uploads counts those that are being received, by their transactions.
 type uploads struct {

@@ -331,3 +331,23 @@ func TestDocumentsAtOnce(t *testing.T) {
 	}
 	c.attach("photo_id_front", jpeg)
 }
+
+// Beyond what all documents may have together none is taken, and nothing is left of
+// it; one in the place of another as large still is.
+func TestDocumentsFull(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *graph.Options) { o.Documents = int64(2 * len(jpeg)) })
+	asksFiles(w.terms)
+	tr := w.open(anchor.Deposit)
+	c := w.customer(tr)
+	c.attach("photo_id_front", jpeg)
+	full := c.attach("photo_proof_residence", jpeg)
+	c.attach("photo_id_front", jpeg)
+	status, _, problems := c.sendForm(c.sending(attach, "photo_proof_residence", jpeg+"."))
+	if status != http.StatusOK || told(problems) != "CONFLICT documents_full" || !strings.Contains(w.log.String(), "limits.documents is reached") {
+		t.Errorf("%d %+v, logged %s", status, problems, w.log.String())
+	}
+	if got := c.do(seen, map[string]any{"id": tr.ID}).str("transaction.questions.4.value"); got != full.str("transaction.questions.4.value") {
+		t.Errorf("the one before is %s", got)
+	}
+}

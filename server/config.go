@@ -381,6 +381,7 @@ func (c *Config) defaults() {
 	fill(&c.Limits.SignIns, 50)
 	fill(&c.Limits.Starts, 10)
 	fill(&c.Limits.Polls, 100)
+	fill(&c.Limits.Documents, 20_480)
 	fill(&c.Log.Level, "info")
 	fill(&c.Log.Format, "auto")
 	for i := range c.Assets {

@@ -17,11 +17,14 @@ import (
 )
 
 // LimitsConfig bounds how often callers may ask, in requests a second with ten
-// seconds' worth at once. Beyond it they are answered 429.
+// seconds' worth at once, beyond which they are answered 429; and what is kept of them.
 type LimitsConfig struct {
 	SignIns int `toml:"sign_ins" env:"SIGN_INS"` // by network address: sign-in of wallets and customers
 	Starts  int `toml:"starts" env:"STARTS"`     // by signed-in account: deposits and withdrawals begun
 	Polls   int `toml:"polls" env:"POLLS"`       // by signed-in account: everything else of SEP-24
+	// Documents is how many MiB the documents of all customers may have together:
+	// anybody may be a customer, and a full disk would stop payments, too.
+	Documents int `toml:"documents" env:"DOCUMENTS"`
 	// TrustedProxies are networks whose X-Forwarded-For is believed.
 	TrustedProxies []string `toml:"trusted_proxies" env:"TRUSTED_PROXIES"`
 
@@ -36,6 +39,9 @@ func (k *check) limits(c *LimitsConfig) {
 		if l.value < 1 || l.value > 1_000_000 {
 			k.wrong("limits."+l.key, "%d will not do; expected requests a second, 1 to 1000000", l.value)
 		}
+	}
+	if c.Documents < 1 || c.Documents > 100_000_000 {
+		k.wrong("limits.documents", "%d will not do; expected MiB, 1 to 100000000", c.Documents)
 	}
 	c.proxies = nil
 	for _, s := range c.TrustedProxies {

@@ -64,7 +64,7 @@ func TestCaller(t *testing.T) {
 		{"a zone", "[fe80::1%eth0]:5000", nil, "fe80::/64"},
 		{"no address", "pipe", nil, "pipe"},
 	} {
-		limits := LimitsConfig{SignIns: 1, Starts: 1, Polls: 1, TrustedProxies: []string{"10.0.0.0/8", "::1"}}
+		limits := LimitsConfig{SignIns: 1, Starts: 1, Polls: 1, Documents: 1, TrustedProxies: []string{"10.0.0.0/8", "::1"}}
 		k := check{reading: &reading{}}
 		k.limits(&limits)
 		r := httptest.NewRequest("GET", "/auth", nil)

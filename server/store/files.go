@@ -48,6 +48,11 @@ func (t *Tx) AddFile(d *Document) error {
 	return err
 }
 
+// FilesSize is how many bytes the documents of all customers have.
+func (t *Tx) FilesSize() (int64, error) {
+	return one(t, "sum", func(r scanner, _ *Keys) (sum int64, err error) { return sum, r.Scan(&sum) }, `SELECT CAST(COALESCE(SUM(size), 0) AS bigint) FROM files`)
+}
+
 // File tells what a file is; none is NotFound.
 func (t *Tx) File(id string) (*anchor.File, error) {
 	return one(t, "file", scanFile, `SELECT `+fileColumns+` FROM files WHERE id = $1`, id)
