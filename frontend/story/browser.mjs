@@ -121,6 +121,12 @@ function oddities() {
   return found
 }
 
+/** Lays a page out in the other direction. */
+function turn() {
+  const { documentElement } = document
+  documentElement.dir = documentElement.dir === 'rtl' ? 'ltr' : 'rtl'
+}
+
 /** The window of a frame, which a window itself is too. */
 const windowOf = (place) => place.page?.() ?? place
 
@@ -191,7 +197,11 @@ class Visitor {
     await windowOf(place).screenshot({ path: join(this.#shots, file), fullPage: true })
   }
 
-  /** Takes a picture of a screen, in a window or a frame, and judges it in both themes: nothing may be found. */
+  /**
+   * Takes a picture of a screen, in a window or a frame, and judges it in both themes,
+   * and laid out in both directions: nothing may be found. The words of the other
+   * direction are for the stories in its language.
+   */
   async look(place, screen) {
     await this.picture(place, screen)
     if (place === windowOf(place)) await this.#gallery?.(place, screen)
@@ -201,6 +211,11 @@ class Visitor {
       await this.#axe(place, `${screen}, ${theme}`, theme === this.#theme ? {} : { runOnly: ['color-contrast', 'link-in-text-block'] })
     }
     for (const what of await place.evaluate(oddities)) this.#report(`${screen}: ${what}`)
+    if (!(await place.evaluate(() => document.querySelector('.brand-mark')))) return // pages for staff and developers are in English
+    await place.evaluate(turn)
+    await this.#axe(place, `${screen}, turned`, { runOnly: ['target-size', 'scrollable-region-focusable'] })
+    for (const what of await place.evaluate(oddities)) this.#report(`${screen}, turned: ${what}`)
+    await place.evaluate(turn)
   }
 
   async #axe(place, screen, rules) {

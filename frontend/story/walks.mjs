@@ -90,6 +90,16 @@ export async function wishes(page) {
   return all
 }
 
+/** Presses what copies a value. All visitors share one clipboard: another may copy in between. */
+export async function copies(page, press, value) {
+  let read
+  for (let tries = 0; read !== value && tries < 5; tries++) {
+    await press()
+    read = await page.evaluate(() => navigator.clipboard.readText())
+  }
+  assert.equal(read, value)
+}
+
 /** Waits until something holds that no element of a page shows. */
 export async function until(page, holds, what) {
   for (const end = Date.now() + 30_000; !holds(); await page.waitForTimeout(50)) assert.ok(Date.now() < end, what())

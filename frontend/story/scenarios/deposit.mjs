@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { openWallet } from '../../demo/wallet.mjs'
 import { desktop, phone } from '../browser.mjs'
 import { AnchorPage, BankPage, Keyboard, person, WalletPage } from '../pages.mjs'
-import { depositUpToPaying, payAndArrive, withdraw } from '../walks.mjs'
+import { copies, depositUpToPaying, payAndArrive, withdraw } from '../walks.mjs'
 import { figure, words } from '../words.mjs'
 
 export const scenarios = {
@@ -124,10 +124,9 @@ export const scenarios = {
     const pay = t('page.pay', { amount: '100.00\u00a0USD' })
     await begins(pay)
     await visitor.context.grantPermissions(['clipboard-read', 'clipboard-write'])
-    await keys.press(tab.getByRole('button', { name: t('instruction.reference') }))
-    await tab.getByText(t('page.copied')).waitFor()
     const reference = await page.instruction('reference')
-    assert.equal(await tab.evaluate(() => navigator.clipboard.readText()), reference)
+    await copies(tab, () => keys.press(tab.getByRole('button', { name: t('instruction.reference') })), reference)
+    await tab.getByText(t('page.copied')).waitFor()
     await keys.press(button(t('page.sent')))
     await begins(t('page.heading.awaiting.deposit'))
     await look(tab, 'waiting')

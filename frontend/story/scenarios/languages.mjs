@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { desktop, phone } from '../browser.mjs'
 import { WalletPage } from '../pages.mjs'
-import { depositUpToPaying, payAndArrive, withdraw } from '../walks.mjs'
+import { copies, depositUpToPaying, payAndArrive, withdraw } from '../walks.mjs'
 import { words } from '../words.mjs'
 
 const languages = { es: 'Español', pt: 'Português', fr: 'Français', id: 'Indonesia', ar: 'العربية' }
@@ -20,9 +20,9 @@ async function spoken({ visitor, anchor, look }, lang, name) {
   // What is copied is what the bank takes, with nothing that nobody sees.
   await visitor.context.grantPermissions(['clipboard-read', 'clipboard-write'])
   for (const [name, value] of [['amount', '100.00'], ['reference', reference]]) {
-    await page.page.getByRole('button', { name: t(`instruction.${name}`) }).click()
-    await page.page.getByRole('button', { name: t(`instruction.${name}`) }).getByText(t('page.copied')).waitFor()
-    assert.equal(await page.page.evaluate(() => navigator.clipboard.readText()), value)
+    const button = page.page.getByRole('button', { name: t(`instruction.${name}`) })
+    await copies(page.page, () => button.click(), value)
+    await button.getByText(t('page.copied')).waitFor()
   }
   assert.match(reference, /^[!-~]+$/)
   await payAndArrive(visitor, anchor, wallet, reference)
