@@ -249,9 +249,12 @@ export class PlaygroundPage {
   async runUntil(tab, what, find) {
     const button = this.page.getByRole('button', { name: /^Execute query/ })
     await this.page.getByRole('tab', { name: tab }).click()
+    // GraphiQL asks for the schema when it likes, and a tab's name comes to it a moment after its text.
+    const asked = (answer) => answer.request().postDataJSON().operationName
+    const ran = (answer) => answer.url().endsWith('/graphql') && asked(answer) !== 'IntrospectionQuery'
     for (let tries = 0; tries < 120; tries++) {
-      const [answer] = await Promise.all([this.page.waitForResponse((r) => r.url().endsWith('/graphql')), button.click()])
-      const found = find((await answer.json()).data)
+      const [answer] = await Promise.all([this.page.waitForResponse(ran), button.click()])
+      const found = asked(answer) === tab && find((await answer.json()).data)
       if (found) return found
       await this.page.waitForTimeout(250)
     }
