@@ -3277,6 +3277,8 @@ enum Reason {
   document_expired
   "No more documents are taken at present."
   documents_full
+  "The customer, or the network they come from, has sent many documents; one is taken again in some minutes."
+  documents_too_often
   "Another kind of money, or more of it than there can be."
   does_not_fit
   "It exists already."
@@ -3291,15 +3293,19 @@ enum Reason {
   field_too_long
   "This is not asked for."
   field_unknown
+  "The document is cut off, or broken."
+  file_damaged
   "An iPhone's HEIC photo; JPEG, PNG, WebP and PDF are taken."
   file_heic
   "Neither a JPEG, PNG or WebP picture nor a PDF, by its content."
   file_kind_unknown
   "A document of more than 8 MiB."
   file_too_large
+  "A picture of more than 50 million pixels."
+  file_too_many_pixels
   "No document of the customer's for this question: attach sends one."
   file_unknown
-  "All documents of a customer together have more than 24 MiB."
+  "All documents of a customer together have more than limits.documents_per_customer."
   files_too_large
   "A page has 1 to 100 rows."
   first_malformed
@@ -3497,7 +3503,7 @@ type Mutation @refuses(reasons: [amount_malformed, amount_too_large, argument_ma
   content; all of a customer's together have at most 24 MiB. The other questions may
   still be open: answer ends them. One document goes into a request.
   """
-  attach(transaction: ID!, name: ID!, file: Upload!): Transaction! @allow(roles: [CUSTOMER]) @refuses(reasons: [already_agreed, documents_full, field_unknown, file_heic, file_kind_unknown, file_too_large, files_too_large, not_offered, rejected, uploads_busy])
+  attach(transaction: ID!, name: ID!, file: Upload!): Transaction! @allow(roles: [CUSTOMER]) @refuses(reasons: [already_agreed, documents_full, documents_too_often, field_unknown, file_damaged, file_heic, file_kind_unknown, file_too_large, file_too_many_pixels, files_too_large, not_offered, rejected, uploads_busy])
 
   "Enter or change the amount: what goes in, or what is to come out, as in price."
   setAmount(transaction: ID!, amountIn: Amount, amountOut: Amount): Transaction! @allow(roles: [CUSTOMER]) @refuses(reasons: [already_agreed, amount_above_maximum, amount_below_fee, amount_below_minimum, amount_missing, amount_out_above_maximum, amount_out_below_minimum, amount_too_precise, amount_twice, not_offered])
