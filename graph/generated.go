@@ -3580,14 +3580,16 @@ type Mutation @refuses(reasons: [amount_malformed, amount_too_large, argument_ma
   Send the customer behind a transaction back to their details, before money has
   come. message says what to correct: the customer reads it on their page, and it is
   in the audit trail. The wallet sees pending_user and a sentence of the catalogue.
-  What the customer sends again waits for a review, as before.
+  What the customer sends again waits for a review, as before. Money of theirs that is
+  here and has not left is held (on_hold) until it is released or refunded.
   """
   askCorrection(transaction: ID!, message: String!, key: ID!, note: String): Transaction! @allow(roles: [STAFF]) @refuses(reasons: [customer_missing, reviewed_already])
 
   """
   Refuse the customer behind a transaction: it ends with error, as do their others
   for which no money has come, and they cannot begin again. message, which they read
-  on the page, may be left out.
+  on the page, may be left out. Money of theirs that is here and has not left is held
+  (on_hold) until it is released or refunded.
   """
   rejectCustomer(transaction: ID!, message: String, key: ID!, note: String): Transaction! @allow(roles: [STAFF]) @refuses(reasons: [customer_missing, reviewed_already])
 

@@ -146,7 +146,9 @@ func (c *citizen) depositsWithoutAccount() error {
 		err = c.transfer(o.in, o.reference)
 	}
 	if err == nil {
-		err = c.while(24 * time.Hour)
+		// Long before a balance is taken back: whoever meets the longest outages
+		// on the way claims in time, too.
+		err = c.while(claimBackAfter / 2)
 	}
 	if err == nil {
 		err = c.open(true)

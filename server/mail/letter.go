@@ -70,6 +70,16 @@ func (s *Sender) page(l Letter) page {
 	return p
 }
 
+// Line is a row in plain text. Where it runs from right to left its value is isolated,
+// or figures apart would change places: what isolates stands behind a space on either
+// side, so that it is not copied with the word.
+func (p page) Line(r Row) string {
+	if p.Dir == "rtl" {
+		r.Value += " "
+	}
+	return language.Text(p.Lang, "mail.row", map[string]string{"label": r.Label, "value": r.Value})
+}
+
 // message is the letter as it travels.
 func (s *Sender) message(l Letter) (*gomail.Msg, error) {
 	to, err := address(l.To)

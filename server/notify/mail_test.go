@@ -379,8 +379,8 @@ func TestAcceptedAndLost(t *testing.T) {
 	}
 }
 
-// TestFlood: one address gets so many in a day, however it is written and whoever
-// gave it.
+// TestFlood: one address gets so many in a day, however it is written and whichever
+// stranger gave it.
 func TestFlood(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)

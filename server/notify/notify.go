@@ -55,8 +55,8 @@ type Config struct {
 	// Letter is what an e-mail says of a transaction in a language: all but its
 	// subject, whom it is for, and its ids.
 	Letter func(t *anchor.Transaction, lang string) mail.Letter
-	// MailsPerAddress is how many e-mails one address gets in 24 hours; 10 by
-	// default.
+	// MailsPerAddress is how many e-mails about one customer an address gets in 24
+	// hours, and more, see [store.Tx.Address]; 10 by default.
 	MailsPerAddress int
 
 	// Poll is how often the outbox is looked at though nobody said so; 5 s by

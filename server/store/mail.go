@@ -48,20 +48,40 @@ func (s *Store) Overtaken(ctx context.Context, m *Message) (bool, error) {
 	return len(later) > 0, err
 }
 
+// crowd is how many customers' share one address gets, however many have given it.
+const crowd = 10
+
 // Address counts an e-mail against the address it goes to, once however often it is
-// tried. ok is false, and nothing was written, if that had as many as most within a
-// day.
+// tried. ok is false, and nothing was written, if that is too much for a day: most to
+// one customer, most to all strangers together, and ten times that to anybody.
+//
+// Why strangers have one share: whoever can sign with a key can be any number of
+// customers for nothing, and type an address that is another's. They shall neither
+// flood its owner, nor use up what is the owner's own. A stranger is a customer from
+// whom no money ever came; each one more costs them what no flood is worth.
 func (t *Tx) Address(m *Message, address string, most int, now time.Time) (ok bool, err error) {
 	who, err := t.blind("mail addresses", mailbox(address))
 	if err != nil {
 		return false, err
 	}
-	others, err := list(t, func(r scanner, _ *Keys) (n int, err error) { return n, r.Scan(&n) },
-		`SELECT COUNT(*) FROM outbox WHERE addressee = $1 AND addressee <> '' AND addressed_at > $2 AND id <> $3`, who, micros(now.Add(-mailsWithin)), m.ID)
-	if err != nil || others[0] >= most {
+	type counts struct {
+		stranger             bool
+		all, strangers, same int
+	}
+	n, err := one(t, "transaction", func(r scanner, _ *Keys) (n counts, err error) {
+		return n, r.Scan(&n.stranger, &n.all, &n.strangers, &n.same)
+	}, `SELECT NOT EXISTS (SELECT 1 FROM transactions AS paid WHERE paid.funded_at <> 0
+				AND paid.owner_account = mine.owner_account AND paid.owner_memo = mine.owner_memo AND paid.owner_muxed = mine.owner_muxed),
+			COUNT(theirs.id), COUNT(CASE WHEN o.stranger THEN 1 END),
+			COUNT(CASE WHEN theirs.owner_account = mine.owner_account AND theirs.owner_memo = mine.owner_memo AND theirs.owner_muxed = mine.owner_muxed THEN 1 END)
+		FROM transactions AS mine
+		LEFT JOIN outbox AS o ON o.addressee = $1 AND o.addressee <> '' AND o.addressed_at > $2 AND o.id <> $3
+		LEFT JOIN transactions AS theirs ON theirs.id = o.transaction_id
+		WHERE mine.id = $4 GROUP BY mine.id`, who, micros(now.Add(-mailsWithin)), m.ID, m.Transaction)
+	if err != nil || n.same >= most || n.stranger && n.strangers >= most || n.all >= crowd*most {
 		return false, err
 	}
-	return true, t.change(`UPDATE outbox SET addressee = $1, addressed_at = $2 WHERE id = $3 AND state = 'due'`, who, micros(now), m.ID)
+	return true, t.change(`UPDATE outbox SET addressee = $1, addressed_at = $2, stranger = $3 WHERE id = $4 AND state = 'due'`, who, micros(now), n.stranger, m.ID)
 }
 
 // Drop forgets a message that need not be sent any more.

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -74,6 +75,27 @@ func TestMailsWait(t *testing.T) {
 	}
 }
 
+// TestMailOnce: the books hold one e-mail about a step, and take one about the next
+// that leads to the same.
+func TestMailOnce(t *testing.T) {
+	t.Parallel()
+	b := newBooks(t)
+	b.WriteMails()
+	b.waiting(t, anchor.Withdrawal, 1)
+	again := func(version string) error {
+		return b.Update(context.Background(), store.Operator, func(tx *store.Tx) error {
+			return tx.Exec(`INSERT INTO outbox (transaction_id, kind, url, host, status, state, attempts, not_before, created_at, version)
+				SELECT transaction_id, kind, url, host, status, 'delivered', 0, 0, 0, ` + version + ` FROM outbox WHERE kind = 'mail'`)
+		})
+	}
+	if again("version") == nil {
+		t.Error("two e-mails are about one step")
+	}
+	if err := again("version + 1"); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestMailsToAnAddress: each counts once, however often it is tried, for a day.
 func TestMailsToAnAddress(t *testing.T) {
 	t.Parallel()
@@ -82,11 +104,6 @@ func TestMailsToAnAddress(t *testing.T) {
 	var all []*store.Message
 	for i := range 3 {
 		all = append(all, b.message(t, b.waiting(t, anchor.Deposit, uint64(i+1))))
-	}
-	address := func(m *store.Message, to string, at time.Time) (ok bool) {
-		t.Helper()
-		b.do(t, func(tx *store.Tx) (err error) { ok, err = tx.Address(m, to, 1, at); return err })
-		return ok
 	}
 	day := noon.Add(24 * time.Hour)
 	for i, c := range []struct {
@@ -98,8 +115,68 @@ func TestMailsToAnAddress(t *testing.T) {
 		{all[0], "a.na+x@w.example", noon, true}, {all[0], "ana@w.example", noon, true}, {all[1], "ANA@w.example", noon, false},
 		{all[1], "ana@w.example", day.Add(-time.Microsecond), false}, {all[1], "bea@w.example", noon, true}, {all[2], "ana@w.example", day, true},
 	} {
-		if got := address(c.m, c.to, c.at); got != c.want {
+		if got := b.address(t, c.m, c.to, 1, c.at); got != c.want {
 			t.Errorf("%d: %v", i, got)
 		}
+	}
+}
+
+// address counts an e-mail against an address.
+func (b *books) address(t *testing.T, m *store.Message, to string, most int, at time.Time) (ok bool) {
+	t.Helper()
+	b.do(t, func(tx *store.Tx) (err error) { ok, err = tx.Address(m, to, most, at); return err })
+	return ok
+}
+
+// TestStrangersShareAnAddress: strangers have one share of an address between them,
+// however many they are; who has paid once has one of their own, beside all that
+// strangers did; and all together cannot flood it.
+func TestStrangersShareAnAddress(t *testing.T) {
+	t.Parallel()
+	const most = 2
+	b := newBooks(t)
+	b.WriteMails()
+	memo := uint64(0)
+	of := func(name string, paid bool) *store.Message {
+		memo++
+		a := start(anchor.Deposit)
+		a.Owner.Memo = name
+		if err := agree(a, memo); err != nil {
+			t.Fatal(err)
+		}
+		b.do(t, func(tx *store.Tx) error { return tx.CreateTransaction(a) })
+		m := b.message(t, a.ID)
+		if paid {
+			b.do(t, func(tx *store.Tx) error {
+				a, err := tx.Transaction(a.ID)
+				if err != nil {
+					return err
+				}
+				_, err = tx.Receive(a, offer(), 100*anchor.One, fmt.Sprint("ref-", memo), noon, noon)
+				return err
+			})
+		}
+		return m
+	}
+	write := func(name string, paid, want bool) {
+		t.Helper()
+		if got := b.address(t, of(name, paid), "ana@w.example", most, noon); got != want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	write("stranger 1", false, true)
+	write("stranger 2", false, true)
+	write("stranger 3", false, false)
+	write("Ana", true, true)
+	write("Ana", false, true) // who is known by now, and not this one's money
+	write("Ana", true, false)
+	for i := range 8 {
+		for range most {
+			write(fmt.Sprint("known ", i), true, true)
+		}
+	}
+	write("one more", true, false)
+	if !b.address(t, of("Bea", false), "bea@w.example", most, noon) {
+		t.Error("another address is none of this")
 	}
 }

@@ -255,6 +255,14 @@ func TestPlans(t *testing.T) {
 		{"messages due", func() error { _, err := b.MessagesDue(ctx, noon, []string{"x"}, 4, 5); return err }, []string{
 			"COVERING INDEX outbox_host", "COVERING INDEX outbox_host (host>?)", "SCAN hosts", "callback_hosts_1 (host=?)", "INTEGER PRIMARY KEY (rowid=?)",
 			"USING INDEX outbox_host (host=? AND not_before<?)", "outbox_order (transaction_id=? AND kind=? AND id<?)"}, true},
+		{"e-mails to an address", in(func(tx *store.Tx) error {
+			_, err := tx.Address(&store.Message{}, "a@b.example", 1, noon)
+			if anchor.KindOf(err) == anchor.NotFound {
+				err = nil
+			}
+			return err
+		}), []string{"paid USING INDEX transactions_paid_in (owner_account=? AND owner_memo=? AND owner_muxed=?)", "USING INDEX outbox_addressee (addressee=? AND addressed_at>?)",
+			"mine USING INDEX sqlite_autoindex_transactions_1 (id=?)", "theirs USING INDEX sqlite_autoindex_transactions_1 (id=?)"}, false},
 		{"messages", func() error { _, _, err := b.Messages(ctx, "", "", store.Page{Limit: 5}); return err }, []string{"SCAN outbox"}, false},
 		{"a host's messages that were given up", func() error {
 			_, _, err := b.Messages(ctx, store.MessageGivenUp, "x", store.Page{Limit: 5})

@@ -261,8 +261,8 @@ func (t *Tx) enqueue(a *anchor.Transaction, kind, url string, step anchor.Step) 
 }
 
 func (t *Tx) insertMessage(id, kind, url, host string, step anchor.Step, notBefore time.Time) error {
-	_, err := t.exec(`INSERT INTO outbox (transaction_id, kind, url, host, status, state, attempts, not_before, created_at, since)
-		VALUES ($1, $2, $3, $4, $5, 'due', 0, $6, $7, $7) ON CONFLICT DO NOTHING`, id, kind, url, host, step.To, micros(notBefore), micros(step.At))
+	_, err := t.exec(`INSERT INTO outbox (transaction_id, kind, url, host, status, state, attempts, not_before, created_at, since, version)
+		VALUES ($1, $2, $3, $4, $5, 'due', 0, $6, $7, $7, (SELECT version FROM transactions WHERE id = $1)) ON CONFLICT DO NOTHING`, id, kind, url, host, step.To, micros(notBefore), micros(step.At))
 	t.Notify(TopicOutbox)
 	return err
 }

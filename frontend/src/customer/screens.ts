@@ -5,7 +5,7 @@ import type { Visit } from './visit.svelte'
 export type View = Component<{ visit: Visit }>
 
 /** Each screen travels on its own, in about the order that customers meet them. */
-const imports: Record<Screen, () => Promise<{ default: View }>> = {
+const screens: Record<Screen, () => Promise<{ default: View }>> = {
   who: () => import('./screens/Who.svelte'),
   amount: () => import('./screens/AmountStep.svelte'),
   more: () => import('./screens/Who.svelte'),
@@ -17,15 +17,30 @@ const imports: Record<Screen, () => Promise<{ default: View }>> = {
 }
 
 /** What was asked for, once each: a failure too, since half of a screen may have arrived. */
-const asked = new Map<Screen, Promise<View>>()
+const asked = new Map<Screen | 'document', Promise<unknown>>()
 
-export function view(screen: Screen): Promise<View> {
-  let found = asked.get(screen)
-  if (!found) asked.set(screen, (found = imports[screen]().then((module) => module.default)))
+function once<T>(name: Screen | 'document', load: () => Promise<T>): Promise<T> {
+  let found = asked.get(name) as Promise<T> | undefined
+  if (!found) asked.set(name, (found = load()))
   return found
 }
 
-/** Asks for screens before they are needed, so that nobody waits for the next one. */
-export function ahead(screens: Screen[] = Object.keys(imports) as Screen[]): void {
-  for (const screen of screens) view(screen).catch(() => {}) // whoever needs it learns of it
+const screen = (name: Screen) => once(name, screens[name])
+const document = () => once('document', () => import('./parts/Document.svelte'))
+
+/**
+ * A screen, and where documents are asked for the control for them: on its own
+ * it could fail to come when something has been typed already.
+ */
+export const view = async (name: Screen, documents: boolean): Promise<View> => (await Promise.all([screen(name), documents && document()]))[0].default
+
+/** Asks for these screens before they are needed, so that nobody waits for the next one. */
+export function ahead(names: Screen[]): void {
+  for (const name of names) screen(name).catch(() => {}) // whoever needs it learns of it
+}
+
+/** Asks for everything that may come yet. */
+export function aheadOfAll(): void {
+  ahead(Object.keys(screens) as Screen[])
+  document().catch(() => {})
 }

@@ -7,7 +7,7 @@ import type { Price, Transaction } from './model'
 import * as queries from './queries'
 import { arrive, ExchangeRefused, Session } from './session'
 import { alone, screenOf, type Decision, type Screen } from './steps'
-import type { Send } from './upload'
+import { upload, type Send } from './upload'
 import { Wallet } from './wallet'
 
 /** What the customer's page is doing as a whole. */
@@ -121,7 +121,6 @@ export class Visit {
   attach: Send = async (name, content, part, signal) => {
     this.sending++
     try {
-      const { upload } = await import('./upload')
       const send = () => upload<{ transaction: Transaction }>('/graphql', this.#session.headers(), queries.attach, { id: this.boot.id, name }, content, part, signal)
       const { transaction } = await this.#as(send)
       this.wanted ??= screenOf(this.tx!, null) // which the answer might end

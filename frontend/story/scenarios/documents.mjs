@@ -37,14 +37,20 @@ export const pdf = Buffer.from('%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>en
 
 export const scenarios = {
   async 'documents from a phone whose network comes and goes'({ visitor, anchor, look }) {
-    visitor.expect(/net::ERR_|status of 401/)
+    visitor.expect(/net::ERR_|status of 401|Failed to fetch dynamically imported/)
     const t = words('en')
     const wallet = await openWallet({ anchorUrl: anchor.public, horizon: anchor.horizon })
     await wallet.fund()
     await wallet.signIn()
     const { url, id } = await wallet.start('deposit', {})
-    const tab = await visitor.open(url)
+    const tab = await visitor.open('about:blank')
     const page = new AnchorPage(tab, t)
+    // The control comes with the screen or neither does: nothing can be typed that would be lost.
+    const control = /assets\/Document-.*\.js$/
+    await tab.route(control, (route) => route.abort())
+    await Promise.all([tab.waitForEvent('requestfailed', (request) => control.test(request.url())), tab.goto(url)])
+    await page.heading(t('page.opening')).waitFor()
+    await tab.unroute(control)
     await page.who()
     const of = (name) => tab.getByRole('group', { name: t(`field.${name}`) })
     const [front, bill] = [of('photo_id_front'), of('photo_proof_residence')]
