@@ -3255,6 +3255,8 @@ enum Reason {
   books_in_doubt
   "It is cancelled already."
   cancelled_already
+  "Cash lies ready for its customer; the bank must take it back first."
+  cash_ready
   "Somebody was quicker; look again."
   changed_meanwhile
   "This is none of the options."
@@ -3623,11 +3625,11 @@ type Mutation @refuses(reasons: [amount_malformed, amount_too_large, argument_ma
   """
   Say that the money of an order is here: the bank never took it, or has given it
   back. line is the unmatched line of the statement that brought it, and is needed
-  for an order that the bank itself says it has paid. What the line lacks the bank
+  for an order that the bank itself says it has paid, or whose cash lies ready. What the line lacks the bank
   has kept: a loss. reason is a stable word. A withdrawal is then on hold: pay it
   again with retryBankPayout, or refund it.
   """
-  markBankPayoutReturned(order: ID!, line: ID, reason: String! = "returned", key: ID!, note: String): BankPayout! @allow(roles: [STAFF]) @refuses(reasons: [does_not_fit, line_missing, not_unmatched, order_state_refused, reason_malformed])
+  markBankPayoutReturned(order: ID!, line: ID, reason: String! = "returned", key: ID!, note: String): BankPayout! @allow(roles: [STAFF]) @refuses(reasons: [cash_ready, does_not_fit, line_missing, not_unmatched, order_state_refused, reason_malformed])
 
   """
   Make a new order in place of one that the bank refused or gave back, once; it is
