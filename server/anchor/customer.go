@@ -57,6 +57,12 @@ func (c *Customer) Judged(verdict Review, now time.Time) {
 	}
 }
 
+// Doubted reports whether a person turned them away, or doubted them and has not
+// accepted them since, whatever they have said meanwhile.
+func (c *Customer) Doubted() bool {
+	return c.Vetting == Doubted || c.Review == ReviewRejected || c.Review == ReviewCorrection
+}
+
 // Version names what the customer has said, so that a reviewer can say what they saw:
 // it is another one after every answer, and after every verdict.
 func (c *Customer) Version() string { return strconv.FormatInt(c.UpdatedAt.UnixMicro(), 36) }

@@ -152,7 +152,7 @@ func (s *Side) trusts(c *Customer, in Amount, now time.Time) bool {
 // that it asks more of them than what they agreed to, and than they are good for.
 func (t *Transaction) Doubtful(terms *Terms, c *Customer, now time.Time) bool {
 	s := terms.Side(t.Kind)
-	if c != nil && c.Review != ReviewNone && (c.Review == ReviewRejected || c.Review == ReviewCorrection || !s.trusts(c, t.AmountIn, now)) {
+	if c != nil && c.Review != ReviewNone && (c.Doubted() || !s.trusts(c, t.AmountIn, now)) {
 		return true
 	}
 	return len(s.reached(t.AmountIn)) > len(s.reached(t.Expected)) && s.ReviewOf(c, t.AmountIn, now) != ReviewAccepted

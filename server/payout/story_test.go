@@ -338,11 +338,11 @@ func TestAHeldTransactionIsNotPaid(t *testing.T) {
 	w.balanced()
 }
 
-// Who is turned away while an envelope is on its way that never arrives is not paid
-// by the next one, until a person says so.
+// Who is turned away, or doubted and has said something since, while an envelope is on
+// its way that never arrives, is not paid by the next one until a person says so.
 func TestATurnedAwayCustomerIsNotPaidAnew(t *testing.T) {
 	w := newWorld(t, 1)
-	to := w.customers(2)
+	to := w.customers(3)
 	var open atomic.Bool
 	w.gate.Set(submits(func(rw http.ResponseWriter, _ *http.Request, _ http.Handler) bool {
 		if open.Load() {
@@ -356,25 +356,35 @@ func TestATurnedAwayCustomerIsNotPaidAnew(t *testing.T) {
 	w.untilStatus(anchor.PendingStellar, ids...)
 	now := time.Now()
 	must(t, w.books.Update(t.Context(), "staff:ada", func(tx *store.Tx) error {
-		c := &anchor.Customer{ID: store.NewID(), Owner: anchor.Identity{Account: to[1].Address()}, CreatedAt: now}
-		c.Judged(anchor.ReviewRejected, now)
-		return tx.SaveCustomer(c)
+		for i, verdict := range []anchor.Review{anchor.ReviewRejected, anchor.ReviewCorrection} {
+			c := &anchor.Customer{ID: store.NewID(), Owner: anchor.Identity{Account: to[i+1].Address()}, CreatedAt: now}
+			c.Judged(verdict, now)
+			if verdict == anchor.ReviewCorrection {
+				c.Review = anchor.ReviewPending // as after any answer
+			}
+			if err := tx.SaveCustomer(c); err != nil {
+				return err
+			}
+		}
+		return nil
 	}))
-	w.untilStatus(anchor.OnHold, ids[1])
+	w.untilStatus(anchor.OnHold, ids[1:]...)
 	open.Store(true)
 	stop()
 	w.engine()
 	w.untilStatus(anchor.Completed, ids[0])
-	must(t, w.books.Update(t.Context(), "staff:ada", func(tx *store.Tx) error {
-		a, err := tx.Transaction(ids[1])
-		if err == nil {
-			err = a.Release(time.Now())
-		}
-		if err != nil {
-			return err
-		}
-		return tx.SaveTransaction(a)
-	}))
+	for _, id := range ids[1:] {
+		must(t, w.books.Update(t.Context(), "staff:ada", func(tx *store.Tx) error {
+			a, err := tx.Transaction(id)
+			if err == nil {
+				err = a.Release(time.Now())
+			}
+			if err != nil {
+				return err
+			}
+			return tx.SaveTransaction(a)
+		}))
+	}
 	w.untilStatus(anchor.Completed, ids...)
 	w.paidOnce(to...)
 	w.balanced()

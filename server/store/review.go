@@ -119,7 +119,7 @@ func (t *Tx) HoldOfDoubted(a *anchor.Transaction, now time.Time) error {
 	if anchor.KindOf(err) == anchor.NotFound {
 		return nil
 	}
-	if err != nil || c.Review != anchor.ReviewRejected && c.Review != anchor.ReviewCorrection {
+	if err != nil || !c.Doubted() {
 		return err
 	}
 	return hold(a, now)
