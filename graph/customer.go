@@ -226,10 +226,11 @@ func (m mutation) Answer(ctx context.Context, id string, answers []*Answer) (*an
 		}
 		side := terms.Side(t.Kind)
 		said := given(answers)
-		// What an amount asks in addition is asked on a page of its own.
+		// What an amount asks in addition is asked on a page of its own, unless they
+		// correct something: the reviewer wants to see all of it.
 		later := func(f anchor.Field) bool {
 			_, given := said[f.Name]
-			return !given && c.Fields[f.Name] == "" && side.AskedFrom(f.Name) > 0
+			return t.Status() == anchor.Incomplete && !given && c.Fields[f.Name] == "" && side.AskedFrom(f.Name) > 0
 		}
 		if err := c.Answer(slices.DeleteFunc(slices.Clone(side.FieldsFor(t.Foreseen())), later), said, now); err != nil {
 			return err

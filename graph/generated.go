@@ -3728,7 +3728,7 @@ type Transaction {
   requestedAmount: Amount
   "Limits, methods and the schedule of fees."
   terms: Terms!
-  "The questions about the customer for the amount, with the answers known so far (masked for a viewer)."
+  "The questions about the customer for the amount, with the answers known so far (masked for a viewer). Staff see all that the customer has said, for other amounts, directions and assets, too: who accepts them accepts all of it."
   questions: [Question!]!
   "What the anchor thinks of the customer for the amount; none while something is to be answered."
   review: Review!

@@ -276,3 +276,72 @@ func TestRejectedWithARefundUnderWay(t *testing.T) {
 	}
 	balanced(t, w.books)
 }
+
+// Who accepts a customer accepts all that they have said: so that is what a reviewer
+// sees, whichever transaction asked for it, and with the documents.
+func TestReviewerSeesAll(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, byHand, leveled)
+	small, large := w.open(anchor.Deposit), w.open(anchor.Deposit)
+	w.customer(small).do(answer, map[string]any{"id": small.ID, "answers": ana})
+	w.walk(w.customer(large), []takes{
+		{name: "much", query: setAmount, variables: map[string]any{"amountIn": "600"}},
+		{name: "the birthday", query: answer, variables: map[string]any{"answers": answers("birth_date", "1990-12-31")}},
+	})
+	const questions = `query($id: ID!) { transaction(id: $id) { questions { name required value } } }`
+	base := "[map[name:first_name required:true value:Ana] map[name:last_name required:true value:Díaz] " +
+		"map[name:email_address required:true value:ana@example.com] map[name:mobile_number required:false value:<nil>]"
+	for who, c := range map[string]struct {
+		caller
+		want string
+	}{
+		"the customer": {w.customer(small), base + "]"},
+		"staff":        {w.staff(), base + " map[name:birth_date required:false value:1990-12-31]]"},
+	} {
+		if got := c.do(questions, map[string]any{"id": small.ID}).str("transaction.questions"); got != c.want {
+			t.Errorf("%s: %s", who, got)
+		}
+	}
+	w.pressed("acceptCustomer", small, "")
+	if !w.read(large.ID).Reviewed {
+		t.Error("accepted, they are not good for the larger amount")
+	}
+}
+
+// A transaction of which a correction was asked stays the customer's to mend, though
+// they said the same in another one, and gave that up.
+func TestCorrectedElsewhere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, byHand)
+	tr, other := w.open(anchor.Deposit), w.open(anchor.Withdrawal)
+	w.customer(tr).do(answer, map[string]any{"id": tr.ID, "answers": ana})
+	w.pressed("askCorrection", tr, "")
+	w.customer(other).do(answer, map[string]any{"id": other.ID, "answers": answers("last_name", "Gómez")})
+	w.customer(other).do(cancel, map[string]any{"id": other.ID})
+	if got := w.customer(tr).do(look, map[string]any{"id": tr.ID}); got.str("transaction.review") != "correction" {
+		t.Errorf("nothing is to be corrected: %s", got.str("transaction.review"))
+	}
+	w.walk(w.customer(tr), []takes{{name: "as it is", query: answer, variables: map[string]any{"answers": answers()}, status: anchor.PendingAnchor}})
+	w.pressed("acceptCustomer", tr, "")
+}
+
+// A reviewer who asked for a correction gets all that the amount asks: else nobody
+// could be accepted.
+func TestCorrectionOfALargeAmount(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, leveled)
+	tr := w.open(anchor.Deposit, func(tr *anchor.Transaction) { tr.Requested = 600 * anchor.One })
+	c := w.customer(tr)
+	c.do(answer, map[string]any{"id": tr.ID, "answers": ana})
+	w.pressed("acceptCustomer", tr, "CONFLICT customer_missing")
+	w.pressed("askCorrection", tr, "")
+	say := func(pairs ...string) map[string]any { return map[string]any{"answers": answers(pairs...)} }
+	w.walk(c, []takes{
+		{name: "the name alone", query: answer, variables: say("last_name", "Gómez"), want: "INVALID field_required birth_date", status: anchor.PendingUser},
+		{name: "all", query: answer, variables: say("last_name", "Gómez", "birth_date", "1990-12-31"), status: anchor.PendingAnchor},
+	})
+	w.pressed("acceptCustomer", tr, "")
+	if now := w.read(tr.ID); now.Status() != anchor.Incomplete || !now.Reviewed {
+		t.Errorf("%s, %t", now.Status(), now.Reviewed)
+	}
+}

@@ -118,12 +118,15 @@ func (r transaction) Terms(_ context.Context, t *anchor.Transaction) (*Terms, er
 func (r transaction) Questions(ctx context.Context, t *anchor.Transaction) ([]*Question, error) {
 	side := r.termsOf(t).Side(t.Kind)
 	fields := side.FieldsFor(t.Foreseen())
-	if len(fields) == 0 {
-		return nil, nil
-	}
 	c, err := r.customer(ctx, t)
 	if err != nil {
 		return nil, err
+	}
+	if role(ctx) == session.Staff && c != nil {
+		fields = append(slices.Clip(fields), besides(c, fields)...)
+	}
+	if len(fields) == 0 {
+		return nil, nil
 	}
 	d, err := loadersOf(ctx).details.Load(ctx, t.ID)
 	if err != nil {
@@ -144,6 +147,23 @@ func (r transaction) Questions(ctx context.Context, t *anchor.Transaction) ([]*Q
 		q.Answered = c != nil && c.Fields[q.Name] != "" && !slices.ContainsFunc(missing, func(f anchor.Field) bool { return f.Name == q.Name })
 	}
 	return all, withFiles(ctx, c, all)
+}
+
+// besides are the questions that a customer has answered for another amount, direction
+// or asset. Who accepts a customer vouches for all that they have said.
+func besides(c *anchor.Customer, fields []anchor.Field) []anchor.Field {
+	var others []anchor.Field
+	for _, standard := range anchor.SEP9 {
+		asked := func(f anchor.Field) bool { return f.Name == standard.Name }
+		if c.Fields[standard.Name] == "" || slices.ContainsFunc(fields, asked) {
+			continue
+		}
+		if standard.Type == anchor.FieldChoice { // among the operator's words, perhaps
+			standard = anchor.Standard{Name: standard.Name}
+		}
+		others = append(others, standard.Field(true, nil))
+	}
+	return others
 }
 
 // withFiles tells of the documents that answer questions: to staff, where to see
@@ -182,6 +202,8 @@ func (r transaction) Review(ctx context.Context, t *anchor.Transaction) (anchor.
 	switch {
 	case t.AwaitsReview():
 		return anchor.ReviewPending, nil
+	case t.Status() == anchor.PendingUser: // whatever they have said elsewhere meanwhile
+		return anchor.ReviewCorrection, nil
 	case t.Reviewed && t.Status() != anchor.Incomplete:
 		return anchor.ReviewAccepted, nil
 	}
