@@ -3255,6 +3255,8 @@ enum Reason {
   books_in_doubt
   "It is cancelled already."
   cancelled_already
+  "Cash lies ready for its customer; the bank must take it back first."
+  cash_ready
   "Somebody was quicker; look again."
   changed_meanwhile
   "This is none of the options."
@@ -3277,6 +3279,8 @@ enum Reason {
   document_expired
   "No more documents are taken at present."
   documents_full
+  "The customer, or the network they come from, has sent many documents; one is taken again in some minutes."
+  documents_too_often
   "Another kind of money, or more of it than there can be."
   does_not_fit
   "It exists already."
@@ -3291,15 +3295,19 @@ enum Reason {
   field_too_long
   "This is not asked for."
   field_unknown
+  "The document is cut off, or broken."
+  file_damaged
   "An iPhone's HEIC photo; JPEG, PNG, WebP and PDF are taken."
   file_heic
   "Neither a JPEG, PNG or WebP picture nor a PDF, by its content."
   file_kind_unknown
   "A document of more than 8 MiB."
   file_too_large
+  "A picture of more than 50 million pixels."
+  file_too_many_pixels
   "No document of the customer's for this question: attach sends one."
   file_unknown
-  "All documents of a customer together have more than 24 MiB."
+  "All documents of a customer together have more than limits.documents_per_customer."
   files_too_large
   "A page has 1 to 100 rows."
   first_malformed
@@ -3497,7 +3505,7 @@ type Mutation @refuses(reasons: [amount_malformed, amount_too_large, argument_ma
   content; all of a customer's together have at most 24 MiB. The other questions may
   still be open: answer ends them. One document goes into a request.
   """
-  attach(transaction: ID!, name: ID!, file: Upload!): Transaction! @allow(roles: [CUSTOMER]) @refuses(reasons: [already_agreed, documents_full, field_unknown, file_heic, file_kind_unknown, file_too_large, files_too_large, not_offered, rejected, uploads_busy])
+  attach(transaction: ID!, name: ID!, file: Upload!): Transaction! @allow(roles: [CUSTOMER]) @refuses(reasons: [already_agreed, documents_full, documents_too_often, field_unknown, file_damaged, file_heic, file_kind_unknown, file_too_large, file_too_many_pixels, files_too_large, not_offered, rejected, uploads_busy])
 
   "Enter or change the amount: what goes in, or what is to come out, as in price."
   setAmount(transaction: ID!, amountIn: Amount, amountOut: Amount): Transaction! @allow(roles: [CUSTOMER]) @refuses(reasons: [already_agreed, amount_above_maximum, amount_below_fee, amount_below_minimum, amount_missing, amount_out_above_maximum, amount_out_below_minimum, amount_too_precise, amount_twice, not_offered])
@@ -3574,14 +3582,16 @@ type Mutation @refuses(reasons: [amount_malformed, amount_too_large, argument_ma
   Send the customer behind a transaction back to their details, before money has
   come. message says what to correct: the customer reads it on their page, and it is
   in the audit trail. The wallet sees pending_user and a sentence of the catalogue.
-  What the customer sends again waits for a review, as before.
+  What the customer sends again waits for a review, as before. Money of theirs that is
+  here and has not left is held (on_hold) until it is released or refunded.
   """
   askCorrection(transaction: ID!, message: String!, key: ID!, note: String): Transaction! @allow(roles: [STAFF]) @refuses(reasons: [customer_missing, reviewed_already])
 
   """
   Refuse the customer behind a transaction: it ends with error, as do their others
   for which no money has come, and they cannot begin again. message, which they read
-  on the page, may be left out.
+  on the page, may be left out. Money of theirs that is here and has not left is held
+  (on_hold) until it is released or refunded.
   """
   rejectCustomer(transaction: ID!, message: String, key: ID!, note: String): Transaction! @allow(roles: [STAFF]) @refuses(reasons: [customer_missing, reviewed_already])
 
@@ -3615,11 +3625,11 @@ type Mutation @refuses(reasons: [amount_malformed, amount_too_large, argument_ma
   """
   Say that the money of an order is here: the bank never took it, or has given it
   back. line is the unmatched line of the statement that brought it, and is needed
-  for an order that the bank itself says it has paid. What the line lacks the bank
+  for an order that the bank itself says it has paid, or whose cash lies ready. What the line lacks the bank
   has kept: a loss. reason is a stable word. A withdrawal is then on hold: pay it
   again with retryBankPayout, or refund it.
   """
-  markBankPayoutReturned(order: ID!, line: ID, reason: String! = "returned", key: ID!, note: String): BankPayout! @allow(roles: [STAFF]) @refuses(reasons: [does_not_fit, line_missing, not_unmatched, order_state_refused, reason_malformed])
+  markBankPayoutReturned(order: ID!, line: ID, reason: String! = "returned", key: ID!, note: String): BankPayout! @allow(roles: [STAFF]) @refuses(reasons: [cash_ready, does_not_fit, line_missing, not_unmatched, order_state_refused, reason_malformed])
 
   """
   Make a new order in place of one that the bank refused or gave back, once; it is

@@ -41,12 +41,22 @@ type Options struct {
 	// CallbackSchemes are those of wallets' apps that the page may open, in small
 	// letters.
 	CallbackSchemes []string
-	// Documents is how many bytes those of all customers may have together.
-	Documents int64
+	// Documents bounds what customers send. Network is where a request came from.
+	Documents Documents
+	Network   func(*http.Request) string
 	// Staff makes the handler of the admin listener: staff only, with
 	// introspection. Else customers and viewers, without.
 	Staff  bool
 	Logger *slog.Logger
+}
+
+// Documents bound those that customers send.
+type Documents struct {
+	// All and Each are how many bytes those of all customers, and of one of them, may
+	// have together. The last quarter of All is for customers who have paid before.
+	All, Each int64
+	// Allow reports whether one of so many bytes is taken now.
+	Allow func(network string, customer anchor.Identity, size int) bool
 }
 
 // limits bound one operation. How deep its fields can go is bounded by the
@@ -243,6 +253,7 @@ func allowed(ctx context.Context, id string) error {
 // visit is what the answers to one request share.
 type visit struct {
 	request string // its id
+	network string // where it came from
 	lang    atomic.Pointer[string]
 }
 

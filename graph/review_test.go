@@ -1,6 +1,7 @@
 package graph_test
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -179,61 +180,99 @@ func TestCorrectionAccepted(t *testing.T) {
 }
 
 // Money for what was agreed to is held, where its customer has since been turned away,
-// doubted, or made somebody else of themselves by another transaction.
+// doubted, or made somebody else of themselves by another transaction; and money that
+// is here already where a person has turned its customer away or doubts them.
 func TestDoubtedAfterAgreeing(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		then func(w *world, other *anchor.Transaction)
-		want anchor.Status
+		then         func(w *world, other *anchor.Transaction)
+		before, here anchor.Status // of what comes afterwards, and of what had come
 	}{
-		"nothing": {func(*world, *anchor.Transaction) {}, anchor.PendingAnchor},
+		"nothing": {func(*world, *anchor.Transaction) {}, anchor.PendingAnchor, anchor.PendingAnchor},
 		"the same said again": {func(w *world, other *anchor.Transaction) {
 			w.customer(other).do(answer, map[string]any{"id": other.ID, "answers": ana})
-		}, anchor.PendingAnchor},
+		}, anchor.PendingAnchor, anchor.PendingAnchor},
 		"another name": {func(w *world, other *anchor.Transaction) {
 			w.customer(other).do(answer, map[string]any{"id": other.ID, "answers": answers("last_name", "Doe")})
-		}, anchor.OnHold},
+		}, anchor.OnHold, anchor.PendingAnchor},
 		"another name, accepted": {func(w *world, other *anchor.Transaction) {
 			w.customer(other).do(answer, map[string]any{"id": other.ID, "answers": answers("last_name", "Doe")})
 			w.pressed("acceptCustomer", other, "")
-		}, anchor.PendingAnchor},
+		}, anchor.PendingAnchor, anchor.PendingAnchor},
 		"a correction": {func(w *world, other *anchor.Transaction) {
 			w.pressed("askCorrection", other, "")
-		}, anchor.OnHold},
+		}, anchor.OnHold, anchor.OnHold},
 		"a rejection": {func(w *world, other *anchor.Transaction) {
 			w.pressed("rejectCustomer", other, "")
-		}, anchor.OnHold},
+		}, anchor.OnHold, anchor.OnHold},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := newWorld(t, byHand)
-			tr, other := w.open(anchor.Withdrawal), w.open(anchor.Deposit)
-			customer := w.customer(tr)
-			customer.do(answer, map[string]any{"id": tr.ID, "answers": ana})
-			w.pressed("acceptCustomer", tr, "")
-			w.walk(customer, []takes{
-				{name: "amount", query: setAmount, variables: map[string]any{"amountIn": "100"}},
-				{name: "method", query: choose, variables: map[string]any{"method": "bank_transfer", "answers": answers("bank_account_number", "12345678")}},
-				{name: "agree", query: agree, variables: map[string]any{"amountOut": "98.5"}, status: anchor.PendingUserTransferStart},
-			})
-			again := w.open(anchor.Withdrawal)
-			w.walk(w.customer(again), []takes{
-				{name: "amount", query: setAmount, variables: map[string]any{"amountIn": "100"}},
-				{name: "method", query: choose, variables: map[string]any{"method": "bank_transfer", "answers": answers("bank_account_number", "12345678")}},
-				{name: "agree", query: agree, variables: map[string]any{"amountOut": "98.5"}, status: anchor.PendingUserTransferStart},
-			})
-			c.then(w, other)
-			w.came(tr, 100*anchor.One)
-			// Nor does it help that staff say whose it is.
-			if _, problems := w.staff().press("assignPayment", map[string]any{"payment": w.strayPayment(), "transaction": again.ID}); len(problems) > 0 {
-				t.Error(told(problems))
-			}
-			for _, id := range []string{tr.ID, again.ID} {
-				if got := w.read(id).Status(); got != c.want {
-					t.Errorf("it is %s, want %s", got, c.want)
+		for _, here := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, money here %t", name, here), func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t, byHand)
+				tr, other := w.open(anchor.Withdrawal), w.open(anchor.Deposit)
+				customer := w.customer(tr)
+				customer.do(answer, map[string]any{"id": tr.ID, "answers": ana})
+				w.pressed("acceptCustomer", tr, "")
+				agreeAll := func(tr *anchor.Transaction) {
+					w.walk(w.customer(tr), []takes{
+						{name: "amount", query: setAmount, variables: map[string]any{"amountIn": "100"}},
+						{name: "method", query: choose, variables: map[string]any{"method": "bank_transfer", "answers": answers("bank_account_number", "12345678")}},
+						{name: "agree", query: agree, variables: map[string]any{"amountOut": "98.5"}, status: anchor.PendingUserTransferStart},
+					})
 				}
-			}
-			balanced(t, w.books)
-		})
+				agreeAll(tr)
+				again := w.open(anchor.Withdrawal)
+				agreeAll(again)
+				comes := func() {
+					t.Helper()
+					w.came(tr, 100*anchor.One)
+					// Nor does it help that staff say whose it is.
+					if _, problems := w.staff().press("assignPayment", map[string]any{"payment": w.strayPayment(), "transaction": again.ID}); len(problems) > 0 {
+						t.Error(told(problems))
+					}
+				}
+				want := c.before
+				if here {
+					want = c.here
+					comes()
+				}
+				c.then(w, other)
+				if !here {
+					comes()
+				}
+				for _, id := range []string{tr.ID, again.ID} {
+					if got := w.read(id).Status(); got != want {
+						t.Errorf("it is %s, want %s", got, want)
+					}
+				}
+				if want == anchor.OnHold {
+					if _, problems := w.staff().press("release", map[string]any{"transaction": tr.ID}); len(problems) > 0 { // a person decides
+						t.Error(told(problems))
+					}
+					if got := w.read(tr.ID).Status(); got != anchor.PendingAnchor {
+						t.Errorf("released, it is %s", got)
+					}
+				}
+				balanced(t, w.books)
+			})
+		}
 	}
+}
+
+// What is on its way back to a customer who is turned away goes on its way.
+func TestRejectedWithARefundUnderWay(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tr, other := w.agreed(anchor.Withdrawal), w.open(anchor.Deposit)
+	w.came(tr, 100*anchor.One)
+	if _, problems := w.staff().press("refundTransaction", map[string]any{"transaction": tr.ID}); len(problems) > 0 {
+		t.Fatal(told(problems))
+	}
+	was := w.read(tr.ID).Status()
+	w.pressed("rejectCustomer", other, "")
+	if got := w.read(tr.ID).Status(); got != was {
+		t.Errorf("it is %s, and was %s", got, was)
+	}
+	balanced(t, w.books)
 }

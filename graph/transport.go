@@ -37,7 +37,7 @@ const (
 // of a page has; its size is for receive to bound.
 func (s *server) checked(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		v := &visit{request: w.Header().Get("X-Request-Id")}
+		v := &visit{request: w.Header().Get("X-Request-Id"), network: s.Network(r)}
 		lang := language.Match(r.Header.Get("Accept-Language"))
 		v.lang.Store(&lang)
 		w.Header().Set("Cache-Control", "no-store")

@@ -21,14 +21,19 @@ import (
 
 // Attach keeps a document as the answer to a question.
 func (m mutation) Attach(ctx context.Context, id, name string, file Upload) (*anchor.Transaction, error) {
-	if _, err := m.own(ctx, id); err != nil {
-		return nil, err
-	}
-	f, err := anchor.NewFile(store.NewID(), "", name, file.content, time.Now())
+	t, err := m.own(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	sealed, err := m.Store.Seal(f, file.content) // before the update, for which others wait
+	f, content, err := anchor.NewFile(store.NewID(), "", name, file.content, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	if !m.Documents.Allow(visitOf(ctx).network, t.Owner, f.Size) {
+		m.Logger.WarnContext(ctx, "a document is refused: too many came from one customer, or from one network")
+		return nil, errTooOften
+	}
+	sealed, err := m.Store.Seal(f, content) // before the update, for which others wait
 	if err != nil {
 		return nil, err
 	}
@@ -49,16 +54,29 @@ func (m mutation) Attach(ctx context.Context, id, name string, file Upload) (*an
 			return err
 		}
 		t.CustomerID = c.ID
-		if err := tx.AddFile(sealed); err != nil {
+		if err := tx.AddFile(sealed, m.Documents.Each); err != nil {
 			return err
 		}
-		size, err := tx.FilesSize()
-		if err == nil && size > m.Documents {
-			m.Logger.ErrorContext(ctx, "a document is refused: limits.documents is reached", "bytes", size, "limit", m.Documents)
-			err = errFull
-		}
-		return err
+		return m.room(ctx, tx, c.Owner)
 	})
+}
+
+// room refuses a document that all of them have no room for. Some is left to those
+// who have paid before: strangers, of whom there is no end, do not take it from them.
+func (m mutation) room(ctx context.Context, tx *store.Tx, owner anchor.Identity) error {
+	size, err := tx.FilesSize()
+	limit := m.Documents.All
+	if strangers := limit - limit/4; err == nil && size > strangers {
+		var paid bool
+		if paid, err = tx.HasPaid(owner); !paid {
+			limit = strangers
+		}
+	}
+	if err == nil && size > limit {
+		m.Logger.ErrorContext(ctx, "a document is refused: limits.documents is reached", "bytes", size, "limit", limit)
+		err = errFull
+	}
+	return err
 }
 
 // Upload is the content of a file that came with a request.
@@ -86,16 +104,19 @@ const (
 	uploadTime = 3 * time.Minute
 	pieceTime  = 15 * time.Second
 	// maxUploads are received at once, and maxOfOne for one transaction: that is two
-	// on their way and one whose connection died unnoticed. Each takes three times
-	// its size of memory, since it is encrypted before it is stored.
+	// on their way and one whose connection died unnoticed. Each takes four times
+	// its size of memory, since it is stripped and encrypted before it is stored.
 	maxUploads = 16
 	maxOfOne   = 3
 )
 
 var errBusy = &anchor.Error{Kind: anchor.Unavailable, Code: "uploads_busy", Message: "too many documents are being received; try again in a moment"}
 
-// errFull is no Unavailable: a page that sends it over again would be of no use.
-var errFull = &anchor.Error{Kind: anchor.Conflict, Code: "documents_full", Message: "no more documents are taken at present; ask us when they are"}
+// These are no Unavailable: a page that sends it over again would be of no use.
+var (
+	errTooOften = &anchor.Error{Kind: anchor.Conflict, Code: "documents_too_often", Message: "too many documents came from you; try again in an hour"}
+	errFull     = &anchor.Error{Kind: anchor.Conflict, Code: "documents_full", Message: "no more documents are taken at present; ask us when they are"}
+)
 
 // uploads counts those that are being received, by their transactions.
 type uploads struct {

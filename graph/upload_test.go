@@ -16,6 +16,7 @@ import (
 	"windlass/graph"
 	"windlass/server/anchor"
 	"windlass/server/language"
+	"windlass/server/rig"
 	"windlass/server/store"
 )
 
@@ -26,9 +27,11 @@ const (
 )
 
 var (
-	jpeg = "\xff\xd8\xff\xe0 a passport"
-	pdf  = "%PDF-1.7 a bill"
+	jpeg = photo("a passport")
+	pdf  = "%PDF-1.7 a bill %%EOF"
 )
+
+func photo(of string) string { return string(rig.Picture(of)) }
 
 // asksFiles asks for documents besides.
 func asksFiles(t *anchor.Terms) {
@@ -124,7 +127,7 @@ func TestDocuments(t *testing.T) {
 		data.at(front+".file.url") != nil || data.at(bill+".file") != nil || data.str("transaction.review") != "none" {
 		t.Fatalf("%+v", data)
 	}
-	second := c.attach("photo_id_front", jpeg+" again").str(front + ".value")
+	second := c.attach("photo_id_front", photo("a passport again")).str(front + ".value")
 	if _, err := w.books.Content(t.Context(), first); anchor.KindOf(err) != anchor.NotFound || first == second {
 		t.Errorf("the first is there: %v", err)
 	}
@@ -160,7 +163,7 @@ func TestDocumentAfterAcceptance(t *testing.T) {
 	if got := c.do(seen, map[string]any{"id": tr.ID}).str("transaction.review"); got != "accepted" {
 		t.Fatal(got)
 	}
-	if got := c.attach("photo_id_front", jpeg+" of somebody else").str("transaction.review"); got != "pending" || w.read(tr.ID).Reviewed {
+	if got := c.attach("photo_id_front", photo("somebody else's")).str("transaction.review"); got != "pending" || w.read(tr.ID).Reviewed {
 		t.Errorf("%s, reviewed: %v", got, w.read(tr.ID).Reviewed)
 	}
 	w.pressed("acceptCustomer", tr, "")
@@ -202,19 +205,22 @@ func TestDocumentsRefused(t *testing.T) {
 		"a page":                {c, c.sending(attach, "photo_id_front", "<html><script>"), 200, "INVALID file_kind_unknown photo_id_front"},
 		"a drawing":             {c, c.sending(attach, "photo_id_front", "<svg xmlns='http://www.w3.org/2000/svg'>"), 200, "INVALID file_kind_unknown photo_id_front"},
 		"nothing":               {c, c.sending(attach, "photo_id_front", ""), 200, "INVALID file_kind_unknown photo_id_front"},
-		"an iPhone's":           {c, c.sending(attach, "photo_id_front", "\x00\x00\x00\x24ftypheic\x00\x00"), 200, "INVALID file_heic photo_id_front"},
-		"too large":             {c, c.sending(attach, "photo_id_front", jpeg+strings.Repeat("x", anchor.MaxFile)), 413, "INVALID file_too_large photo_id_front"},
-		"far too large":         {c, c.sending(attach, "photo_id_front", jpeg+strings.Repeat("x", anchor.MaxFile+1<<20)), 413, "INVALID file_too_large photo_id_front"},
-		"a large operation":     {c, with(0, "operations", `{"query": "`+strings.Repeat(" ", 200<<10)+`"}`), 400, "INVALID"},
-		"no operation":          {c, with(0, "operations", `x`), 400, "INVALID"},
-		"in another order":      {c, with(0, "map", `{}`), 400, "INVALID"},
-		"no map":                {c, with(1, "map", `{}`), 400, "INVALID"},
-		"a map of two":          {c, with(1, "map", `{"0": ["variables.file"], "1": ["variables.name"]}`), 400, "INVALID"},
-		"a file twice":          {c, with(1, "map", `{"0": ["variables.file", "variables.name"]}`), 400, "INVALID"},
-		"another variable":      {c, with(1, "map", `{"0": ["variables.name"]}`), 400, "INVALID"},
-		"an unknown variable":   {c, with(1, "map", `{"0": ["variables.x"]}`), 400, "INVALID"},
-		"another part":          {c, with(2, "1", jpeg), 400, "INVALID"},
-		"no file":               {c, form{parts: good.parts[:2]}, 400, "INVALID"},
+		"cut off":               {c, c.sending(attach, "photo_id_front", jpeg[:len(jpeg)-2]), 200, "INVALID file_damaged photo_id_front"},
+		"a sky of pixels": {c, c.sending(attach, "photo_id_front", strings.Replace(jpeg, "\x08\x00\x01\x00\x01", "\x08\xff\xff\xff\xff", 1)), 200,
+			"INVALID file_too_many_pixels photo_id_front"},
+		"an iPhone's":         {c, c.sending(attach, "photo_id_front", "\x00\x00\x00\x24ftypheic\x00\x00"), 200, "INVALID file_heic photo_id_front"},
+		"too large":           {c, c.sending(attach, "photo_id_front", jpeg+strings.Repeat("x", anchor.MaxFile)), 413, "INVALID file_too_large photo_id_front"},
+		"far too large":       {c, c.sending(attach, "photo_id_front", jpeg+strings.Repeat("x", anchor.MaxFile+1<<20)), 413, "INVALID file_too_large photo_id_front"},
+		"a large operation":   {c, with(0, "operations", `{"query": "`+strings.Repeat(" ", 200<<10)+`"}`), 400, "INVALID"},
+		"no operation":        {c, with(0, "operations", `x`), 400, "INVALID"},
+		"in another order":    {c, with(0, "map", `{}`), 400, "INVALID"},
+		"no map":              {c, with(1, "map", `{}`), 400, "INVALID"},
+		"a map of two":        {c, with(1, "map", `{"0": ["variables.file"], "1": ["variables.name"]}`), 400, "INVALID"},
+		"a file twice":        {c, with(1, "map", `{"0": ["variables.file", "variables.name"]}`), 400, "INVALID"},
+		"another variable":    {c, with(1, "map", `{"0": ["variables.name"]}`), 400, "INVALID"},
+		"an unknown variable": {c, with(1, "map", `{"0": ["variables.x"]}`), 400, "INVALID"},
+		"another part":        {c, with(2, "1", jpeg), 400, "INVALID"},
+		"no file":             {c, form{parts: good.parts[:2]}, 400, "INVALID"},
 		"not in the form": {c, c.sending(`mutation($id: ID!, $name: ID!, $file: ID) { attach(transaction: $id, name: $name, file: "x") { id } }`,
 			"photo_id_front", jpeg), 422, "INVALID"},
 		"twice": {c, c.sending(`mutation($id: ID!, $name: ID!, $file: Upload!) {
@@ -333,21 +339,64 @@ func TestDocumentsAtOnce(t *testing.T) {
 }
 
 // Beyond what all documents may have together none is taken, and nothing is left of
-// it; one in the place of another as large still is.
+// it; one in the place of another as large still is. Who has paid before has room that
+// strangers do not.
 func TestDocumentsFull(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(o *graph.Options) { o.Documents = int64(2 * len(jpeg)) })
+	w := newWorld(t, func(o *graph.Options) { o.Documents.All = int64(4 * len(jpeg)) })
 	asksFiles(w.terms)
 	tr := w.open(anchor.Deposit)
 	c := w.customer(tr)
+	full := func(n int) string { return photo("a passport" + strings.Repeat(" ", n)) }
 	c.attach("photo_id_front", jpeg)
-	full := c.attach("photo_proof_residence", jpeg)
-	c.attach("photo_id_front", jpeg)
-	status, _, problems := c.sendForm(c.sending(attach, "photo_proof_residence", jpeg+"."))
-	if status != http.StatusOK || told(problems) != "CONFLICT documents_full" || !strings.Contains(w.log.String(), "limits.documents is reached") {
-		t.Errorf("%d %+v, logged %s", status, problems, w.log.String())
+	was := c.attach("photo_proof_residence", full(len(jpeg)))
+	c.attach("photo_id_front", photo("another's"))
+	refused := func(content string) {
+		t.Helper()
+		status, _, problems := c.sendForm(c.sending(attach, "photo_proof_residence", content))
+		if status != http.StatusOK || told(problems) != "CONFLICT documents_full" || !strings.Contains(w.log.String(), "limits.documents is reached") {
+			t.Errorf("%d %+v, logged %s", status, problems, w.log.String())
+		}
 	}
-	if got := c.do(seen, map[string]any{"id": tr.ID}).str("transaction.questions.4.value"); got != full.str("transaction.questions.4.value") {
+	refused(full(len(jpeg) + 2))
+	if got := c.do(seen, map[string]any{"id": tr.ID}).str("transaction.questions.4.value"); got != was.str("transaction.questions.4.value") {
 		t.Errorf("the one before is %s", got)
+	}
+	w.open(anchor.Deposit, func(t *anchor.Transaction) { t.FundedAt = time.Now() })
+	c.attach("photo_proof_residence", full(2*len(jpeg)-1))
+	refused(full(2*len(jpeg) + 2))
+}
+
+// A customer's share is what their documents have together, and those that were
+// replaced are no part of it; how often they send is bounded, too.
+func TestDocumentsOfOne(t *testing.T) {
+	t.Parallel()
+	left := 6
+	w := newWorld(t, func(o *graph.Options) {
+		o.Documents.Each = 1 << 20
+		o.Documents.Allow = func(network string, customer anchor.Identity, size int) bool {
+			if network == "" || customer.Account == "" || size < len(jpeg) {
+				t.Errorf("%q, %+v, %d", network, customer, size)
+			}
+			left--
+			return left >= 0
+		}
+	})
+	asksFiles(w.terms)
+	tr := w.open(anchor.Deposit)
+	c := w.customer(tr)
+	large := photo(strings.Repeat("-", 900<<10))
+	for range 3 {
+		c.attach("photo_id_front", large)
+	}
+	_, _, problems := c.sendForm(c.sending(attach, "photo_proof_residence", large))
+	if told(problems) != "INVALID files_too_large photo_proof_residence" || problems[0].Message != language.Text("en", "error.files_too_large", map[string]string{"limit": "1"}) {
+		t.Errorf("%+v", problems)
+	}
+	c.attach("photo_id_front", jpeg)
+	c.attach("photo_proof_residence", large)
+	_, _, problems = c.sendForm(c.sending(attach, "photo_id_front", jpeg))
+	if told(problems) != "CONFLICT documents_too_often" {
+		t.Errorf("%+v", problems)
 	}
 }

@@ -81,8 +81,11 @@ func newWorld(t *testing.T, set ...func(*graph.Options)) *world {
 		Object:      func(t *anchor.Transaction, lang string) any { return map[string]any{"id": t.ID, "lang": lang} },
 		MoreInfoURL: func(t *anchor.Transaction) string { return "http://anchor.test/transaction/" + t.ID },
 		Explorer:    "http://explorer.test/tx/{hash}",
-		Documents:   1 << 30,
-		Logger:      slog.New(slog.NewTextHandler(w.log, nil)),
+		Documents: graph.Documents{
+			All: 1 << 30, Each: 3 * anchor.MaxFile, Allow: func(string, anchor.Identity, int) bool { return true },
+		},
+		Network: func(r *http.Request) string { return r.RemoteAddr },
+		Logger:  slog.New(slog.NewTextHandler(w.log, nil)),
 	}
 	for _, f := range set {
 		f(&o)

@@ -230,7 +230,11 @@ func (s sweeper) Run(ctx context.Context) error {
 // graphHandler is the GraphQL endpoint of one listener.
 func (a *app) graphHandler(staff bool) http.Handler {
 	return graph.New(graph.Options{
-		Store: a.books, Terms: a.cfg.terms, Rail: a.bank, Explorer: a.cfg.Network.Explorer, Logger: a.log.With("room", "graph"), Staff: staff, Documents: int64(a.cfg.Limits.Documents) << 20, CallbackSchemes: a.cfg.Callbacks.Schemes,
+		Store: a.books, Terms: a.cfg.terms, Rail: a.bank, Explorer: a.cfg.Network.Explorer, Logger: a.log.With("room", "graph"), Staff: staff, CallbackSchemes: a.cfg.Callbacks.Schemes,
+		Documents: graph.Documents{
+			All: int64(a.cfg.Limits.Documents) << 20, Each: int64(a.cfg.Limits.DocumentsPerCustomer) << 20, Allow: a.cfg.Limits.uploads(),
+		},
+		Network:     a.cfg.Limits.caller,
 		Object:      func(t *anchor.Transaction, lang string) any { return a.sep24.Object(t, lang, false) },
 		MoreInfoURL: func(t *anchor.Transaction) string { return a.sep24.MoreInfoURL(t.ID) },
 	})

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"windlass/server/anchor"
+	"windlass/server/rig"
 )
 
 // A person looks at some of the customers before they may pay.
@@ -30,7 +31,7 @@ func (c *customer) introduce(ctx context.Context, p pageOf) error {
 // show sends documents.
 func (c *customer) show(ctx context.Context, p pageOf, questions []string) error {
 	for _, q := range questions {
-		if err := untilAnswered(ctx, func() error { return c.insist(ctx).attach(c.life.at("public"), p, q, picture(c.name)) }); err != nil {
+		if err := untilAnswered(ctx, func() error { return c.insist(ctx).attach(c.life.at("public"), p, q, rig.Picture(c.name)) }); err != nil {
 			return fmt.Errorf("show %s: %w", q, err)
 		}
 	}

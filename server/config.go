@@ -382,6 +382,7 @@ func (c *Config) defaults() {
 	fill(&c.Limits.Starts, 10)
 	fill(&c.Limits.Polls, 100)
 	fill(&c.Limits.Documents, 20_480)
+	fill(&c.Limits.DocumentsPerCustomer, min(24, max(1, c.Limits.Documents/10)))
 	fill(&c.Log.Level, "info")
 	fill(&c.Log.Format, "auto")
 	for i := range c.Assets {

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -63,9 +64,9 @@ func (a *asking) keep(t *testing.T, contents map[string]string) map[string]strin
 	c := &anchor.Customer{ID: store.NewID(), Owner: a.deposit.Owner, Fields: map[string]string{}, CreatedAt: now}
 	var all []*store.Document
 	for field, content := range contents {
-		f, err := anchor.NewFile(store.NewID(), c.ID, field, []byte(content), now)
+		f, kept, err := anchor.NewFile(store.NewID(), c.ID, field, []byte(content), now)
 		rig.Must(t, err)
-		sealed, err := a.books.Seal(f, []byte(content))
+		sealed, err := a.books.Seal(f, kept)
 		rig.Must(t, err)
 		all = append(all, sealed)
 		c.Fields[field], ids[field] = f.ID, f.ID
@@ -75,7 +76,7 @@ func (a *asking) keep(t *testing.T, contents map[string]string) map[string]strin
 			return err
 		}
 		for _, d := range all {
-			if err := tx.AddFile(d); err != nil {
+			if err := tx.AddFile(d, 1<<20); err != nil {
 				return err
 			}
 		}
@@ -88,12 +89,17 @@ func (a *asking) keep(t *testing.T, contents map[string]string) map[string]strin
 func TestFiles(t *testing.T) {
 	t.Parallel()
 	a := newAsking(t)
+	picture := func(name string) string {
+		b, err := os.ReadFile(filepath.Join("anchor", "testdata", "pictures", name))
+		rig.Must(t, err)
+		return string(b)
+	}
 	contents := map[string]string{
-		"photo_id_front":              "\xff\xd8\xff\xe0 a passport",
-		"photo_id_back":               "\x89PNG\r\n\x1a\n its back",
-		"proof_of_liveness":           "RIFF\x10\x00\x00\x00WEBPVP8 a face",
-		"photo_proof_residence":       "%PDF-1.7 a bill",
-		"notary_approval_of_photo_id": "%PDF-1.7 <script>alert(1)</script>",
+		"photo_id_front":              string(rig.Picture("a passport")),
+		"photo_id_back":               picture("plain.png"),
+		"proof_of_liveness":           picture("plain.webp"),
+		"photo_proof_residence":       "%PDF-1.7 a bill %%EOF",
+		"notary_approval_of_photo_id": "%PDF-1.7 <script>alert(1)</script> %%EOF",
 	}
 	ids := a.keep(t, contents)
 	admin, _ := start(t, a.admin, &logged{})
@@ -218,7 +224,7 @@ func TestSlowDocuments(t *testing.T) {
 		})
 		rig.Must(t, err)
 		body := ""
-		for _, part := range [][2]string{{"operations", string(operation)}, {"map", `{"0": ["variables.file"]}`}, {"0", "\xff\xd8\xff\xe0 a passport"}} {
+		for _, part := range [][2]string{{"operations", string(operation)}, {"map", `{"0": ["variables.file"]}`}, {"0", string(rig.Picture("a passport"))}} {
 			body += fmt.Sprintf("--edge\r\nContent-Disposition: form-data; name=%q\r\n\r\n%s\r\n", part[0], part[1])
 		}
 		body += "--edge--\r\n"

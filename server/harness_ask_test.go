@@ -225,9 +225,6 @@ func documents(of []question, in anchor.Amount) (names []string) {
 	return names
 }
 
-// picture is a document that nobody has sent before, as far as the anchor looks.
-func picture(of string) []byte { return []byte("\xff\xd8\xff\xe0 " + of) }
-
 func (ask asker) operation(listener string, header http.Header, body, answer any) error {
 	var a struct {
 		Data   json.RawMessage

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gorilla/mux"
 
+	"windlass/server/anchor"
 	"windlass/server/sep"
 	"windlass/server/sep10"
 )
@@ -25,6 +26,8 @@ type LimitsConfig struct {
 	// Documents is how many MiB the documents of all customers may have together:
 	// anybody may be a customer, and a full disk would stop payments, too.
 	Documents int `toml:"documents" env:"DOCUMENTS"`
+	// DocumentsPerCustomer is the share of one of them, in MiB.
+	DocumentsPerCustomer int `toml:"documents_per_customer" env:"DOCUMENTS_PER_CUSTOMER"`
 	// TrustedProxies are networks whose X-Forwarded-For is believed.
 	TrustedProxies []string `toml:"trusted_proxies" env:"TRUSTED_PROXIES"`
 
@@ -42,6 +45,9 @@ func (k *check) limits(c *LimitsConfig) {
 	}
 	if c.Documents < 1 || c.Documents > 100_000_000 {
 		k.wrong("limits.documents", "%d will not do; expected MiB, 1 to 100000000", c.Documents)
+	}
+	if most := max(1, c.Documents/10); c.DocumentsPerCustomer < 1 || c.DocumentsPerCustomer > most {
+		k.wrong("limits.documents_per_customer", "%d will not do; expected MiB, 1 to a tenth of limits.documents, which is %d", c.DocumentsPerCustomer, most)
 	}
 	c.proxies = nil
 	for _, s := range c.TrustedProxies {
@@ -76,6 +82,20 @@ func limitSignIns(c LimitsConfig, logger *slog.Logger) mux.MiddlewareFunc {
 				sep.WriteTooMany(w, r, logger, sep.Lang(r, ""), wait)
 			})).ServeHTTP(w, r)
 		})
+	}
+}
+
+// uploads tells who may not send a document of so many bytes now: a customer who
+// has sent and replaced many, and a network that much comes from. Without the latter
+// one computer could be as many customers as fill limits.documents.
+func (c LimitsConfig) uploads() func(network string, customer anchor.Identity, size int) bool {
+	const kib = 1 << 10
+	const several, another = 30, 2 * time.Minute
+	hour := max(c.Documents*kib/100, 4*anchor.MaxFile/kib) // a hundredth, in KiB
+	customers, networks := sep.NewBudget(several, 1/another.Seconds()), sep.NewBudget(hour, float64(hour)/time.Hour.Seconds())
+	return func(network string, customer anchor.Identity, size int) bool {
+		now := time.Now()
+		return customers.Wait(customer.Account+" "+customer.Memo+" "+customer.Muxed, now) == 0 && networks.Spend(network, size/kib+1, now) == 0
 	}
 }
 

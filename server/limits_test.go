@@ -1,12 +1,17 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/gorilla/mux"
+
+	"windlass/server/anchor"
 )
 
 // TestSignInsAreLimited: by network address, and nothing else is.
@@ -41,6 +46,50 @@ func TestSignInsAreLimited(t *testing.T) {
 	}
 }
 
+// TestUploadsAreLimited: a customer may send many documents at once and then one now
+// and then; and from one network no more comes in an hour than its share.
+func TestUploadsAreLimited(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		allow := LimitsConfig{Documents: 20_000}.uploads()
+		ana, memo := anchor.Identity{Account: "G", Client: "a.example"}, anchor.Identity{Account: "G", Memo: "1"}
+		for range 30 {
+			if !allow("net", ana, 100) {
+				t.Fatal("one of the first is refused")
+			}
+		}
+		other := ana
+		other.Client = "b.example"
+		if allow("net", ana, 100) || allow("elsewhere", other, 100) {
+			t.Error("one too many is taken")
+		}
+		if !allow("net", memo, 100) {
+			t.Error("another customer is refused")
+		}
+		<-time.After(2 * time.Minute)
+		if !allow("net", ana, 100) || allow("net", ana, 100) {
+			t.Error("after two minutes not one more is taken")
+		}
+
+		taken := 0
+		for n := 0; allow("far", anchor.Identity{Account: "G", Memo: fmt.Sprint(n / 3)}, anchor.MaxFile-1); n++ {
+			taken++
+		}
+		if taken != 25 { // of 8 MiB: a hundredth
+			t.Errorf("%d large ones are taken of a network", taken)
+		}
+		<-time.After(time.Hour)
+		for taken = 0; allow("far", anchor.Identity{Account: "H", Memo: fmt.Sprint(taken / 3)}, anchor.MaxFile-1); taken++ {
+		}
+		if taken != 25 {
+			t.Errorf("%d an hour later", taken)
+		}
+		if !allow("net", anchor.Identity{Account: "I"}, anchor.MaxFile) {
+			t.Error("another network is refused")
+		}
+	})
+}
+
 // TestCaller: who is limited, and who cannot pretend to be somebody else.
 func TestCaller(t *testing.T) {
 	t.Parallel()
@@ -64,7 +113,7 @@ func TestCaller(t *testing.T) {
 		{"a zone", "[fe80::1%eth0]:5000", nil, "fe80::/64"},
 		{"no address", "pipe", nil, "pipe"},
 	} {
-		limits := LimitsConfig{SignIns: 1, Starts: 1, Polls: 1, Documents: 1, TrustedProxies: []string{"10.0.0.0/8", "::1"}}
+		limits := LimitsConfig{SignIns: 1, Starts: 1, Polls: 1, Documents: 1, DocumentsPerCustomer: 1, TrustedProxies: []string{"10.0.0.0/8", "::1"}}
 		k := check{reading: &reading{}}
 		k.limits(&limits)
 		r := httptest.NewRequest("GET", "/auth", nil)

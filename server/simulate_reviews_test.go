@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"hash/fnv"
 	"time"
+
+	"windlass/server/rig"
 )
 
 // errNotWanted ends what a customer does whom a person has refused.
@@ -18,7 +20,7 @@ func (c *citizen) who() []map[string]string {
 // show sends documents.
 func (c *citizen) show(p pageOf, questions []string) error {
 	for _, q := range questions {
-		if err := asker(c.ask).attach("http://"+hostPublic, p, q, picture(c.bankAccount())); err != nil {
+		if err := asker(c.ask).attach("http://"+hostPublic, p, q, rig.Picture(c.bankAccount())); err != nil {
 			return err
 		}
 	}

@@ -21,11 +21,8 @@ type File struct {
 	CreatedAt time.Time
 }
 
-// MaxFile bounds a document, in bytes, and MaxFiles all that a customer has.
-const (
-	MaxFile  = 8 << 20
-	MaxFiles = 3 * MaxFile
-)
+// MaxFile bounds a document, in bytes.
+const MaxFile = 8 << 20
 
 // kindsOfFile are the documents that are taken, by how their content begins. None
 // of them can run anything where it is shown as what it is.
@@ -46,28 +43,61 @@ func beginning(signs string) func([]byte) bool {
 // heic are the brands of ISO media (ISO/IEC 23008-12) that an iPhone's photos have.
 var heic = []string{"heic", "heix", "heim", "heis", "hevc", "hevx", "mif1", "msf1"}
 
-// NewFile judges a document by its content alone.
-func NewFile(id, customer, field string, content []byte, now time.Time) (*File, error) {
-	f := &File{ID: id, Customer: customer, Field: field, Size: len(content), CreatedAt: now.UTC().Truncate(time.Microsecond)}
-	if f.Size > MaxFile {
-		return nil, FileTooLarge(field)
+// NewFile judges a document by its content alone, and returns what is to be kept of
+// it: of a picture nothing but the picture.
+func NewFile(id, customer, field string, content []byte, now time.Time) (*File, []byte, error) {
+	if len(content) > MaxFile {
+		return nil, nil, FileTooLarge(field)
 	}
 	for _, kind := range kindsOfFile {
 		if kind.begins(content) {
-			f.MediaType = kind.mediaType
-			return f, nil
+			content, err := readable(kind.mediaType, field, content)
+			if err != nil {
+				return nil, nil, err
+			}
+			return &File{ID: id, Customer: customer, Field: field, MediaType: kind.mediaType, Size: len(content), CreatedAt: now.UTC().Truncate(time.Microsecond)}, content, nil
 		}
 	}
 	if len(content) >= 12 && string(content[4:8]) == "ftyp" && slices.Contains(heic, string(content[8:12])) {
-		return nil, &Error{Kind: Invalid, Code: "file_heic", Field: field,
+		return nil, nil, &Error{Kind: Invalid, Code: "file_heic", Field: field,
 			Message: field + " is an HEIC photo, which not everybody can open; take the photo here, or send it as JPEG"}
 	}
-	return nil, &Error{Kind: Invalid, Code: "file_kind_unknown", Field: field, Message: field + " must be a JPEG, PNG or WebP picture, or a PDF"}
+	return nil, nil, &Error{Kind: Invalid, Code: "file_kind_unknown", Field: field, Message: field + " must be a JPEG, PNG or WebP picture, or a PDF"}
 }
 
-// FilesTooLarge is the refusal of one that is too much beside the customer's others.
-func FilesTooLarge(field string) *Error {
-	limit := fmt.Sprint(MaxFiles >> 20)
+// pdfEnd is how far before its last byte a PDF may end: programs find the end there.
+const pdfEnd = 1024
+
+// readable is a file's content without what is written beside its picture. A file
+// that is not whole, or larger than can be looked at, is refused.
+func readable(mediaType, field string, content []byte) ([]byte, error) {
+	if mediaType == "application/pdf" {
+		if text := bytes.TrimRight(content, "\x00\t\n\f\r "); !bytes.Contains(text[max(0, len(text)-pdfEnd):], []byte("%%EOF")) {
+			return nil, fileDamaged(field)
+		}
+		return content, nil
+	}
+	out, width, height, ok := stripped(mediaType, content)
+	if !ok {
+		return nil, fileDamaged(field)
+	}
+	if int64(width)*int64(height) > MaxPixels {
+		limit := fmt.Sprint(MaxPixels / 1_000_000)
+		return nil, &Error{Kind: Invalid, Code: "file_too_many_pixels", Field: field, Args: map[string]string{"limit": limit},
+			Message: "the picture must have at most " + limit + " megapixels; take the photo here, or make it smaller"}
+	}
+	return out, nil
+}
+
+func fileDamaged(field string) *Error {
+	return &Error{Kind: Invalid, Code: "file_damaged", Field: field,
+		Message: field + " is not whole, or cannot be read; take the photo here, or save it anew as JPEG or PDF and send that"}
+}
+
+// FilesTooLarge is the refusal of one that is too much beside the customer's others,
+// which may have so many bytes together.
+func FilesTooLarge(field string, most int64) *Error {
+	limit := fmt.Sprint(most >> 20)
 	return &Error{Kind: Invalid, Code: "files_too_large", Field: field, Args: map[string]string{"limit": limit},
 		Message: "all documents together must have at most " + limit + " MiB; send smaller ones"}
 }

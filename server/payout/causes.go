@@ -199,6 +199,8 @@ func (e *Engine) cameBack(tx *store.Tx, p *anchor.Payout, hash string, now time.
 	if err != nil {
 		// A person has moved the transaction meanwhile. The intent stays with it.
 		e.logger.Error("a payout came back, but its transaction's status does not allow that", "transaction", a.ID, "status", a.Status(), "hash", hash)
+	} else if err := tx.HoldOfDoubted(a, now); err != nil {
+		return err
 	}
 	return tx.SaveTransaction(a)
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stellar/go-stellar-sdk/keypair"
 	"github.com/stellar/go-stellar-sdk/xdr"
@@ -332,6 +333,48 @@ func TestAHeldTransactionIsNotPaid(t *testing.T) {
 		t.Fatalf("it is %s", s)
 	}
 	change(func(a *anchor.Transaction) error { return a.Release(a.UpdatedAt) })
+	w.untilStatus(anchor.Completed, ids...)
+	w.paidOnce(to...)
+	w.balanced()
+}
+
+// Who is turned away while an envelope is on its way that never arrives is not paid
+// by the next one, until a person says so.
+func TestATurnedAwayCustomerIsNotPaidAnew(t *testing.T) {
+	w := newWorld(t, 1)
+	to := w.customers(2)
+	var open atomic.Bool
+	w.gate.Set(submits(func(rw http.ResponseWriter, _ *http.Request, _ http.Handler) bool {
+		if open.Load() {
+			return false
+		}
+		problem(rw, http.StatusGatewayTimeout, "timeout")
+		return true
+	}))
+	_, stop := w.engine(func(c *payout.Config) { c.Lifetime = 4 })
+	ids := w.deposits(to...)
+	w.untilStatus(anchor.PendingStellar, ids...)
+	now := time.Now()
+	must(t, w.books.Update(t.Context(), "staff:ada", func(tx *store.Tx) error {
+		c := &anchor.Customer{ID: store.NewID(), Owner: anchor.Identity{Account: to[1].Address()}, CreatedAt: now}
+		c.Judged(anchor.ReviewRejected, now)
+		return tx.SaveCustomer(c)
+	}))
+	w.untilStatus(anchor.OnHold, ids[1])
+	open.Store(true)
+	stop()
+	w.engine()
+	w.untilStatus(anchor.Completed, ids[0])
+	must(t, w.books.Update(t.Context(), "staff:ada", func(tx *store.Tx) error {
+		a, err := tx.Transaction(ids[1])
+		if err == nil {
+			err = a.Release(time.Now())
+		}
+		if err != nil {
+			return err
+		}
+		return tx.SaveTransaction(a)
+	}))
 	w.untilStatus(anchor.Completed, ids...)
 	w.paidOnce(to...)
 	w.balanced()

@@ -2,6 +2,7 @@ package rail_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"path/filepath"
@@ -168,7 +169,7 @@ func TestCashThatTheBankRefuses(t *testing.T) {
 }
 
 // A person says which line has brought the money of cash back that lay ready: the
-// code is forgotten with it.
+// code is forgotten with it. Their word alone does not do, while it can be collected.
 func TestCashThatALineBringsBack(t *testing.T) {
 	t.Parallel()
 	w := newCashWorld(t, time.Nanosecond)
@@ -178,9 +179,15 @@ func TestCashThatALineBringsBack(t *testing.T) {
 	w.pay("98.50", "USD", "what nobody knows")
 	line := w.lines(1)[0].ID
 	stop()
-	must(t, w.books.Update(t.Context(), staff, func(tx *store.Tx) error {
-		return tx.BankPayoutReturned(w.order(tr.ID).ID, line, "desk_closed", time.Now())
-	}))
+	back := func(line string) error {
+		return w.books.Update(t.Context(), staff, func(tx *store.Tx) error {
+			return tx.BankPayoutReturned(w.order(tr.ID).ID, line, "desk_closed", time.Now())
+		})
+	}
+	if e, ok := errors.AsType[*anchor.Error](back("")); !ok || e.Code != "cash_ready" {
+		t.Errorf("without a line: %v", e)
+	}
+	must(t, back(line))
 	if o := w.order(tr.ID); o.State != anchor.BankRefused || o.Pickup != nil {
 		t.Errorf("%+v", o)
 	}

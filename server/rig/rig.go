@@ -136,3 +136,8 @@ func Until(t testing.TB, what string, holds func() bool) {
 		}
 	}
 }
+
+// Picture is a JPEG of its own, as far as an anchor looks, with these words in it.
+func Picture(words string) []byte {
+	return []byte("\xff\xd8\xff\xc0\x00\x0b\x08\x00\x01\x00\x01\x01\x01\x11\x00\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00" + words + "\xff\xd9")
+}

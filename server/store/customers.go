@@ -72,6 +72,13 @@ func (t *Tx) SaveCustomer(c *anchor.Customer) error {
 	return t.dropFiles(c)
 }
 
+// HasPaid reports whether money ever came for a transaction of theirs.
+func (t *Tx) HasPaid(owner anchor.Identity) (bool, error) {
+	n, err := one(t, "count", func(r scanner, _ *Keys) (n int64, err error) { return n, r.Scan(&n) }, `SELECT COUNT(*) FROM (SELECT 1 FROM transactions
+		WHERE owner_account = $1 AND owner_memo = $2 AND owner_muxed = $3 AND funded_at <> 0 LIMIT 1) AS paid`, owner.Account, owner.Memo, owner.Muxed)
+	return n > 0, err
+}
+
 // forget erases what was entered for a transaction that was given up before
 // anything was agreed to, and what is known of its customer if there is nothing
 // else of theirs: neither one that is under way, nor one that they ever agreed to.

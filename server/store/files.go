@@ -30,18 +30,19 @@ func scanFile(r scanner, _ *Keys) (*anchor.File, error) {
 }
 
 // AddFile stores a file that is a saved customer's answer now; see [Tx.SaveCustomer]
-// for the one before it.
-func (t *Tx) AddFile(d *Document) error {
+// for the one before it, which counts no more. All of the customer's may have so many
+// bytes together.
+func (t *Tx) AddFile(d *Document, most int64) error {
 	others, err := t.files(d.Customer)
 	if err != nil {
 		return err
 	}
-	total := d.Size
+	total := int64(d.Size)
 	for _, other := range others {
-		total += other.Size
+		total += int64(other.Size)
 	}
-	if total > anchor.MaxFiles {
-		return anchor.FilesTooLarge(d.Field)
+	if total > most {
+		return anchor.FilesTooLarge(d.Field, most)
 	}
 	_, err = t.exec(`INSERT INTO files (`+fileColumns+`, content_box) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 		d.ID, d.Customer, d.Field, d.MediaType, d.Size, micros(d.CreatedAt), d.box)

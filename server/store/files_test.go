@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"windlass/server/anchor"
+	"windlass/server/rig"
 	"windlass/server/store"
 )
 
@@ -18,11 +20,11 @@ var documents = []anchor.Field{
 // attach stores a document as a customer's answer.
 func (b *books) attach(t *testing.T, c *anchor.Customer, field string, content []byte) (*anchor.File, error) {
 	t.Helper()
-	f, err := anchor.NewFile(store.NewID(), c.ID, field, content, noon)
+	f, kept, err := anchor.NewFile(store.NewID(), c.ID, field, content, noon)
 	if err != nil {
 		t.Fatal(err)
 	}
-	sealed, err := b.Seal(f, content)
+	sealed, err := b.Seal(f, kept)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,13 +37,13 @@ func (b *books) attach(t *testing.T, c *anchor.Customer, field string, content [
 			return err
 		}
 		c.Fields = changed.Fields
-		return tx.AddFile(sealed)
+		return tx.AddFile(sealed, 3*anchor.MaxFile)
 	})
 	return f, err
 }
 
 func photo(size int) []byte {
-	return append([]byte("\xff\xd8\xff\xe0 the photo of Ana's passport"), make([]byte, size)...)
+	return rig.Picture("the photo of Ana's passport" + strings.Repeat("\x00", size))
 }
 
 // A document is there until it is not an answer any more; its content is in the
@@ -60,7 +62,7 @@ func TestFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pdf, err := b.attach(t, ana, "photo_id_back", []byte("%PDF-1.7 Ana's passport"))
+	pdf, err := b.attach(t, ana, "photo_id_back", []byte("%PDF-1.7 Ana's passport %%EOF"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +73,7 @@ func TestFiles(t *testing.T) {
 	if _, err := b.Content(t.Context(), first.ID); anchor.KindOf(err) != anchor.NotFound {
 		t.Errorf("what was replaced is there: %v", err)
 	}
-	for f, want := range map[*anchor.File][]byte{second: photo(2), theirs: photo(3), pdf: []byte("%PDF-1.7 Ana's passport")} {
+	for f, want := range map[*anchor.File][]byte{second: photo(2), theirs: photo(3), pdf: []byte("%PDF-1.7 Ana's passport %%EOF")} {
 		got, err := b.Content(t.Context(), f.ID)
 		if err != nil || !bytes.Equal(got, want) {
 			t.Errorf("%s: %q, %v", f.Field, got, err)

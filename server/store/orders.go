@@ -184,10 +184,10 @@ func (t *Tx) BankPayoutSettled(id, bankID string, at, now time.Time) error {
 // BankPayoutReturned is a person's word that the money of an order is here: the
 // bank never took it, or has given it back. reason is a stable word. line is the
 // unmatched line of the statement that brought it, "" if none did; what the bank
-// said it has paid comes back by a line only, what a person said so can be taken
-// back. What the line lacks the bank has kept: a loss. The same word again
-// changes nothing, but for a line: it is the one of an order whose money was here
-// before.
+// said it has paid comes back by a line only, as does cash that lies ready; what a
+// person said so can be taken back. What the line lacks the bank has kept: a loss.
+// The same word again changes nothing, but for a line: it is the one of an order
+// whose money was here before.
 func (t *Tx) BankPayoutReturned(id, line, reason string, now time.Time) error {
 	p, err := t.BankPayout(id)
 	if err != nil {
@@ -200,6 +200,9 @@ func (t *Tx) BankPayoutReturned(id, line, reason string, now time.Time) error {
 		return t.returnedBy(p, line, reason, now)
 	}
 	switch {
+	case p.Pickup != nil:
+		// It would be refunded while whoever has the code can still collect it.
+		return &anchor.Error{Kind: anchor.Conflict, Code: "cash_ready", Message: "the cash lies ready for its customer: have the bank take it back, which it tells by itself, or name the line that brought it back"}
 	case p.State == anchor.BankAsked, p.State == anchor.BankInDoubt:
 	case p.State == anchor.BankPaid && p.Reason == anchor.ByHand:
 		_, err := t.cameBackBy(p, p.BankID, p.Amount, reason, anchor.Bank, now)

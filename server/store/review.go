@@ -60,8 +60,16 @@ func (t *Tx) Review(a *anchor.Transaction, verdict anchor.Review, words string, 
 	if err := t.SaveTransaction(a); err != nil {
 		return err
 	}
-	if err := t.setWords(a.ID, words); err != nil || verdict == anchor.ReviewCorrection {
+	if err := t.setWords(a.ID, words); err != nil {
 		return err
+	}
+	if verdict != anchor.ReviewAccepted {
+		if err := t.holdAll(a.Owner, now); err != nil {
+			return err
+		}
+	}
+	if verdict == anchor.ReviewCorrection {
+		return nil
 	}
 	others, err := list(t, scanTransaction, `SELECT `+transactionColumns+` FROM transactions
 		WHERE owner_account = $1 AND owner_memo = $2 AND owner_muxed = $3 AND id <> $4 AND funded_at = 0 AND status IN ('incomplete', 'pending_user', 'pending_anchor')
@@ -82,6 +90,47 @@ func (t *Tx) Review(a *anchor.Transaction, verdict anchor.Review, words string, 
 		}
 	}
 	return nil
+}
+
+// holdAll holds the money of a customer that has come and not left yet.
+func (t *Tx) holdAll(owner anchor.Identity, now time.Time) error {
+	all, err := list(t, scanTransaction, `SELECT `+transactionColumns+` FROM transactions
+		WHERE owner_account = $1 AND owner_memo = $2 AND owner_muxed = $3 AND funded_at <> 0 AND status IN ('pending_anchor', 'pending_trust')
+		ORDER BY id`, owner.Account, owner.Memo, owner.Muxed)
+	if err != nil {
+		return err
+	}
+	for _, a := range all {
+		t.remember(a)
+		if err := hold(a, now); err != nil {
+			return err
+		}
+		if err := t.SaveTransaction(a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// HoldOfDoubted holds money that nearly left, and is here again, if its customer was
+// doubted or turned away meanwhile. The caller saves the transaction.
+func (t *Tx) HoldOfDoubted(a *anchor.Transaction, now time.Time) error {
+	c, err := t.CustomerOf(a.Owner)
+	if anchor.KindOf(err) == anchor.NotFound {
+		return nil
+	}
+	if err != nil || c.Review != anchor.ReviewRejected && c.Review != anchor.ReviewCorrection {
+		return err
+	}
+	return hold(a, now)
+}
+
+// hold is a no-op for what cannot be held: all of it is on its way back.
+func hold(a *anchor.Transaction, now time.Time) error {
+	if _, ok := anchor.Find(a, anchor.HeldForReview); !ok {
+		return nil
+	}
+	return a.Hold(now)
 }
 
 func customerMissing() error {
