@@ -106,7 +106,7 @@ func (l *listener) Run(ctx context.Context) error {
 // not end by themselves, and every stop would take the whole drainTime.
 func endStreams(stopping context.Context, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
+		if wantsStream(r) {
 			ctx, cancel := context.WithCancel(r.Context())
 			defer cancel()
 			defer context.AfterFunc(stopping, cancel)()
