@@ -1,6 +1,9 @@
 package anchor
 
-import "unicode"
+import (
+	"strings"
+	"unicode"
+)
 
 // Field is one thing a customer is asked, named as SEP-9 names it.
 type Field struct {
@@ -111,14 +114,12 @@ func (s Standard) Field(optional bool, options []string) Field {
 	return f
 }
 
-// Hidden reports characters that nobody sees but that change what is read:
-// controls, zero-width spaces, and the marks that turn text around. The joiners
-// that Persian and Indian scripts need are not among them.
+// Hidden reports characters that nobody sees but that change what is read: controls,
+// formats such as the marks that turn text around, breaks of lines, and letters that
+// are blank. The joiners that Persian and Indian scripts need are not among them.
 func Hidden(r rune) bool {
-	switch {
-	case r == '\u200b', r == '\u2060', r == '\ufeff', r == '\u200e', r == '\u200f',
-		r >= '\u202a' && r <= '\u202e', r >= '\u2066' && r <= '\u2069':
-		return true
+	if r == '\u200c' || r == '\u200d' {
+		return false
 	}
-	return unicode.IsControl(r)
+	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) || strings.ContainsRune("\u115f\u1160\u2800\u3164\uffa0", r)
 }

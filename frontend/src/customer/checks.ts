@@ -6,9 +6,11 @@ import type { Question } from './model'
  * The server stays the authority: it judges again what passes here.
  */
 
-const hidden = /[\p{Cc}\u200b\u2060\ufeff\u200e\u200f\u202a-\u202e\u2066-\u2069]/u
+/** What nobody sees but changes what is read, controls aside; Persian and Indian scripts need their joiners. */
+const unseen = String.raw`[\p{Zl}\p{Zp}\u115f\u1160\u2800\u3164\uffa0]|(?![\u200c\u200d])\p{Cf}`
+const hidden = new RegExp(String.raw`\p{Cc}|${unseen}`, 'u')
 /** What people write between the digits of a phone number, and what their address book copies around it. */
-const undialled = /\(0\)|[ \u00a0\u202f().\-/\u2010\u2011\u2013\u200b\u2060\ufeff\u200e\u200f\u202a-\u202e\u2066-\u2069]/g
+const undialled = new RegExp(String.raw`\(0\)|[ \u00a0\u202f().\-/\u2010\u2011\u2013]|${unseen}`, 'gu')
 
 export interface DateParts {
   year: string
