@@ -41,8 +41,15 @@ func (k *check) level(at string, c *LevelConfig, side *anchor.Side, decimals int
 	if side.Enabled && (made.From <= least || made.From > side.Max) {
 		k.wrong(at+"from", "%q will not do; expected an amount above min and that of the level before, and not above max", c.From)
 	}
-	if before := side.ReviewFor(least); before == anchor.ByPerson && made.Review == anchor.ByNobody {
+	before := side.ReviewFor(least)
+	if before == anchor.ByPerson && made.Review == anchor.ByNobody {
 		k.wrong(at+"review", "is none, and a person looks at smaller amounts already; set it to %q, or the smaller ones to %q", anchor.ByPerson, anchor.ByNobody)
+	}
+	switch {
+	case side.Enabled && made.Review == anchor.ByPerson && len(made.Fields) == 0 && len(side.AllFields()) == 0:
+		k.wrong(at+"fields", `is missing: a person reviews customers from here on, and nobody says who they are; list what is asked, such as ["first_name", "last_name"]`)
+	case side.Enabled && len(made.Fields) == 0 && made.Review == before:
+		k.wrong(at+"fields", "is missing: this level asks what is asked below it, and the same one looks; list what it asks in addition, or remove it")
 	}
 	side.Levels = append(side.Levels, made)
 }
