@@ -226,6 +226,9 @@ func TestBodies(t *testing.T) {
 			defer resp.Body.Close()
 			var answer struct{ Errors []problem }
 			must(t, json.NewDecoder(resp.Body).Decode(&answer))
+			if h := resp.Header; h.Get("Cache-Control") != "no-store" || h.Get("X-Content-Type-Options") != "nosniff" {
+				t.Error(h)
+			}
 			if resp.StatusCode != b.status || (b.status != 200) != (told(answer.Errors) == "INVALID") {
 				t.Error(resp.StatusCode, answer)
 			}

@@ -41,6 +41,7 @@ func (s *server) checked(next http.Handler) http.Handler {
 		lang := language.Match(r.Header.Get("Accept-Language"))
 		v.lang.Store(&lang)
 		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
 		kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 		form := kind == formData && !s.Staff
 		stranger := s.admit(role(r.Context()))

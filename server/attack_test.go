@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/stellar/go-stellar-sdk/network"
 )
 
 // TestOddAddresses: addresses made to lead somewhere else do not. What is said of
@@ -66,11 +68,21 @@ func TestOddAddresses(t *testing.T) {
 		t.Errorf("a doubled slash answers %d %v %s", status, header, body)
 	}
 	// What staff and operators use is not on the public listener at all.
-	for _, path := range []string{"/playground", "/console", "/signin", "/healthz", "/readyz", "/metrics"} {
+	for _, path := range []string{"/playground", "/console", "/signin", "/healthz", "/readyz", "/metrics", "/files/x", "/wallet", "/"} {
 		if status, _, _ := raw(t, listeners["public"], path); status != http.StatusNotFound {
 			t.Errorf("%s answers %d to everybody", path, status)
 		}
 	}
+	// Where money is real there is no simulated bank either.
+	a.cfg.Network.Passphrase = network.PublicNetworkPassphrase
+	realMoney := httptest.NewServer(a.publicRoutes())
+	defer realMoney.Close()
+	for _, path := range []string{"/bank", "/bank/", "/bank/api/statement", "/wallet"} {
+		if status, _, _ := raw(t, realMoney, path); status != http.StatusNotFound {
+			t.Errorf("%s answers %d on the public network", path, status)
+		}
+	}
+	a.cfg.Network.Passphrase = network.TestNetworkPassphrase
 	// What is not a protocol's is not for other sites' scripts.
 	for _, path := range []string{"/bank", "/bank/api/accounts", "/graphql", "/interactive/x", "/transaction/x", "/assets/x"} {
 		if _, header, _ := raw(t, listeners["public"], path); header.Get("Access-Control-Allow-Origin") != "" {

@@ -106,7 +106,7 @@ func (l *listener) Run(ctx context.Context) error {
 // not end by themselves, and every stop would take the whole drainTime.
 func endStreams(stopping context.Context, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
+		if wantsStream(r) {
 			ctx, cancel := context.WithCancel(r.Context())
 			defer cancel()
 			defer context.AfterFunc(stopping, cancel)()
@@ -136,8 +136,8 @@ func requests(logger *slog.Logger, next http.Handler) http.Handler {
 		}
 		// Neither the address nor the browser of the client: those are personal data.
 		logger.LogAttrs(r.Context(), level, "request",
-			slog.String("method", r.Method),
-			slog.String("path", r.URL.Path),
+			slog.String("method", redactPath(r.Method)),
+			slog.String("path", redactPath(r.URL.Path)),
 			slog.String("query", redactQuery(r.URL.RawQuery)),
 			slog.String("authorization", redactAuthorization(r.Header.Get("Authorization"))),
 			slog.Int("status", seen.code()),
@@ -189,6 +189,29 @@ var saneRequestID = regexp.MustCompile(`^[A-Za-z0-9._-]{8,64}$`)
 // quietPaths are asked every few seconds by machines.
 var quietPaths = []string{"/healthz", "/readyz", "/metrics"}
 
+// maxLogged is how much of a path the access log shows.
+const maxLogged = 200
+
+// redactPath is a path for the access log, up to what no path of ours has: what
+// follows may be a query, tokens and all, that was encoded on its way here.
+func redactPath(path string) string {
+	plain := path[:min(len(path), maxLogged)]
+	if i := strings.IndexFunc(plain, unplain); i >= 0 {
+		plain = plain[:i]
+	}
+	if plain != path {
+		plain += "…"
+	}
+	return plain
+}
+
+func unplain(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("/._-", r)
+}
+
+// parameterName is what a parameter's name looks like. What does not may be a value.
+var parameterName = regexp.MustCompile(`^[a-z_]{1,40}$`)
+
 // plainParameters are the query parameters whose values the access log shows.
 // All others may be a capability, a token or personal data.
 var plainParameters = []string{"asset_code", "kind", "lang", "limit", "no_older_than"}
@@ -202,7 +225,7 @@ func redactQuery(raw string) string {
 		switch {
 		case part == "":
 			continue
-		case err != nil, len(name) > 40, len(out) == 20:
+		case err != nil, !parameterName.MatchString(name), len(out) == 20:
 			out = append(out, "…")
 		case slices.Contains(plainParameters, name) && len(value) <= 40:
 			out = append(out, name+"="+value)

@@ -261,7 +261,9 @@ func TestRedactQuery(t *testing.T) {
 		{"", ""},
 		{"lang=es&kind=deposit", "lang=es&kind=deposit"},
 		{"token=abc", "token=[redacted]"},
-		{"TOKEN=abc&t%6Fken=abc", "TOKEN=[redacted]&token=[redacted]"},
+		{"TOKEN=abc&t%6Fken=abc", "…&token=[redacted]"},
+		{"c%3DhAeX0WATCe8KWWPbF3jxMA", "…"}, // a link that was encoded once more
+		{"hAeX0WATCe8KWWPbF3jxMA", "…"},
 		{"bare", "bare=[redacted]"},
 		{"callback=https://wallet.example/?jwt=abc", "callback=[redacted]"},
 		{"a=1&&b=2", "a=[redacted]&b=[redacted]"},
@@ -273,6 +275,25 @@ func TestRedactQuery(t *testing.T) {
 	for _, tt := range tests {
 		if got := redactQuery(tt.query); got != tt.want {
 			t.Errorf("redactQuery(%q) = %q, want %q", tt.query, got, tt.want)
+		}
+	}
+}
+
+func TestRedactPath(t *testing.T) {
+	t.Parallel()
+	const id = "0199b2b4-6f5e-7b8a-9c3d-2f1e0d4c5b6a"
+	for path, want := range map[string]string{
+		"/transaction/" + id:                 "/transaction/" + id,
+		"/.well-known/stellar.toml":          "/.well-known/stellar.toml",
+		"/transaction/" + id + "?c=secret":   "/transaction/" + id + "…", // from …%3Fc=secret
+		"/transaction/" + id + "&c=secret":   "/transaction/" + id + "…",
+		"/interactive/" + id + "\n=secret":   "/interactive/" + id + "…",
+		"/" + strings.Repeat("x", 60_000):    "/" + strings.Repeat("x", maxLogged-1) + "…",
+		"/" + strings.Repeat("é", maxLogged): "/…",
+		"":                                   "",
+	} {
+		if got := redactPath(path); got != want {
+			t.Errorf("redactPath(%.60q) = %q, want %q", path, got, want)
 		}
 	}
 }

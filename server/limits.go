@@ -22,7 +22,7 @@ import (
 type LimitsConfig struct {
 	SignIns int `toml:"sign_ins" env:"SIGN_INS"` // by network address: sign-in of wallets and customers
 	Starts  int `toml:"starts" env:"STARTS"`     // by signed-in account: deposits and withdrawals begun
-	Polls   int `toml:"polls" env:"POLLS"`       // by signed-in account: everything else of SEP-24
+	Polls   int `toml:"polls" env:"POLLS"`       // by signed-in account: everything else of SEP-24; by session or link: GraphQL
 	// Documents is how many MiB the documents of all customers may have together:
 	// anybody may be a customer, and a full disk would stop payments, too.
 	Documents int `toml:"documents" env:"DOCUMENTS"`

@@ -29,7 +29,7 @@ func (a *app) publicRoutes() *mux.Router {
 	a.sep10.Register(r)
 	a.sep24.Register(r)
 	a.customers.Register(r)
-	r.Handle("/graphql", a.customers.Middleware(a.queries))
+	r.Handle("/graphql", a.customers.Middleware(limitPages(a.cfg.Limits, a.log, a.queries)))
 	r.PathPrefix("/assets/").Handler(frontend.Assets())
 	r.PathPrefix(frontend.LogoPath).Handler(a.cfg.brand.Logo)
 	if !a.cfg.Public() {

@@ -109,12 +109,28 @@ func TestCashIsCollected(t *testing.T) {
 // Nobody comes in time: the money is here again, and a person decides.
 func TestCashThatNobodyCollects(t *testing.T) {
 	t.Parallel()
+	for name, back := range map[string]func(*world, string){
+		"three days later": func(w *world, _ string) { spoil(w.t, w.path, `UPDATE transfers SET settles_at = 1`) },
+		"sent back": func(w *world, order string) {
+			lies, err := w.bank.Lookup(w.t.Context(), order)
+			must(w.t, err)
+			must(w.t, w.bank.Recall(w.t.Context(), lies.ID))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			nobodyCollects(t, back)
+		})
+	}
+}
+
+func nobodyCollects(t *testing.T, back func(w *world, order string)) {
 	w := newCashWorld(t, time.Nanosecond)
 	w.start(w.bank)
 	tr := w.paidWithdrawal("100", "")
 	w.ready(tr.ID)
 	code := w.pickup(tr.ID).Code
-	spoil(t, w.path, `UPDATE transfers SET settles_at = 1`) // three days later
+	back(w, w.order(tr.ID).ID)
 
 	tr = w.await(tr.ID, "a person", func(t *anchor.Transaction) bool { return t.Status() == anchor.OnHold })
 	order := w.order(tr.ID)

@@ -475,7 +475,8 @@ func (t transfer) back() transfer {
 }
 
 // Recall takes a settled transfer back, by the bank's own id, as the payee's bank
-// may do for days: once, in a line of the statement of its own.
+// may do for days: once, in a line of the statement of its own. Cash that lies ready
+// goes back as if its time were over.
 func (b *Simulated) Recall(ctx context.Context, id string) error {
 	_, err := b.recall(ctx, id)
 	return err
@@ -490,6 +491,14 @@ func (b *Simulated) recall(ctx context.Context, id string) (transfer, error) {
 		return transfer{}, err
 	case len(all) == 0:
 		return transfer{}, invalid("id", "no transfer that left has this id")
+	case all[0].state(time.Now()) == Ready:
+		t := all[0]
+		t.readyAt = time.Now().UnixMicro()
+		if _, err := b.db.ExecContext(ctx, `UPDATE transfers SET settles_at = $1 WHERE seq = $2`, t.readyAt, t.seq); err != nil {
+			return transfer{}, fmt.Errorf("simulated bank: %w", err)
+		}
+		nudge(b.changed)
+		return t, nil
 	case all[0].state(time.Now()) != Settled:
 		return transfer{}, &anchor.Error{Kind: anchor.Conflict, Message: "only a settled transfer can be recalled"}
 	case all[0].code != "":

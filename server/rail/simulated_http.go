@@ -31,7 +31,7 @@ const (
 //
 //	GET  /bank/api/statement   ?currency=USD
 //	POST /bank/api/transfers   a transfer to the anchor's account
-//	POST /bank/api/recalls     {"id"} of a settled transfer to a customer, which comes back
+//	POST /bank/api/recalls     {"id"} of a settled transfer to a customer, or of cash that lies ready, which comes back
 //	POST /bank/api/pickups     {"code"} of cash that lies ready, which is handed out
 //
 // It takes JSON only, so that no form on a foreign page can post to it. Errors

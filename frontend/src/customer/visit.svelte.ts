@@ -117,6 +117,14 @@ export class Visit {
     }
   }
 
+  /** Has the page speak another language, once its words are here: what the server writes speaks it from then on. */
+  async speak(lang: string): Promise<void> {
+    await language.sentences(lang).then(
+      () => this.act(queries.setLanguage, { lang }),
+      (error: unknown) => this.#object(error),
+    )
+  }
+
   /** Sends a document. Unlike act it throws what went wrong, for the question to show, and stays on its screen. */
   attach: Send = async (name, content, part, signal) => {
     this.sending++
@@ -150,7 +158,7 @@ export class Visit {
   }
 
   async #receive(tx: Transaction): Promise<void> {
-    await language.use(tx.lang)
+    await language.use(tx.lang).catch(() => {}) // words that do not come stop nothing: those of before will do
     // A slow answer to a request may be overtaken by the stream; steps are only ever added.
     if (this.tx && tx.timeline.length < this.tx.timeline.length) return
     if (!this.viewer) {

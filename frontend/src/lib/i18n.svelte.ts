@@ -12,9 +12,12 @@ class Language {
   code = $state('en')
   #sentences = $state.raw<Catalogue>({})
 
+  /** The words of a language of ours. */
+  sentences = (code: string): Promise<Catalogue> => loader(code)!()
+
   async use(code: string): Promise<void> {
     const known = loader(code) ? code : 'en'
-    const sentences = await loader(known)!()
+    const sentences = await this.sentences(known)
     document.documentElement.lang = known
     document.documentElement.dir = direction(known)
     this.#sentences = sentences

@@ -22,26 +22,32 @@ async function letter(anchor, subject) {
   throw new Error(`Nobody wrote “${subject}”`)
 }
 
+/** Pays for cash, less a fee of 2, from a wallet: the page of who collects it, once it lies ready. */
+async function ready(visitor, wallet, t, amount, beforePaying = async () => {}) {
+  await wallet.createAccount()
+  await wallet.page.getByLabel('What to deposit and withdraw').selectOption('XLM')
+  const page = new AnchorPage(await visitor.popup(() => wallet.button('Withdraw').click()), t)
+  await page.who()
+  await page.page.locator('#email_address').fill(address)
+  await page.press('page.continue')
+  await page.amount('withdrawal', `${amount}`, `${amount - 2}.00`, 'USD')
+  await page.press('page.continue')
+  await page.summary('withdrawal', async () => {
+    await page.method('cash').check()
+    await beforePaying(page.page)
+  })
+  await page.press('page.agree.withdrawal')
+  await page.heading(t('page.heading.pickup')).waitFor()
+  return page
+}
+
 export const scenarios = {
   async 'a withdrawal is collected in cash, on a phone'({ visitor, anchor, look }) {
     const t = words('en')
     const wallet = await WalletPage.open(visitor, anchor)
-    await wallet.createAccount()
-    await wallet.page.getByLabel('What to deposit and withdraw').selectOption('XLM')
-    const page = new AnchorPage(await visitor.popup(() => wallet.button('Withdraw').click()), t)
-    await page.who()
-    await page.page.locator('#email_address').fill(address)
-    await page.press('page.continue')
-    await page.amount('withdrawal', '50', '48.00', 'USD')
-    await page.press('page.continue')
-    await page.summary('withdrawal', async () => {
-      await page.method('cash').check()
-      await look(page.page, 'cash-method')
-    })
-    await page.press('page.agree.withdrawal')
+    const page = await ready(visitor, wallet, t, 50, (tab) => look(tab, 'cash-method'))
 
     // The wallet has paid; who collects has a code, and still has it after a reload.
-    await page.heading(t('page.heading.pickup')).waitFor()
     await page.page.getByRole('term').filter({ hasText: t('page.pickup.code') }).waitFor()
     await page.page.getByText(t('page.pickup.late')).waitFor()
     await look(page.page, 'cash-ready')
@@ -89,8 +95,35 @@ export const scenarios = {
     await look(page.page, 'cash-collected')
     await wallet.transaction('Withdrawal', 'completed').waitFor()
   },
+
+  async 'cash that nobody collects, while its page is offline'({ visitor, anchor, look }) {
+    visitor.expect(/net::ERR_(FAILED|INTERNET_DISCONNECTED|CONNECTION_\w+|NETWORK_CHANGED)/)
+    const t = words('en')
+    const wallet = await WalletPage.open(visitor, anchor)
+    const page = await ready(visitor, wallet, t, 60) // an amount of its own, to be told from others' at the desk
+    const code = await page.figures('page.pickup.code')
+
+    // Who stands at the desk without a network still has the code.
+    const network = await page.page.context().newCDPSession(page.page)
+    const offline = (yes) => network.send('Network.emulateNetworkConditions', { offline: yes, latency: 0, downloadThroughput: -1, uploadThroughput: -1 })
+    await offline(true)
+    await page.page.getByText(t('page.offline')).waitFor()
+    assert.equal(await page.figures('page.pickup.code'), code)
+    await look(page.page, 'cash-offline')
+
+    // Meanwhile it goes back: the page learns of it, and what happens now.
+    const bank = await BankPage.open(visitor, anchor)
+    await bank.line('−58.00 USD', 'At the desk').getByRole('button', { name: /^Nobody comes/ }).click()
+    await offline(false)
+    await page.heading(t('page.heading.hold')).waitFor()
+    await page.page.getByText(t('message.not_collected')).waitFor()
+    assert.equal(await page.page.getByText(code).count(), 0)
+    await look(page.page, 'cash-not-collected')
+    await wallet.transaction('Withdrawal', 'on_hold').waitFor()
+  },
 }
 
 export const settings = {
   'a withdrawal is collected in cash, on a phone': { device: phone },
+  'cash that nobody collects, while its page is offline': { device: phone },
 }

@@ -19,10 +19,25 @@ export const scenarios = {
     const { url } = await wallet.start('deposit')
     const tab = await visitor.open('about:blank')
     const parts = /assets\/Summary-.*\.(js|css)$/
-    await tab.route(parts, (route) => route.abort())
+    const [spanish, codes] = [/assets\/es-.*\.js$/, /assets\/dist-.*\.js$/] // what draws codes is a folder dist
+    for (const part of [parts, spanish, codes]) await tab.route(part, (route) => route.abort())
     await tab.goto(url)
     const page = new AnchorPage(tab, t)
     await page.who()
+    // Another language: what is typed stays, whether it comes or not.
+    const name = tab.getByRole('textbox', { name: t('field.first_name') })
+    await name.fill('Aurelia')
+    const menu = tab.getByRole('combobox', { name: t('page.language') })
+    await menu.selectOption('es')
+    const objection = tab.getByRole('alert').getByText(t('page.error.unreachable'))
+    await objection.waitFor()
+    assert.deepEqual([await menu.inputValue(), await name.inputValue()], ['en', 'Aurelia'])
+    await look(tab, 'a-language-that-does-not-come')
+    await tab.unroute(spanish)
+    await menu.selectOption('es')
+    await tab.getByRole('heading', { name: words('es')('page.who') }).waitFor()
+    assert.equal(await tab.getByRole('textbox', { name: words('es')('field.first_name') }).inputValue(), 'Aurelia')
+    await tab.getByRole('combobox', { name: words('es')('page.language') }).selectOption('en')
     await page.press('page.continue')
     await page.amount('deposit', '100', '98.50', 'USDW')
     await page.press('page.continue')
@@ -37,6 +52,13 @@ export const scenarios = {
     await page.heading(t('page.summary')).waitFor()
     await page.press('page.agree.deposit')
     await tab.getByRole('button', { name: t('page.sent'), exact: true }).waitFor()
+    // A code to scan is asked for again in its place.
+    await objection.waitFor()
+    await look(tab, 'no-code-to-scan')
+    await tab.unroute(codes)
+    await page.press('page.try_again')
+    await tab.getByRole('img', { name: t('page.pay.qr') }).waitFor()
+    assert.equal(await objection.count(), 0)
   },
 
   async 'a deposit at 50 kbit/s'({ visitor, anchor, look }) {
