@@ -4,9 +4,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
+
+	"github.com/vektah/gqlparser/v2"
+	"github.com/vektah/gqlparser/v2/ast"
 
 	"windlass/graph"
 	"windlass/server/anchor"
@@ -120,6 +125,47 @@ func aliases(n int, field string) string {
 	return b.String()
 }
 
+// TestNobodyElseActs: whatever a customer may do, they may do to their own transaction
+// only, and whoever has its link may do nothing; acts that are yet to come, too.
+func TestNobodyElseActs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	mine, theirs := w.open(anchor.Deposit), w.open(anchor.Deposit)
+	values := map[string]string{"ID": `"x"`, "Answer": `[]`, "Amount": `"1"`, "String": `"es"`}
+	acts := 0
+	for _, f := range schemaOf(t).Mutation.Fields {
+		if !strings.Contains(f.Directives.ForName("allow").Arguments.ForName("roles").Value.String(), "CUSTOMER") || f.Name == "attach" { // which TestDocumentsRefused sends
+			continue
+		}
+		acts++
+		arguments := fmt.Sprintf("transaction: %q", theirs.ID)
+		for _, a := range f.Arguments[1:] {
+			if a.Type.NonNull {
+				arguments += fmt.Sprintf(", %s: %s", a.Name, values[a.Type.Name()])
+			}
+		}
+		act := "mutation { " + f.Name + "(" + arguments + ") { id } }"
+		for want, who := range map[string]caller{"NOT_FOUND not_found": w.customer(mine), "FORBIDDEN forbidden": w.viewer(theirs)} {
+			if _, problems := who.ask(act, nil); told(problems) != want {
+				t.Errorf("%s by %s: %v", act, who.role, problems)
+			}
+		}
+	}
+	if acts < 8 {
+		t.Errorf("only %d acts were found", acts)
+	}
+	if s := w.read(theirs.ID); s.Status() != anchor.Incomplete || s.Lang != "" || s.AmountsKnown {
+		t.Errorf("something was changed: %+v", s)
+	}
+}
+
+func schemaOf(t *testing.T) *ast.Schema {
+	t.Helper()
+	text, err := os.ReadFile("../schema.graphqls")
+	must(t, err)
+	return gqlparser.MustLoadSchema(&ast.Source{Name: "schema.graphqls", Input: string(text)})
+}
+
 // The listener decides too: a caller of the other one is refused.
 func TestListenersApart(t *testing.T) {
 	t.Parallel()
@@ -147,7 +193,12 @@ func TestViewerSeesMasks(t *testing.T) {
 		{name: "method", query: choose, variables: map[string]any{"method": "bank_transfer", "answers": answers("bank_account_number", "0123456789", "bank_name", "Ñandú Bank")}},
 		{name: "agree", query: agree, variables: map[string]any{"amountOut": "98.5"}},
 	})
-	seen := w.viewer(tr).do(look, map[string]any{"id": tr.ID})
+	all := map[string]any{}
+	for _, query := range everything(t) {
+		found, _ := w.viewer(tr).do(query, map[string]any{"id": tr.ID}).at("transaction").(map[string]any)
+		maps.Copy(all, found)
+	}
+	seen := object{"transaction": all}
 	for path, want := range map[string]string{
 		"transaction.questions.0.value": "A****", "transaction.questions.1.value": "D****", "transaction.questions.2.value": "a****",
 		"transaction.terms.methods.0.questions.0.value": "****6789", "transaction.terms.methods.0.questions.1.value": "Ñ****",
@@ -158,13 +209,38 @@ func TestViewerSeesMasks(t *testing.T) {
 			t.Errorf("%s is %q, want %q", path, got, want)
 		}
 	}
-	all, err := json.Marshal(seen)
+	text, err := json.Marshal(seen)
 	must(t, err)
 	for _, secret := range []string{"Ana", "Díaz", "ana@", "0123456789", "andú", "secret"} {
-		if strings.Contains(string(all), secret) {
+		if strings.Contains(string(text), secret) {
 			t.Errorf("a viewer sees %q", secret)
 		}
 	}
+}
+
+// everything asks all that there is to know of a transaction, but for what is staff's:
+// a query for each of its fields, which together would be too much for one.
+func everything(t *testing.T) (queries []string) {
+	t.Helper()
+	schema := schemaOf(t)
+	var whole func(f *ast.FieldDefinition) string
+	whole = func(f *ast.FieldDefinition) string {
+		of := schema.Types[f.Type.Name()]
+		if of.Kind != ast.Object {
+			return f.Name
+		}
+		parts := []string{f.Name, "{"}
+		for _, inner := range of.Fields {
+			parts = append(parts, whole(inner))
+		}
+		return strings.Join(append(parts, "}"), " ")
+	}
+	for _, f := range schema.Types["Transaction"].Fields {
+		if f.Name != "staff" {
+			queries = append(queries, "query($id: ID!) { transaction(id: $id) { "+whole(f)+" } }")
+		}
+	}
+	return queries
 }
 
 // TestAppURL: what the page opens names the transaction and its status, and only a

@@ -141,6 +141,28 @@ func TestLanguagesAgree(t *testing.T) {
 	}
 }
 
+// TestPunctuation: each language has its own marks, and none is left at the start of
+// a line without its word.
+func TestPunctuation(t *testing.T) {
+	t.Parallel()
+	wrong := map[string]*regexp.Regexp{
+		"":   regexp.MustCompile(`’|  |\s[,.)]|^\s|\s$`),
+		"fr": regexp.MustCompile(`[^\x{202f}][;!?]|[^\x{a0}]:|«[^\x{a0}]|[^\x{a0}]»`),
+		"ar": regexp.MustCompile(`[;?,]`),
+	}
+	for _, lang := range Languages {
+		for k, text := range catalogue[lang] {
+			plain := hole.ReplaceAllString(text, "x")
+			if wrong[""].MatchString(plain) || wrong[lang] != nil && wrong[lang].MatchString(plain) {
+				t.Errorf("%s: %q is not how it is written there: %q", lang, k, text)
+			}
+			if lang == "es" && (strings.Count(plain, "?") != strings.Count(plain, "¿") || strings.Count(plain, "!") != strings.Count(plain, "¡")) {
+				t.Errorf("es: %q opens and ends no question: %q", k, text)
+			}
+		}
+	}
+}
+
 // TestNoSentenceSaysBank: what is said of any transaction holds for one in cash or
 // mobile money too. Names of fields, documents and ways to pay are their own.
 func TestNoSentenceSaysBank(t *testing.T) {

@@ -71,7 +71,31 @@ func (c *Customers) Register(r *mux.Router) {
 
 // cookieName is one transaction's: two open popups do not disturb each other.
 // The prefix pins the cookie to this host, over https.
-func cookieName(transaction string) string { return "__Host-windlass-" + transaction }
+func cookieName(transaction string) string { return cookiePrefix + transaction }
+
+const cookiePrefix = "__Host-windlass-"
+
+// maxCookies is how many transactions one browser remembers. All their cookies go
+// along with every request, and more than 8 KiB of them many proxies refuse: whoever
+// leads somebody through forty transactions would lock them out of their own.
+const maxCookies = 20
+
+// forgetOldest makes room for one more cookie. Each answer clears a few at the most,
+// since proxies bound answers' headers, too.
+func (c *Customers) forgetOldest(w http.ResponseWriter, r *http.Request, transaction string) {
+	var others []string
+	for _, cookie := range r.Cookies() {
+		if strings.HasPrefix(cookie.Name, cookiePrefix) && cookie.Name != cookieName(transaction) {
+			others = append(others, cookie.Name)
+		}
+	}
+	slices.Sort(others) // ids begin with their time
+	gone := c.cookies.options
+	gone.MaxAge = -1
+	for _, name := range others[:min(max(0, len(others)-maxCookies+1), 5)] {
+		http.SetCookie(w, sessions.NewCookie(name, "", &gone))
+	}
+}
 
 // exchange burns a token for a session:
 //
@@ -158,6 +182,7 @@ func (c *Customers) exchange(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, lang, err)
 		return
 	}
+	c.forgetOldest(w, r, id)
 	answer := map[string]any{"bearer": secret}
 	if first := c.first(w, r, id, in.First); first != nil {
 		answer["first"] = first
