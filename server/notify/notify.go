@@ -359,7 +359,7 @@ func (n *Notifier) sweep(ctx context.Context, now time.Time) error {
 	for _, some := range []func(tx *store.Tx) (int, error){
 		func(tx *store.Tx) (int, error) { return tx.GiveUpMessages(now.Add(-n.Patience), now, sweepAtOnce) },
 		func(tx *store.Tx) (int, error) {
-			return tx.SweepMessages(now.Add(-n.KeepDelivered), now.Add(-n.KeepGivenUp), sweepAtOnce)
+			return tx.SweepMessages(now.Add(-n.KeepDelivered), now.Add(-n.KeepGivenUp), now, sweepAtOnce)
 		},
 	} {
 		for swept := 1; swept > 0; {

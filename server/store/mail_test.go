@@ -121,6 +121,30 @@ func TestMailsToAnAddress(t *testing.T) {
 	}
 }
 
+// TestMailsAreCountedAfterward: however soon messages are to be forgotten, an e-mail is
+// not while it counts.
+func TestMailsAreCountedAfterward(t *testing.T) {
+	t.Parallel()
+	b := newBooks(t)
+	b.WriteMails()
+	first, second := b.message(t, b.waiting(t, anchor.Deposit, 1)), b.message(t, b.waiting(t, anchor.Deposit, 2))
+	b.address(t, first, "ana@w.example", 1, noon)
+	b.do(t, func(tx *store.Tx) error { return tx.Delivered(first, store.Delivery{At: noon, Outcome: "accepted"}) })
+	day := noon.Add(24 * time.Hour)
+	for _, c := range []struct {
+		now time.Time
+		ok  bool
+	}{{day.Add(-time.Minute), false}, {day.Add(time.Minute), true}} {
+		b.do(t, func(tx *store.Tx) error { _, err := tx.SweepMessages(c.now, c.now, c.now, 9); return err })
+		if ok := b.address(t, second, "ana@w.example", 1, c.now); ok != c.ok {
+			t.Errorf("at %s: %v", c.now, ok)
+		}
+	}
+	if n := b.count(t, `SELECT COUNT(*) FROM outbox WHERE state = 'delivered'`); n != 0 {
+		t.Errorf("%d are left", n)
+	}
+}
+
 // address counts an e-mail against an address.
 func (b *books) address(t *testing.T, m *store.Message, to string, most int, at time.Time) (ok bool) {
 	t.Helper()

@@ -162,8 +162,9 @@ func (t *Tx) GiveUpMessages(before, now time.Time, limit int) (int, error) {
 
 // SweepMessages forgets messages that were delivered or given up before these
 // times, with their deliveries: a few at a time, which it counts. Of a callback
-// the row stays, without its address, as what says that there was one.
-func (t *Tx) SweepMessages(delivered, givenUp time.Time, limit int) (n int, err error) {
+// the row stays, without its address, as what says that there was one; e-mails stay
+// as long as those to one address are counted.
+func (t *Tx) SweepMessages(delivered, givenUp, now time.Time, limit int) (n int, err error) {
 	const doomed = `(SELECT id FROM outbox WHERE kind = $1 AND state = $2 AND ended_at < $3 ORDER BY ended_at LIMIT $4)`
 	for state, before := range map[MessageState]time.Time{MessageDelivered: delivered, MessageGivenUp: givenUp} {
 		for kind, forget := range map[string]string{
@@ -171,7 +172,11 @@ func (t *Tx) SweepMessages(delivered, givenUp time.Time, limit int) (n int, err 
 			MailKind:             `DELETE FROM outbox WHERE id IN ` + doomed,
 			"callback":           `UPDATE outbox SET url = '', state = '` + string(messageSwept) + `' WHERE id IN ` + doomed,
 		} {
-			args := []any{kind, state, micros(before), limit}
+			until := before
+			if counted := now.Add(-mailsWithin); kind == MailKind && until.After(counted) {
+				until = counted
+			}
+			args := []any{kind, state, micros(until), limit}
 			if _, err := t.exec(`DELETE FROM deliveries WHERE outbox_id IN `+doomed, args...); err != nil {
 				return n, err
 			}

@@ -224,7 +224,7 @@ func TestSweepMessages(t *testing.T) {
 	gone = append(gone, callback)
 
 	for swept, rounds := -1, 0; swept != 0; rounds++ {
-		b.do(t, func(tx *store.Tx) (err error) { swept, err = tx.SweepMessages(day(3), day(5), 2); return err })
+		b.do(t, func(tx *store.Tx) (err error) { swept, err = tx.SweepMessages(day(3), day(5), day(8), 2); return err })
 		if swept > 2*4 || rounds > 10 {
 			t.Fatalf("%d at once", swept)
 		}
@@ -274,7 +274,7 @@ func TestSweepMessages(t *testing.T) {
 		if err != nil || len(hosts) != n {
 			t.Errorf("%d hosts, %v", len(hosts), err)
 		}
-		b.do(t, func(tx *store.Tx) error { _, err := tx.SweepMessages(day(3), day(7), 2); return err })
+		b.do(t, func(tx *store.Tx) error { _, err := tx.SweepMessages(day(3), day(7), day(8), 2); return err })
 	}
 }
 

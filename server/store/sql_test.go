@@ -284,7 +284,7 @@ func TestPlans(t *testing.T) {
 			}
 			return nil
 		}), []string{"callback_hosts_1 (host=?)", "INTEGER PRIMARY KEY (rowid=?)"}, false},
-		{"sweeping messages", in(func(tx *store.Tx) error { _, err := tx.SweepMessages(noon, noon, 5); return err }), []string{
+		{"sweeping messages", in(func(tx *store.Tx) error { _, err := tx.SweepMessages(noon, noon, noon, 5); return err }), []string{
 			"outbox_ended (kind=? AND state=? AND ended_at<?)", "deliveries_outbox (outbox_id=?)", "SCAN callback_hosts", "outbox_host (host=?)"}, false},
 		{"giving up messages", in(func(tx *store.Tx) error { _, err := tx.GiveUpMessages(noon, noon, 5); return err }), []string{
 			"SCAN callback_hosts", "outbox_host (host=?)"}, false},
