@@ -357,32 +357,43 @@ func TestCashReadyWithoutCode(t *testing.T) {
 	}
 }
 
-// Books that were restored do not know of cash that lies ready for one of yesterday's
-// customers. Nothing else may leave while it can be collected: what paid for it might
-// go back besides.
-func TestRestoredBooksLearnOfCashThatLiesReady(t *testing.T) {
+// Books that were restored do not know what the bank was asked for since. Nothing else
+// may leave while it can still be paid: what paid for it might go back besides.
+func TestRestoredBooksLearnOfWhatIsUnderWay(t *testing.T) {
 	t.Parallel()
-	w := newCashWorld(t, time.Nanosecond)
-	_, err := w.bank.Pay(t.Context(), rail.Order{ID: "forgotten", Asset: usd, Amount: anchor.One, Method: anchor.Cash, Until: time.Now().Add(time.Minute)})
-	must(t, err)
-	must(t, w.books.Update(t.Context(), store.BankRail, func(tx *store.Tx) error {
-		return tx.Pause(anchor.PausedRestoredBank, "restored", string(store.BankRail))
-	}))
-	paused := func() (keys string) {
-		all, err := w.books.Pauses(t.Context())
-		must(t, err)
-		for _, p := range all {
-			keys += p.Key + " "
-		}
-		return keys
+	for name, c := range map[string]struct {
+		method, account string
+		delay           time.Duration
+	}{
+		"cash that lies ready": {method: anchor.Cash, delay: time.Nanosecond},
+		"a pending transfer":   {method: "bank_transfer", account: rail.ReturningAccount, delay: time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, c.delay)
+			_, err := w.bank.Pay(t.Context(), rail.Order{ID: "forgotten", Asset: usd, Amount: anchor.One, Method: c.method,
+				To: map[string]string{"bank_account_number": c.account}, Until: time.Now().Add(time.Minute)})
+			must(t, err)
+			must(t, w.books.Update(t.Context(), store.BankRail, func(tx *store.Tx) error {
+				return tx.Pause(anchor.PausedRestoredBank, "restored", string(store.BankRail))
+			}))
+			paused := func() (keys string) {
+				all, err := w.books.Pauses(t.Context())
+				must(t, err)
+				for _, p := range all {
+					keys += p.Key + " "
+				}
+				return keys
+			}
+			w.start(w.bank)
+			w.eventually("the end of the first pause", func() bool { return !strings.Contains(paused(), anchor.PausedRestoredBank) })
+			if got := paused(); got != anchor.PausedUnknownOrders+" " {
+				t.Errorf("paused by %q", got)
+			}
+			spoil(t, w.path, `UPDATE transfers SET settles_at = 1`) // it went back
+			w.eventually("the end of the second", func() bool { return paused() == "" })
+		})
 	}
-	w.start(w.bank)
-	w.eventually("the end of the first pause", func() bool { return !strings.Contains(paused(), anchor.PausedRestoredBank) })
-	if got := paused(); got != anchor.PausedUnknownOrders+" " {
-		t.Errorf("paused by %q", got)
-	}
-	spoil(t, w.path, `UPDATE transfers SET settles_at = 1`) // three days later
-	w.eventually("the end of the second", func() bool { return paused() == "" })
 }
 
 // A bank's file from before there was a cash desk opens.

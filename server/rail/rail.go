@@ -108,14 +108,14 @@ type Credit struct {
 	PayerName, PayerAccount string
 }
 
-// Account is the account as the bank has it at one moment. What is only pending
-// is in neither the balances nor the lines.
+// Account is the account as the bank has it at one moment. What is only open is in
+// neither the balances nor the lines.
 type Account struct {
 	Balances map[anchor.Asset]anchor.Amount
 	Lines    []Line // both directions, oldest first
-	// Ready is the cash that lies at a desk, whenever it was ordered: what its lines will
-	// be if it is collected.
-	Ready []Line
+	// Open are the orders that the bank has neither settled nor given back, whenever it
+	// took them, cash at a desk among them: what their lines will be if they are settled.
+	Open []Line
 }
 
 // Line is one booking at the bank.

@@ -66,10 +66,10 @@ func (e *Engine) remember(ctx context.Context, _ bool) error {
 			return nil
 		}
 		named := strings.Join(unknown[:min(len(unknown), namedMost)], ", ")
-		return tx.Pause(anchor.PausedUnknownOrders, fmt.Sprintf("the bank has carried out, or has cash ready for, %d orders that these books do not know: %s; its statement has the transaction that each was for as its reference", len(unknown), named), string(store.BankRail))
+		return tx.Pause(anchor.PausedUnknownOrders, fmt.Sprintf("the bank has, or has carried out, %d orders that these books do not know: %s; its statement has the transaction that each was for as its reference", len(unknown), named), string(store.BankRail))
 	})
 	if err == nil && len(unknown) > 0 {
-		err = fmt.Errorf("the bank has carried out, or has cash ready for, orders that the books do not know: %s", strings.Join(unknown, ", "))
+		err = fmt.Errorf("the bank has, or has carried out, orders that the books do not know: %s", strings.Join(unknown, ", "))
 	}
 	return err
 }
@@ -102,8 +102,8 @@ func (e *Engine) lookUpAll(ctx context.Context) (map[string]bool, error) {
 	})
 }
 
-// unknownOrders names the orders that the bank has carried out and kept, or has cash
-// ready for, and that are not in the books.
+// unknownOrders names the orders that the bank has, or has carried out and kept, and
+// that are not in the books.
 func (e *Engine) unknownOrders(ctx context.Context) ([]string, error) {
 	asking, cancel := context.WithTimeout(ctx, bankLimit)
 	defer cancel()
@@ -112,7 +112,7 @@ func (e *Engine) unknownOrders(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	unknown := map[string]string{}
-	for _, l := range slices.Concat(account.Lines, account.Ready) {
+	for _, l := range slices.Concat(account.Lines, account.Open) {
 		if l.Order == "" {
 			continue
 		}

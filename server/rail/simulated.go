@@ -366,9 +366,9 @@ func (b *Simulated) Account(ctx context.Context, since time.Time) (_ Account, er
 	if err != nil {
 		return Account{}, err
 	}
-	ready, err := query(ctx, tx, `code <> '' AND fate = 'returned' AND lies_at <= $1 AND settles_at > $1 ORDER BY seq`, now)
-	for _, t := range ready {
-		a.Ready = append(a.Ready, Line{ID: t.id, Order: t.key, At: t.at(), Asset: t.asset, Amount: -t.amount})
+	open, err := query(ctx, tx, `direction = 'out' AND fate <> 'refused' AND settles_at > $1 ORDER BY seq`, now)
+	for _, t := range open {
+		a.Open = append(a.Open, Line{ID: t.id, Order: t.key, At: t.at(), Asset: t.asset, Amount: -t.amount})
 	}
 	return a, err
 }
