@@ -183,7 +183,7 @@ func (a *app) Run(ctx context.Context, public, admin net.Listener) error {
 		serveOn(public, "public", a.public, a.log),
 		serveOn(admin, "admin", a.admin, a.log),
 		a.incoming, a.payouts, a.rail, a.notify,
-		sweeper{a.books, a.log},
+		sweeper{a.books, a.cfg.Customers, a.log},
 	)
 }
 
@@ -205,9 +205,11 @@ func (a *app) Close() error {
 	return errors.Join(errs...)
 }
 
-// sweeper forgets expired sessions and used tokens, once an hour.
+// sweeper forgets expired sessions and used tokens, and customers who never paid,
+// once an hour.
 type sweeper struct {
 	books *store.Store
+	keep  CustomersConfig
 	log   *slog.Logger
 }
 
@@ -219,10 +221,29 @@ func (s sweeper) Run(ctx context.Context) error {
 		if err := s.books.Update(ctx, store.Clock, func(tx *store.Tx) error { return tx.Sweep(time.Now()) }); err != nil && ctx.Err() == nil {
 			s.log.ErrorContext(ctx, "sweeping failed", "error", err)
 		}
+		if err := s.forget(ctx, time.Now()); err != nil && ctx.Err() == nil {
+			s.log.ErrorContext(ctx, "customers who never paid are not forgotten", "error", err)
+		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
 			return nil
+		}
+	}
+}
+
+// forgottenAtOnce bounds how long an update takes.
+const forgottenAtOnce = 50
+
+// forget forgets customers who never paid.
+func (s sweeper) forget(ctx context.Context, now time.Time) error {
+	kept := store.Kept{Unpaid: now.Add(-time.Duration(s.keep.KeepUnpaid))}
+	if s.keep.KeepReviewed != 0 {
+		kept.Reviewed = now.Add(-time.Duration(s.keep.KeepReviewed))
+	}
+	for {
+		if n, err := s.books.ForgetUnpaid(ctx, kept, forgottenAtOnce, now); err != nil || n < forgottenAtOnce {
+			return err
 		}
 	}
 }

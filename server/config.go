@@ -52,6 +52,7 @@ type Config struct {
 	Unmatched    UnmatchedConfig    `toml:"unmatched" envPrefix:"UNMATCHED_"`
 	Secrets      SecretsConfig      `toml:"secrets" envPrefix:"SECRETS_"`
 	Limits       LimitsConfig       `toml:"limits" envPrefix:"LIMITS_"`
+	Customers    CustomersConfig    `toml:"customers" envPrefix:"CUSTOMERS_"`
 	Log          LogConfig          `toml:"log" envPrefix:"LOG_"`
 	Choices      ChoicesConfig      `toml:"choices" envPrefix:"CHOICES_"`
 	Review       ReviewConfig       `toml:"review" envPrefix:"REVIEW_"`
@@ -383,6 +384,7 @@ func (c *Config) defaults() {
 	fill(&c.Limits.Polls, 100)
 	fill(&c.Limits.Documents, 20_480)
 	fill(&c.Limits.DocumentsPerCustomer, min(24, max(1, c.Limits.Documents/10)))
+	fill(&c.Customers.KeepUnpaid, Duration(90*24*time.Hour))
 	fill(&c.Log.Level, "info")
 	fill(&c.Log.Format, "auto")
 	for i := range c.Assets {

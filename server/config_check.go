@@ -42,6 +42,7 @@ func (k *check) config(c *Config) {
 	k.mail(&c.Mail)
 	k.logging(c)
 	k.limits(&c.Limits)
+	k.customers(&c.Customers)
 	k.signIn(&c.SEP10)
 	k.otherAccounts(&c.SEP24)
 	k.rail(c)

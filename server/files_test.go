@@ -283,6 +283,46 @@ func TestSlowDocuments(t *testing.T) {
 	})
 }
 
+// TestNeverPaid: the documents of who never paid go as soon as anchor.toml says, and
+// those of whom a person has looked at stay until it says so of them.
+func TestNeverPaid(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		vetting anchor.Vetting
+		keep    CustomersConfig
+		days    int
+		left    bool
+	}{
+		{anchor.Unvetted, CustomersConfig{}, 89, true},
+		{anchor.Unvetted, CustomersConfig{}, 91, false},
+		{anchor.Vetted, CustomersConfig{}, 9999, true},
+		{anchor.Vetted, CustomersConfig{KeepReviewed: Duration(100 * 24 * time.Hour)}, 99, true},
+		{anchor.Vetted, CustomersConfig{KeepReviewed: Duration(100 * 24 * time.Hour)}, 101, false},
+	} {
+		a := newAsking(t)
+		c.keep.KeepUnpaid = a.cfg.Customers.KeepUnpaid // the default
+		id := a.keep(t, map[string]string{"photo_id_front": string(rig.Picture("a passport"))})["photo_id_front"]
+		now := time.Now()
+		rig.Must(t, a.books.Update(t.Context(), store.Customer, func(tx *store.Tx) error {
+			customer, err := tx.CustomerOf(a.deposit.Owner)
+			if err != nil {
+				return err
+			}
+			customer.Vetting = c.vetting
+			d, err := tx.Transaction(a.deposit.ID)
+			if err != nil {
+				return err
+			}
+			d.AgreedAt, d.Reviewed = now, true
+			return errors.Join(d.Cancel(now), tx.SaveTransaction(d), tx.SaveCustomer(customer))
+		}))
+		rig.Must(t, sweeper{a.books, c.keep, a.log}.forget(t.Context(), now.AddDate(0, 0, c.days)))
+		if _, err := a.books.Content(t.Context(), id); (err == nil) != c.left {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+}
+
 // ended is what a connection answers, and after how long.
 func ended(t *testing.T, conn net.Conn, begin time.Time) (status int, text string, after time.Duration) {
 	t.Helper()

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/stellar/go-stellar-sdk/keypair"
@@ -19,6 +20,8 @@ import (
 type keysCommand struct {
 	Dir      string `help:"The folder to write to; anchor.example.toml takes them from secrets." default:"secrets" type:"path"`
 	Channels *int   `help:"How many channel accounts: each can carry 99 payments in a ledger. Seeds are added to a file that holds fewer. 10 if there is no file yet."`
+
+	NewEncryptionKey bool `help:"Put a new key into encryption_key: it encrypts from the anchor's next start on. The keys before it stay there, and open what they have encrypted."`
 }
 
 // newChannels fill the ledgers of the public network; more than maxChannels
@@ -46,6 +49,12 @@ func (c *keysCommand) Run(_ context.Context, p process) error {
 			made = append(made, fmt.Sprintf("%d more in %s", more, channelSeeds))
 		}
 	}
+	if c.NewEncryptionKey && !slices.Contains(made, encryptionKey) {
+		if err := store.AddKey(filepath.Join(c.Dir, encryptionKey)); err != nil {
+			return fmt.Errorf("add to %s: %w", encryptionKey, err)
+		}
+		made = append(made, "one more in "+encryptionKey)
+	}
 	if len(made) == 0 {
 		_, err = fmt.Fprintf(p.stdout, "%s holds every key already; nothing was changed\n", c.Dir)
 		return err
@@ -66,7 +75,7 @@ func makeKeys(dir string, channels int) (made []string, err error) {
 		name  string
 		value func() (string, error) // nil: the books make it themselves
 	}{
-		{"encryption_key", nil},
+		{encryptionKey, nil},
 		{"token_key", newKey},
 		{"session_keys", newKey},
 		{"signing_seed", newSeed},
@@ -91,6 +100,9 @@ func makeKeys(dir string, channels int) (made []string, err error) {
 	}
 	return made, nil
 }
+
+// encryptionKey is the file with the keys of customers' data.
+const encryptionKey = "encryption_key"
 
 // channelSeeds is the file with the channels' seeds, one a line.
 const channelSeeds = "channel_seeds"

@@ -109,6 +109,29 @@ func TestKeys(t *testing.T) {
 	}
 }
 
+// TestNewEncryptionKey puts a key beside those that are there, and changes no other file.
+func TestNewEncryptionKey(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "secrets")
+	for i, want := range []string{"new keys now: encryption_key, token_key,", "new keys now: one more in encryption_key\n", "new keys now: one more in encryption_key\n"} {
+		seeds, err := os.ReadFile(filepath.Join(dir, "fee_seed"))
+		if i > 0 && err != nil {
+			t.Fatal(err)
+		}
+		var out bytes.Buffer
+		if code := execute(t.Context(), process{[]string{"keys", "--dir", dir, "--new-encryption-key"}, nil, &out, &out}); code != 0 || !strings.Contains(out.String(), want) {
+			t.Fatalf("exit code %d: %s", code, &out)
+		}
+		keys, err := os.ReadFile(filepath.Join(dir, "encryption_key"))
+		if err != nil || strings.Count(string(keys), `"keyId"`) != 1+i {
+			t.Errorf("%d keys, %v", strings.Count(string(keys), `"keyId"`), err)
+		}
+		if now, err := os.ReadFile(filepath.Join(dir, "fee_seed")); err != nil || i > 0 && !bytes.Equal(now, seeds) {
+			t.Errorf("a seed was changed, %v", err)
+		}
+	}
+}
+
 // TestMoreChannels adds seeds to those that are there, and takes none away.
 func TestMoreChannels(t *testing.T) {
 	t.Parallel()

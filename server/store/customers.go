@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"strings"
+	"time"
 
 	"windlass/server/anchor"
 )
@@ -93,14 +94,19 @@ func (t *Tx) forget(a *anchor.Transaction) error {
 	if err != nil || len(others) > 0 {
 		return err
 	}
-	c, err := t.CustomerOf(a.Owner)
+	return t.forgetCustomer(a.Owner, a.UpdatedAt)
+}
+
+// forgetCustomer erases what somebody said of themselves.
+func (t *Tx) forgetCustomer(owner anchor.Identity, now time.Time) error {
+	c, err := t.CustomerOf(owner)
 	if err != nil {
 		if anchor.KindOf(err) == anchor.NotFound {
 			return nil
 		}
 		return err
 	}
-	c.Fields, c.Lang, c.UpdatedAt = nil, "", a.UpdatedAt
+	c.Fields, c.Lang, c.UpdatedAt = nil, "", now
 	if c.Vetting == anchor.Vetted {
 		c.Vetting = anchor.Unvetted
 	}

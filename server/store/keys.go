@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -15,8 +16,8 @@ import (
 )
 
 // Keys encrypt customers' data before it reaches the database. They live in a
-// file of their own (a Tink keyset in JSON, which can hold several keys for
-// rotation): the database without it tells nobody's name.
+// file of their own (a Tink keyset in JSON; of several keys one encrypts, and each
+// opens what it has encrypted, see [AddKey]): the database without it tells nobody's name.
 type Keys struct {
 	aead tink.AEAD
 }
@@ -27,12 +28,54 @@ func NewKeyFile(path string) error {
 	if err != nil {
 		return fmt.Errorf("make a key: %w", err)
 	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	return writeKeys(path, h)
+}
+
+// AddKey puts a new key into a key file: it encrypts from the next start on. Those
+// before it stay, for what they have encrypted. The file is replaced as a whole, so
+// that whatever happens it holds all that it held.
+func AddKey(path string) error {
+	path, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return err
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	h, err := readKeys(b)
+	if err != nil {
+		return err
+	}
+	m := keyset.NewManagerFromHandle(h)
+	id, err := m.Add(aead.AES256GCMKeyTemplate())
+	if err == nil {
+		err = m.SetPrimary(id)
+	}
+	if err == nil {
+		h, err = m.Handle()
+	}
+	if err != nil {
+		return fmt.Errorf("make a key: %w", err)
+	}
+	next := path + ".new"
+	if err := os.Remove(next); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := writeKeys(next, h); err != nil {
+		return err
+	}
+	return errors.Join(os.Rename(next, path), syncDir(filepath.Dir(path)))
+}
+
+// writeKeys writes a key file that is not there yet.
+func writeKeys(path string, h *keyset.Handle) error {
 	var buf bytes.Buffer
 	if err := insecurecleartextkeyset.Write(h, keyset.NewJSONWriter(&buf)); err != nil {
 		return fmt.Errorf("write the key: %w", err)
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
@@ -63,15 +106,23 @@ func LoadKeys(path string) (*Keys, error) {
 
 // ParseKeys reads the contents of a key file.
 func ParseKeys(b []byte) (*Keys, error) {
-	h, err := insecurecleartextkeyset.Read(keyset.NewJSONReader(bytes.NewReader(b)))
+	h, err := readKeys(b)
 	if err != nil {
-		return nil, fmt.Errorf("the encryption key file is not a Tink keyset: %w", err)
+		return nil, err
 	}
 	a, err := aead.New(h)
 	if err != nil {
 		return nil, fmt.Errorf("the encryption key file: %w", err)
 	}
 	return &Keys{a}, nil
+}
+
+func readKeys(b []byte) (*keyset.Handle, error) {
+	h, err := insecurecleartextkeyset.Read(keyset.NewJSONReader(bytes.NewReader(b)))
+	if err != nil {
+		return nil, fmt.Errorf("the encryption key file is not a Tink keyset: %w", err)
+	}
+	return h, nil
 }
 
 // seal encrypts a value as JSON. where ("customers:ID") is bound to it, so that

@@ -3,6 +3,7 @@ package store_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -219,5 +220,68 @@ func TestUnknownMoney(t *testing.T) {
 	})
 	if l, _, err := b.BankLines(context.Background(), false, store.Page{Limit: 9}); err != nil || len(l) != 3 || l[0].ID != "c" || l[1].Asset != (anchor.Asset{}) {
 		t.Errorf("%v, %v", l, err)
+	}
+}
+
+// TestAddKey: what one key has encrypted opens beside a newer one, and what the newer
+// one has, without it does not. The file is its owner's only, and never half of one.
+func TestAddKey(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	b := openBooks(t, dir)
+	withdrawal := writePersonal(t, b)
+	passport, err := b.attach(t, &anchor.Customer{ID: "ana", Owner: anchor.Identity{Account: alice, Memo: "1"}, CreatedAt: noon, UpdatedAt: noon}, "photo_id_front", photo(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, err := os.ReadFile(b.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(dir, "link.json")
+	if err := errors.Join(os.Symlink(b.key, link), os.WriteFile(b.key+".new", []byte("half a key"), 0o600), store.AddKey(link)); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(b.key); err != nil || info.Mode() != 0o600 {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+
+	b = openBooks(t, dir)
+	owner := anchor.Identity{Account: alice}
+	before, err := b.CustomerOf(t.Context(), owner)
+	if err != nil || gocmp.Diff(person, before.Fields) != "" {
+		t.Fatalf("%+v, %v", before, err)
+	}
+	if d, err := b.Details(t.Context(), withdrawal); err != nil || d.Answers["b"] != personal[8] {
+		t.Errorf("%+v, %v", d, err)
+	}
+	if got, err := b.Content(t.Context(), passport.ID); err != nil || !bytes.Equal(got, photo(1)) {
+		t.Errorf("%q, %v", got, err)
+	}
+	b.do(t, func(tx *store.Tx) error { return tx.SaveCustomer(before) })
+	if after, err := b.CustomerOf(t.Context(), owner); err != nil || gocmp.Diff(person, after.Fields) != "" {
+		t.Fatalf("%+v, %v", after, err)
+	}
+	if err := errors.Join(b.Close(), os.WriteFile(b.key, old, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	b = openBooks(t, dir)
+	if _, err := b.CustomerOf(t.Context(), owner); err == nil {
+		t.Error("the old key opens what the new one has encrypted")
+	}
+	if _, err := b.CustomerOf(t.Context(), anchor.Identity{Account: bob}); err != nil {
+		t.Error(err)
+	}
+	if err := os.WriteFile(b.key, []byte("no keys"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.AddKey(b.key); err == nil || !strings.Contains(err.Error(), "is not a Tink keyset") {
+		t.Errorf("%v", err)
+	}
+	if left, err := os.ReadFile(b.key); err != nil || string(left) != "no keys" {
+		t.Errorf("%q, %v", left, err)
 	}
 }

@@ -289,6 +289,8 @@ func TestPlans(t *testing.T) {
 		{"giving up messages", in(func(tx *store.Tx) error { _, err := tx.GiveUpMessages(noon, noon, 5); return err }), []string{
 			"SCAN callback_hosts", "outbox_host (host=?)"}, false},
 		{"session", func() error { _, ignore = b.Session(ctx, "x"); return nil }, []string{"(id=?)"}, false},
+		{"who never paid", func() error { _, err := b.ForgetUnpaid(ctx, store.Kept{Unpaid: noon}, 5, noon); return err }, []string{
+			"transactions_unpaid (status=? AND updated_at<?)", "USING INDEX customers_owner", "payments_transaction (transaction_id=?", "bank_lines_transaction (transaction_id=?"}, false},
 		{"sweeping", in(func(tx *store.Tx) error { return tx.Sweep(noon) }), []string{"used_expires", "sessions_expires", "asked_at"}, false},
 	} {
 		if err := c.run(); err != nil {
