@@ -43,6 +43,11 @@ func TestForgetUnpaid(t *testing.T) {
 				return err
 			})
 		}, store.Kept{Unpaid: day(3)}, false},
+		{"paid, however it ended", anchor.Unvetted, []func(*anchor.Transaction) error{agreed(1), func(a *anchor.Transaction) error {
+			err := a.GiveUp(day(1))
+			a.FundedAt = noon
+			return err
+		}}, nil, store.Kept{Unpaid: day(3)}, false},
 		{"came late, on the ledger", anchor.Unvetted, []func(*anchor.Transaction) error{agreed(1)}, func(t *testing.T, b *books, a *anchor.Transaction) {
 			t.Helper()
 			b.do(t, func(tx *store.Tx) error {
