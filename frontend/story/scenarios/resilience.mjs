@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { openBank } from '../../demo/bank.mjs'
 import { openWallet } from '../../demo/wallet.mjs'
 import { brand } from '../anchors.mjs'
-import { phone, throttle } from '../browser.mjs'
+import { desktop, phone, throttle } from '../browser.mjs'
 import { AnchorPage } from '../pages.mjs'
 import { changes, readyWallet, transfer } from '../walks.mjs'
 import { figure, words } from '../words.mjs'
@@ -185,6 +185,8 @@ export const scenarios = {
 }
 
 export const settings = {
+  // Where a code to scan is not folded away.
+  'a part of the page that does not come is had again': { device: desktop },
   'a deposit at 50 kbit/s': { device: phone },
   'offline and back, with what was typed': { device: phone },
   'the server is started again in the middle': { device: phone, env: {} },
