@@ -129,8 +129,9 @@ func (c *customer) judge(ctx context.Context, what, id, seen string) error {
 	return nil
 }
 
-// doubted has Cora think otherwise of the customer, who has been told how to pay, by
-// another transaction of theirs: what they pay now is held.
+// doubted has Cora think otherwise of the customer, who has been told how to pay or has
+// paid, by another transaction of theirs: what comes now is held, and what is here and
+// has not left.
 func (c *customer) doubted(ctx context.Context) error {
 	p, err := c.open(ctx, "deposit")
 	if err != nil {

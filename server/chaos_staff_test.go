@@ -105,11 +105,13 @@ func (c *customer) refundAll(ctx context.Context, s *story) error {
 // allowed or not; a refund is at times thought better of.
 func (c *customer) meddle(ctx context.Context, s *story) error {
 	var err error
-	switch c.rng.IntN(3) {
-	case 0:
+	switch n := c.rng.IntN(13); {
+	case n < 4:
 		err = c.decide(ctx, s, "refundTransaction", `, amount: "1", fee: "0"`)
-	case 1:
+	case n < 8:
 		err = c.refundAll(ctx, s)
+	case n == 8:
+		return c.doubted(ctx) // which holds all of theirs that is here
 	default:
 		err = c.decide(ctx, s, "hold", "")
 	}
