@@ -63,7 +63,7 @@ func actionsOf(t *anchor.Transaction, c *anchor.Customer) []Action {
 		_, correctable := anchor.Find(t, anchor.CorrectionDue)
 		may(AcceptCustomer, rejectable && (t.AwaitsReview() || !c.Decided(anchor.ReviewAccepted))) // from the same statuses
 		may(AskCorrection, correctable && c.Review != anchor.ReviewCorrection)
-		may(RejectCustomer, rejectable && c.Review != anchor.ReviewRejected)
+		may(RejectCustomer, c.Review != anchor.ReviewRejected)
 	}
 	return all
 }

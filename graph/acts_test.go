@@ -271,6 +271,9 @@ func TestStaffActs(t *testing.T) {
 				return w.read(tr.ID)
 			}
 			may := strings.Fields(c.may)
+			if c.then != nil { // there is a customer: whatever they have bought, they can be turned away
+				may = append(may, "rejectCustomer")
+			}
 			for _, name := range []string{"assignPayment", "assignBankLine", "refundTransaction", "confirmBankFunds", "hold", "release", "retry", "expire", "acceptCustomer", "askCorrection", "rejectCustomer"} {
 				tr := make1()
 				if tr.Status() != c.status {
@@ -302,6 +305,16 @@ func TestStaffActs(t *testing.T) {
 					e := trail[0]
 					if e.Event != name || e.Actor != "staff:kim" || e.Note != "why: "+name || e.From != "" {
 						t.Errorf("%s: the newest entry is %+v", name, e)
+					}
+					if name == "rejectCustomer" {
+						want := c.status
+						if c.came != "" && (want == anchor.PendingAnchor || want == anchor.PendingTrust) {
+							want = anchor.OnHold
+						}
+						if now := w.read(tr.ID); now.Status() != want || len(trail) > entries+2 {
+							t.Errorf("whose customer was turned away is %s, want %s", now.Status(), want)
+						}
+						continue
 					}
 					if step := trail[1]; name != "refundTransaction" && (step.Actor != "staff:kim" || step.To != w.read(tr.ID).Status() || step.From != c.status) {
 						t.Errorf("%s: the step is %+v", name, step)

@@ -3588,10 +3588,11 @@ type Mutation @refuses(reasons: [amount_malformed, amount_too_large, argument_ma
   askCorrection(transaction: ID!, message: String!, key: ID!, note: String): Transaction! @allow(roles: [STAFF]) @refuses(reasons: [customer_missing, reviewed_already])
 
   """
-  Refuse the customer behind a transaction: it ends with error, as do their others
-  for which no money has come, and they cannot begin again. message, which they read
-  on the page, may be left out. Money of theirs that is here and has not left is held
-  (on_hold) until it is released or refunded.
+  Refuse the customer behind a transaction, whatever has become of it: if it is still
+  entered or reviewed it ends with error, as do their others, and they cannot begin
+  again. message, which they read on the page of what has ended so, may be left out.
+  Money of theirs that is here and has not left is held (on_hold) until it is released
+  or refunded, and so is what comes for what they could pay already.
   """
   rejectCustomer(transaction: ID!, message: String, key: ID!, note: String): Transaction! @allow(roles: [STAFF]) @refuses(reasons: [customer_missing, reviewed_already])
 

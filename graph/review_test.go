@@ -108,9 +108,12 @@ func TestReview(t *testing.T) {
 		{name: "method", query: choose, variables: map[string]any{"method": "bank_transfer", "answers": answers()}},
 		{name: "agree", query: agree, variables: map[string]any{"amountOut": "98.5"}},
 	})
-	// Once the customer may pay, the review is over.
-	for _, name := range []string{"askCorrection", "rejectCustomer"} {
-		press(name, "CONFLICT state_refused", nil)
+	// Once the customer may pay, the review is over; but they can be turned away.
+	press("askCorrection", "CONFLICT state_refused", nil)
+	press("rejectCustomer", "", nil)
+	press("rejectCustomer", "CONFLICT reviewed_already", nil)
+	if now := w.read(tr.ID); now.Status() != anchor.PendingUserTransferStart { // what comes is held
+		t.Error(now.Status())
 	}
 	balanced(t, w.books)
 }
@@ -271,6 +274,7 @@ func TestRejectedWithARefundUnderWay(t *testing.T) {
 	}
 	was := w.read(tr.ID).Status()
 	w.pressed("rejectCustomer", other, "")
+	w.pressed("rejectCustomer", tr, "CONFLICT reviewed_already")
 	if got := w.read(tr.ID).Status(); got != was {
 		t.Errorf("it is %s, and was %s", got, was)
 	}

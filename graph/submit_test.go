@@ -73,7 +73,7 @@ func TestSubmitted(t *testing.T) {
 			t.Errorf("%+v", again)
 		}
 		w.pressed("acceptCustomer", tr, "CONFLICT reviewed_already")
-		w.pressed("rejectCustomer", tr, "CONFLICT state_refused")
+		w.pressed("askCorrection", tr, "CONFLICT state_refused")
 		balanced(t, w.books)
 	}
 }

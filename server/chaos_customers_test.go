@@ -291,7 +291,7 @@ func (c *customer) story(ctx context.Context) (*story, error) {
 		return s, nil
 	}
 	if c.rng.IntN(30) == 0 {
-		if err := c.doubted(ctx); err != nil {
+		if err := c.doubted(ctx, s); err != nil {
 			return nil, fmt.Errorf("be doubted: %w", err)
 		}
 	}

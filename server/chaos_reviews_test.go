@@ -130,16 +130,20 @@ func (c *customer) judge(ctx context.Context, what, id, seen string) error {
 }
 
 // doubted has Cora think otherwise of the customer, who has been told how to pay or has
-// paid, by another transaction of theirs: what comes now is held, and what is here and
-// has not left.
-func (c *customer) doubted(ctx context.Context) error {
-	p, err := c.open(ctx, "deposit")
-	if err != nil {
-		return err
+// paid, by another transaction of theirs, or turn them away by this one: what comes now
+// is held, and what is here and has not left.
+func (c *customer) doubted(ctx context.Context, s *story) error {
+	what, id := "rejectCustomer", s.id
+	if c.rng.IntN(3) > 0 {
+		p, err := c.open(ctx, "deposit")
+		if err != nil {
+			return err
+		}
+		id = p.id
+		if c.rng.IntN(2) == 0 {
+			what = "askCorrection"
+		}
 	}
-	what := "askCorrection"
-	if c.rng.IntN(2) == 0 {
-		what, c.rejected = "rejectCustomer", true
-	}
-	return c.judge(ctx, what, p.id, "doubted")
+	c.rejected = what == "rejectCustomer"
+	return c.judge(ctx, what, id, "doubted")
 }

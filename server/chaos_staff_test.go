@@ -111,7 +111,7 @@ func (c *customer) meddle(ctx context.Context, s *story) error {
 	case n < 8:
 		err = c.refundAll(ctx, s)
 	case n == 8:
-		return c.doubted(ctx) // which holds all of theirs that is here
+		return c.doubted(ctx, s) // which holds all of theirs that is here
 	default:
 		err = c.decide(ctx, s, "hold", "")
 	}

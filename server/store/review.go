@@ -54,14 +54,17 @@ func (t *Tx) Review(a *anchor.Transaction, verdict anchor.Review, words string, 
 			return a.AskCorrection(sideOf(a).Window, now)
 		}
 	}
-	if err := decide(a); err != nil {
-		return err
-	}
-	if err := t.SaveTransaction(a); err != nil {
-		return err
-	}
-	if err := t.setWords(a.ID, words); err != nil {
-		return err
+	// A rejection is of the customer, whatever has become of this transaction.
+	if _, ends := anchor.Find(a, anchor.ReviewFailed); ends || verdict != anchor.ReviewRejected {
+		if err := decide(a); err != nil {
+			return err
+		}
+		if err := t.SaveTransaction(a); err != nil {
+			return err
+		}
+		if err := t.setWords(a.ID, words); err != nil {
+			return err
+		}
 	}
 	if verdict != anchor.ReviewAccepted {
 		if err := t.holdAll(a.Owner, now); err != nil {
