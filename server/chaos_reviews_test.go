@@ -145,5 +145,9 @@ func (c *customer) doubted(ctx context.Context, s *story) error {
 		}
 	}
 	c.rejected = what == "rejectCustomer"
-	return c.judge(ctx, what, id, "doubted")
+	err := c.judge(ctx, what, id, "doubted")
+	if no, ok := errors.AsType[*gqlRefusal](err); ok && no.Extensions.Reason == "reviewed_already" {
+		return nil // they are doubted, and have said nothing since
+	}
+	return err
 }

@@ -16,12 +16,14 @@ type Reviewing struct {
 	Draw  func(*anchor.Transaction) anchor.Instructions
 }
 
-// Review writes down what a reviewer decided about the customer behind a
-// transaction that this Tx has loaded, and moves it and the customer's others for
-// which no money has come: an acceptance, of the answers that were seen, lets all go on that ask nothing more, a
-// rejection ends all, and a correction is asked for where the reviewer looked.
-// words are for the customer, and may be empty. Nobody who could be reviewed, or
-// what was decided already, is a Conflict.
+// Review writes down what a reviewer decided about the customer behind a transaction
+// that this Tx has loaded, and moves it and the customer's others for which no money
+// has come: an acceptance, of the answers that were seen, lets all go on that ask
+// nothing more; a rejection, by whichever transaction, ends all that are still entered
+// or reviewed; and a correction is asked for where the reviewer looked. Either of these
+// two holds the money that is here and has not left. words are for the customer, and
+// may be empty. Nobody who could be reviewed, or what was decided already, is a
+// Conflict.
 func (t *Tx) Review(a *anchor.Transaction, verdict anchor.Review, words string, how Reviewing, now time.Time) error {
 	sideOf := func(a *anchor.Transaction) *anchor.Side { return how.Terms(a).Side(a.Kind) }
 	c, err := t.CustomerOf(a.Owner)
